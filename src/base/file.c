@@ -1,0 +1,155 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size)
+{
+    *out = NULL;
+    *size = 0;
+    bool standard = strcmp(path, "-") == 0;
+    const char *name = standard ? "standard input" : path;
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return heed_fail(c, HEED_EIO, "%s: cannot open: %s", name, strerror(errno));
+
+    heed_status status = HEED_OK;
+    unsigned char *bytes = NULL;
+    size_t used = 0, capacity = 0;
+    struct stat info;
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+        status = heed_fail(c, HEED_EIO, "%s: cannot read: it is a directory", name);
+    size_t first = status == HEED_OK && S_ISREG(info.st_mode) && (uintmax_t)info.st_size < limit
+                       ? (size_t)info.st_size + 2
+                       : (size_t)1 << 16;
+    while (status == HEED_OK) {
+        if (capacity - used < 2) {
+            size_t wanted = capacity == 0 ? first : capacity * 2;
+            unsigned char *bigger = heed_alloc_raw(c, wanted, 1);
+            if (bigger == NULL) {
+                status = HEED_ENOMEM;
+                break;
+            }
+            if (used > 0)
+                memcpy(bigger, bytes, used);
+            heed_release(c, bytes);
+            bytes = bigger;
+            capacity = wanted;
+        }
+        ssize_t got = read(fd, bytes + used, capacity - used - 1);
+        if (got == 0)
+            break;
+        if (got < 0) {
+            if (errno != EINTR)
+                status = heed_fail(c, HEED_EIO, "%s: cannot read: %s", name, strerror(errno));
+            continue;
+        }
+        used += (size_t)got;
+        if (used > limit)
+            status = heed_fail(c, HEED_EFORMAT, "%s: too large (expected at most %zu bytes)", name, limit);
+    }
+    if (!standard)
+        close(fd);
+    if (status != HEED_OK) {
+        heed_release(c, bytes);
+        return status;
+    }
+    bytes[used] = '\0';
+    *out = bytes;
+    *size = used;
+    return HEED_OK;
+}
+
+heed_status heed_output_open(heed_context *c, const char *path, heed_output *out)
+{
+    *out = (heed_output){.context = c, .descriptor = -1};
+    size_t length = strlen(path);
+    static const char suffix[] = ".XXXXXX";
+    out->path = heed_strdup(c, path);
+    out->temporary = heed_alloc(c, length + sizeof suffix, 1);
+    if (out->path == NULL || out->temporary == NULL) {
+        heed_output_abandon(out);
+        return HEED_ENOMEM;
+    }
+    memcpy(out->temporary, path, length);
+    memcpy(out->temporary + length, suffix, sizeof suffix);
+    out->descriptor = mkostemp(out->temporary, O_CLOEXEC);
+    if (out->descriptor < 0) {
+        heed_status status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", path, strerror(errno));
+        heed_release(c, out->temporary); /* nothing was made, so nothing is to be removed */
+        out->temporary = NULL;
+        heed_output_abandon(out);
+        return status;
+    }
+    return HEED_OK;
+}
+
+heed_status heed_output_write(heed_output *o, const void *bytes, size_t size)
+{
+    const char *next = bytes;
+    while (size > 0) {
+        ssize_t put = write(o->descriptor, next, size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", o->path, strerror(errno));
+        next += put;
+        size -= (size_t)put;
+    }
+    return HEED_OK;
+}
+
+/* The permissions a plain open() would have given: mkostemp makes files private. */
+static mode_t usual_mode(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+heed_status heed_output_commit(heed_output *o)
+{
+    /* opened anew: a library may have replaced what stands under the temporary name */
+    int fd = open(o->temporary, O_RDWR | O_CLOEXEC);
+    bool durable = fd >= 0 && fchmod(fd, usual_mode()) == 0 && fsync(fd) == 0;
+    if (fd >= 0 && close(fd) != 0)
+        durable = false;
+    if (!durable || rename(o->temporary, o->path) != 0)
+        return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", o->path, strerror(errno));
+    heed_release(o->context, o->temporary);
+    o->temporary = NULL;
+    heed_output_abandon(o);
+    return HEED_OK;
+}
+
+void heed_output_abandon(heed_output *o)
+{
+    if (o->context == NULL)
+        return;
+    if (o->descriptor >= 0)
+        close(o->descriptor);
+    if (o->temporary != NULL)
+        unlink(o->temporary);
+    heed_release(o->context, o->temporary);
+    heed_release(o->context, o->path);
+    *o = (heed_output){.descriptor = -1};
+}
+
+heed_status heed_file_write(heed_context *c, const char *path, const void *bytes, size_t size)
+{
+    heed_output o;
+    HEED_TRY(heed_output_open(c, path, &o));
+    heed_status status = heed_output_write(&o, bytes, size);
+    if (status == HEED_OK)
+        status = heed_output_commit(&o);
+    heed_output_abandon(&o);
+    return status;
+}

@@ -1,0 +1,29 @@
+/* Whole files: read at once, and written so that they appear whole or not at all. */
+#ifndef HEED_BASE_FILE_H
+#define HEED_BASE_FILE_H
+
+#include "base/context.h"
+
+/* Reads all of `path` ("-": standard input). *out is NUL-terminated behind its *size bytes and released by the caller
+ * with heed_release. HEED_EIO names the path and the system's reason; a file of more than `limit` bytes is HEED_EFORMAT. */
+heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size);
+
+/* A file being written. Bytes go to a temporary name beside `path`; heed_output_commit makes them durable (fsync) and
+ * renames; heed_output_abandon removes them, and is allowed after a commit and on a zeroed struct, so that a function
+ * can end with it on every way out. */
+typedef struct heed_output {
+    heed_context *context;
+    char         *path, *temporary;
+    int           descriptor; /* open for writing while temporary != NULL */
+} heed_output;
+
+heed_status heed_output_open(heed_context *c, const char *path, heed_output *out);
+heed_status heed_output_write(heed_output *o, const void *bytes, size_t size);
+/* For libraries that write to a name of their own: they open o->temporary themselves, close it, then commit. */
+heed_status heed_output_commit(heed_output *o);
+void        heed_output_abandon(heed_output *o);
+
+/* heed_output_open, _write and _commit in one. */
+heed_status heed_file_write(heed_context *c, const char *path, const void *bytes, size_t size);
+
+#endif
