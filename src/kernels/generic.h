@@ -1,0 +1,70 @@
+/* The kernels in plain C: the reference of the others and the fallback of any processor. kernels.h says what each does. */
+#ifndef HEED_KERNELS_GENERIC_H
+#define HEED_KERNELS_GENERIC_H
+
+#include "kernels/kernels.h"
+
+enum { HEED_GENERIC_COLUMNS = 8 };
+
+void heed_generic_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
+                       const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, bool accumulate);
+void heed_generic_gemm_pack(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_column, float *packed);
+void heed_generic_gemm_packed(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
+                              const float *packed, float *c, int64_t ldc, bool accumulate);
+
+void heed_generic_unary(heed_unary_function f, int64_t n, const float *x, float a, float b, float *y);
+void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *x, const float *y, const float *dy,
+                                 float a, float b, float *dx);
+void heed_generic_binary(heed_binary_function f, int64_t n, const float *a, int64_t a_step, const float *b,
+                         int64_t b_step, float *y);
+void heed_generic_axpy(int64_t n, float alpha, const float *x, float *y);
+void heed_generic_multiply_add(int64_t n, const float *a, const float *b, float *y);
+
+float  heed_generic_sum(int64_t n, const float *x);
+float  heed_generic_maximum(int64_t n, const float *x);
+float  heed_generic_dot(int64_t n, const float *a, const float *b);
+double heed_generic_sum_of_squares(int64_t n, const float *x);
+void   heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y);
+
+void  heed_generic_softmax(int64_t n, const float *x, const uint8_t *keep, float *y);
+void  heed_generic_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx);
+void  heed_generic_log_softmax(int64_t n, const float *x, float *y);
+void  heed_generic_log_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx);
+void  heed_generic_layer_norm(int64_t n, const float *x, const float *gamma, const float *beta, float epsilon, float *y,
+                              float *mean, float *rstd);
+void  heed_generic_layer_norm_gradient(int64_t n, const float *x, const float *gamma, float mean, float rstd,
+                                       const float *dy, float *dx, float *dgamma, float *dbeta);
+float heed_generic_softmax_cross_entropy(int64_t n, const float *x, int64_t label, float *p);
+
+void heed_generic_lstm(int64_t u, const float *zx, const float *zh, const float *c_previous, float *gates, float *c,
+                       float *h);
+void heed_generic_lstm_gradient(int64_t u, const float *gates, const float *c_previous, const float *c, const float *dh,
+                                const float *dc, float *dz, float *dc_previous);
+void heed_generic_gru(int64_t u, const float *zx, const float *zh, const float *h_previous, float *gates, float *h);
+void heed_generic_gru_gradient(int64_t u, const float *gates, const float *zh, const float *h_previous, const float *dh,
+                               float *dzx, float *dzh, float *dh_previous);
+
+bool heed_generic_additive_exp(int64_t n, const float *x, float *exp2x);
+void heed_generic_additive_scores(int64_t tq, int64_t tk, int64_t u, const float *exp_q, const float *exp_k,
+                                  const float *v, float *e, int64_t lde);
+void heed_generic_additive_scores_tanh(int64_t tq, int64_t tk, int64_t u, const float *q, const float *k,
+                                       const float *v, float *e, int64_t lde);
+void heed_generic_additive_gradient(int64_t tq, int64_t tk, int64_t u, const float *exp_q, const float *exp_k,
+                                    const float *v, const float *de, int64_t lde, float *dq, float *dk, float *dv);
+void heed_generic_additive_gradient_tanh(int64_t tq, int64_t tk, int64_t u, const float *q, const float *k,
+                                         const float *v, const float *de, int64_t lde, float *dq, float *dk, float *dv);
+
+void heed_generic_random_uniform(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y);
+void heed_generic_random_normal(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y);
+void heed_generic_dropout(int64_t n, const float *x, float rate, uint64_t seed, uint64_t stream, uint64_t first,
+                          float *y);
+
+void heed_generic_sgd(int64_t n, float *w, const float *g, float rate);
+void heed_generic_momentum(int64_t n, float *w, const float *g, float *m, float rate, float momentum, bool nesterov);
+void heed_generic_adam(int64_t n, float *w, const float *g, float *m, float *v, float *v_max, float alpha, float beta1,
+                       float beta2, float epsilon);
+void heed_generic_rmsprop(int64_t n, float *w, const float *g, float *v, float *average, float *m, float rate,
+                          float rho, float momentum, float epsilon);
+void heed_generic_adagrad(int64_t n, float *w, const float *g, float *accumulator, float rate, float epsilon);
+
+#endif
