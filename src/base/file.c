@@ -70,20 +70,21 @@ heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsi
 
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out)
 {
-    *out = (heed_output){.context = c, .descriptor = -1};
-    size_t length = strlen(path);
-    static const char suffix[] = ".XXXXXX";
-    out->path = heed_strdup(c, path);
-    out->temporary = heed_alloc(c, length + sizeof suffix, 1);
+    *out = (heed_output){.context = c, .descriptor = -1, .standard = strcmp(path, "-") == 0};
+    const char *folder = getenv("TMPDIR");
+    const char *stem = !out->standard ? path : folder != NULL && *folder != '\0' ? folder : "/tmp";
+    const char *suffix = out->standard ? "/heed.XXXXXX" : ".XXXXXX";
+    size_t length = strlen(stem) + strlen(suffix) + 1;
+    out->path = heed_strdup(c, out->standard ? "standard output" : path);
+    out->temporary = heed_alloc(c, length, 1);
     if (out->path == NULL || out->temporary == NULL) {
         heed_output_abandon(out);
         return HEED_ENOMEM;
     }
-    memcpy(out->temporary, path, length);
-    memcpy(out->temporary + length, suffix, sizeof suffix);
+    snprintf(out->temporary, length, "%s%s", stem, suffix);
     out->descriptor = mkostemp(out->temporary, O_CLOEXEC);
     if (out->descriptor < 0) {
-        heed_status status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", path, strerror(errno));
+        heed_status status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", out->path, strerror(errno));
         heed_release(c, out->temporary); /* nothing was made, so nothing is to be removed */
         out->temporary = NULL;
         heed_output_abandon(out);
@@ -92,19 +93,29 @@ heed_status heed_output_open(heed_context *c, const char *path, heed_output *out
     return HEED_OK;
 }
 
-heed_status heed_output_write(heed_output *o, const void *bytes, size_t size)
+static heed_status cannot_write(const heed_output *o)
+{
+    return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", o->path, strerror(errno));
+}
+
+static heed_status write_all(const heed_output *o, int descriptor, const void *bytes, size_t size)
 {
     const char *next = bytes;
     while (size > 0) {
-        ssize_t put = write(o->descriptor, next, size);
+        ssize_t put = write(descriptor, next, size);
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
-            return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", o->path, strerror(errno));
+            return cannot_write(o);
         next += put;
         size -= (size_t)put;
     }
     return HEED_OK;
+}
+
+heed_status heed_output_write(heed_output *o, const void *bytes, size_t size)
+{
+    return write_all(o, o->descriptor, bytes, size);
 }
 
 /* The permissions a plain open() would have given: mkostemp makes files private. */
@@ -115,19 +126,41 @@ static mode_t usual_mode(void)
     return 0666 & ~mask;
 }
 
+static heed_status copy_to_standard_output(const heed_output *o, int fd)
+{
+    char bytes[1 << 14];
+    for (;;) {
+        ssize_t got = read(fd, bytes, sizeof bytes);
+        if (got == 0)
+            return HEED_OK;
+        if (got > 0)
+            HEED_TRY(write_all(o, STDOUT_FILENO, bytes, (size_t)got));
+        else if (errno != EINTR)
+            return cannot_write(o);
+    }
+}
+
+/* Makes the bytes durable and gives them their name; the temporary name is gone afterwards. */
+static heed_status rename_into_place(heed_output *o, int fd)
+{
+    if (fchmod(fd, usual_mode()) != 0 || fsync(fd) != 0 || rename(o->temporary, o->path) != 0)
+        return cannot_write(o);
+    heed_release(o->context, o->temporary);
+    o->temporary = NULL;
+    return HEED_OK;
+}
+
 heed_status heed_output_commit(heed_output *o)
 {
     /* opened anew: a library may have replaced what stands under the temporary name */
     int fd = open(o->temporary, O_RDWR | O_CLOEXEC);
-    bool durable = fd >= 0 && fchmod(fd, usual_mode()) == 0 && fsync(fd) == 0;
-    if (fd >= 0 && close(fd) != 0)
-        durable = false;
-    if (!durable || rename(o->temporary, o->path) != 0)
-        return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", o->path, strerror(errno));
-    heed_release(o->context, o->temporary);
-    o->temporary = NULL;
-    heed_output_abandon(o);
-    return HEED_OK;
+    if (fd < 0)
+        return cannot_write(o);
+    heed_status status = o->standard ? copy_to_standard_output(o, fd) : rename_into_place(o, fd);
+    close(fd);
+    if (status == HEED_OK)
+        heed_output_abandon(o);
+    return status;
 }
 
 void heed_output_abandon(heed_output *o)

@@ -10,11 +10,13 @@ heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsi
 
 /* A file being written. Bytes go to a temporary name beside `path`; heed_output_commit makes them durable (fsync) and
  * renames; heed_output_abandon removes them, and is allowed after a commit and on a zeroed struct, so that a function
- * can end with it on every way out. */
+ * can end with it on every way out. For `path` "-" the temporary file stands in $TMPDIR or /tmp, and heed_output_commit
+ * copies it to standard output. */
 typedef struct heed_output {
     heed_context *context;
     char         *path, *temporary;
     int           descriptor; /* open for writing while temporary != NULL */
+    bool          standard;   /* to standard output */
 } heed_output;
 
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out);
