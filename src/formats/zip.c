@@ -1,0 +1,284 @@
+#include "formats/zip.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <zip.h>
+
+/* Deflate cannot do better than 258 bytes for 2 bits, and a few for the block around them. */
+enum { DEFLATE_RATIO = 1032, DEFLATE_SLACK = 1024 };
+
+struct heed_zip {
+    heed_context *context;
+    char         *name;
+    zip_t        *zip;
+};
+
+/* ---- failing ---- */
+
+static heed_status status_of(const zip_error_t *e)
+{
+    switch (zip_error_code_zip(e)) {
+    case ZIP_ER_MEMORY: return HEED_ENOMEM;
+    case ZIP_ER_OPEN:
+    case ZIP_ER_READ:
+    case ZIP_ER_SEEK:
+    case ZIP_ER_WRITE:
+    case ZIP_ER_CLOSE:
+    case ZIP_ER_RENAME:
+    case ZIP_ER_TMPOPEN:
+    case ZIP_ER_NOENT: return HEED_EIO;
+    default: return HEED_EFORMAT;
+    }
+}
+
+static heed_status fail(heed_context *c, const char *name, const char *what, zip_error_t *e)
+{
+    return heed_fail(c, status_of(e), "%s: %s: %s", name, what, zip_error_strerror(e));
+}
+
+/* ---- reading ---- */
+
+bool heed_zip_is(const void *bytes, size_t size)
+{
+    return size >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "PK\5\6", 4) == 0);
+}
+
+bool heed_zip_name_is_safe(const char *name)
+{
+    if (strpbrk(name, "\\:") != NULL)
+        return false;
+    for (const char *part = name;; part++) {
+        size_t length = strcspn(part, "/");
+        if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+        part += length;
+        if (part[0] == '\0' || part[1] == '\0')
+            return true; /* a '/' at the very end says that this is a folder */
+    }
+}
+
+static heed_status check_member(heed_zip *z, size_t index)
+{
+    const char *name = zip_get_name(z->zip, index, 0);
+    if (name == NULL)
+        return fail(z->context, z->name, "a member has no name", zip_get_error(z->zip));
+    if (!heed_zip_name_is_safe(name))
+        return heed_fail(z->context, HEED_EFORMAT, "%s: a member's name leads elsewhere or has an empty part: \"%.200s\"",
+                         z->name, name);
+    if (zip_name_locate(z->zip, name, 0) != (zip_int64_t)index)
+        return heed_fail(z->context, HEED_EFORMAT, "%s: two members are called \"%.200s\"", z->name, name);
+    return HEED_OK;
+}
+
+/* Takes over `source`. */
+static heed_status open_source(heed_context *c, const char *name, zip_source_t *source, heed_zip **out)
+{
+    zip_error_t error;
+    zip_error_init(&error);
+    heed_status status = HEED_OK;
+    heed_zip *z = heed_alloc(c, 1, sizeof *z);
+    if (z != NULL)
+        *z = (heed_zip){.context = c, .name = heed_strdup(c, name)};
+    if (z == NULL || z->name == NULL)
+        status = HEED_ENOMEM;
+    else if ((z->zip = zip_open_from_source(source, ZIP_RDONLY, &error)) == NULL)
+        status = fail(c, name, "cannot open as a zip archive", &error);
+    zip_error_fini(&error);
+    if (z == NULL || z->zip == NULL)
+        zip_source_free(source);
+    size_t count = status == HEED_OK ? heed_zip_count(z) : 0;
+    if (status == HEED_OK && count == 0)
+        status = heed_fail(c, HEED_EFORMAT, "%s: an archive of no members", name); /* libzip takes an empty file for one */
+    for (size_t i = 0; i < count && status == HEED_OK; i++)
+        status = check_member(z, i);
+    if (status != HEED_OK) {
+        heed_zip_close(z);
+        z = NULL;
+    }
+    *out = z;
+    return status;
+}
+
+/* As open_source, for a source whose making may have failed. */
+static heed_status open_if_made(heed_context *c, const char *name, zip_source_t *source, zip_error_t *error, heed_zip **out)
+{
+    *out = NULL;
+    heed_status status = source != NULL ? open_source(c, name, source, out) : fail(c, name, "cannot open", error);
+    zip_error_fini(error);
+    return status;
+}
+
+heed_status heed_zip_open(heed_context *c, const char *path, heed_zip **out)
+{
+    zip_error_t error;
+    zip_error_init(&error);
+    return open_if_made(c, path, zip_source_file_create(path, 0, -1, &error), &error, out);
+}
+
+heed_status heed_zip_open_memory(heed_context *c, const char *name, const void *bytes, size_t size, heed_zip **out)
+{
+    zip_error_t error;
+    zip_error_init(&error);
+    return open_if_made(c, name, zip_source_buffer_create(bytes, size, 0, &error), &error, out);
+}
+
+void heed_zip_close(heed_zip *z)
+{
+    if (z == NULL)
+        return;
+    if (z->zip != NULL)
+        zip_discard(z->zip);
+    heed_release(z->context, z->name);
+    heed_release(z->context, z);
+}
+
+size_t heed_zip_count(const heed_zip *z) { return (size_t)zip_get_num_entries(z->zip, 0); }
+
+const char *heed_zip_name(const heed_zip *z, size_t index) { return zip_get_name(z->zip, index, 0); }
+
+bool heed_zip_find(const heed_zip *z, const char *name, size_t *index)
+{
+    zip_int64_t found = zip_name_locate(z->zip, name, 0);
+    *index = found < 0 ? 0 : (size_t)found;
+    return found >= 0;
+}
+
+/* The size a member claims, once it is one that its packed bytes can unpack to. */
+static heed_status claimed_size(heed_zip *z, size_t index, size_t limit, size_t *size)
+{
+    heed_context *c = z->context;
+    const char *name = heed_zip_name(z, index);
+    zip_stat_t s;
+    if (zip_stat_index(z->zip, index, 0, &s) != 0)
+        return fail(c, z->name, name, zip_get_error(z->zip));
+    const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    if ((s.valid & needed) != needed)
+        return heed_fail(c, HEED_EFORMAT, "%s: %s: its size is not told", z->name, name);
+    if (s.encryption_method != ZIP_EM_NONE)
+        return heed_fail(c, HEED_EUNSUPPORTED, "%s: %s: it is encrypted", z->name, name);
+    if (s.comp_method != ZIP_CM_STORE && s.comp_method != ZIP_CM_DEFLATE)
+        return heed_fail(c, HEED_EUNSUPPORTED, "%s: %s: packed by method %u (expected stored or deflated)", z->name, name,
+                         (unsigned)s.comp_method);
+    zip_uint64_t most = s.comp_size;
+    if (s.comp_method == ZIP_CM_DEFLATE)
+        most = most > UINT64_MAX / DEFLATE_RATIO - DEFLATE_SLACK ? UINT64_MAX : most * DEFLATE_RATIO + DEFLATE_SLACK;
+    if (s.size > most)
+        return heed_fail(c, HEED_EFORMAT, "%s: %s: claims %llu bytes from %llu packed ones", z->name, name,
+                         (unsigned long long)s.size, (unsigned long long)s.comp_size);
+    if (s.size > limit || s.size >= SIZE_MAX)
+        return heed_fail(c, HEED_EFORMAT, "%s: %s: too large (expected at most %zu bytes, found %llu)", z->name, name, limit,
+                         (unsigned long long)s.size);
+    *size = (size_t)s.size;
+    return HEED_OK;
+}
+
+/* Reads what is there, growing as it comes, so that a claimed size alone costs nothing. */
+static heed_status read_member(heed_zip *z, zip_file_t *file, const char *name, size_t claimed, unsigned char **out)
+{
+    heed_context *c = z->context;
+    enum { FIRST = 1 << 20 };
+    size_t capacity = claimed < FIRST ? claimed : FIRST, used = 0;
+    unsigned char *bytes = *out = heed_alloc_raw(c, capacity + 1, 1);
+    while (bytes != NULL) {
+        if (used == capacity && used < claimed) {
+            capacity = claimed - capacity < capacity ? claimed : capacity * 2;
+            bytes = heed_alloc_raw(c, capacity + 1, 1);
+            if (bytes == NULL)
+                break;
+            memcpy(bytes, *out, used);
+            heed_release(c, *out);
+            *out = bytes;
+        }
+        /* one byte more than there should be: reading to the end is what checks the checksum */
+        zip_int64_t got = zip_fread(file, bytes + used, capacity - used + 1);
+        if (got < 0)
+            return fail(c, z->name, name, zip_file_get_error(file));
+        if (got == 0)
+            break;
+        used += (size_t)got;
+        if (used > claimed)
+            break;
+    }
+    if (bytes == NULL)
+        return HEED_ENOMEM;
+    if (used != claimed)
+        return heed_fail(c, HEED_EFORMAT, "%s: %s: damaged (expected %zu bytes, found %s)", z->name, name, claimed,
+                         used < claimed ? "fewer" : "more");
+    bytes[used] = '\0';
+    return HEED_OK;
+}
+
+heed_status heed_zip_read(heed_zip *z, size_t index, size_t limit, unsigned char **out, size_t *size)
+{
+    *out = NULL;
+    HEED_TRY(claimed_size(z, index, limit, size));
+    const char *name = heed_zip_name(z, index);
+    zip_file_t *file = zip_fopen_index(z->zip, index, 0);
+    if (file == NULL)
+        return fail(z->context, z->name, name, zip_get_error(z->zip));
+    heed_status status = read_member(z, file, name, *size, out);
+    zip_fclose(file);
+    if (status != HEED_OK) {
+        heed_release(z->context, *out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* ---- writing ---- */
+
+static heed_status add_member(heed_context *c, const char *path, zip_t *zip, const heed_zip_member *m)
+{
+    enum { FIRST_OF_JANUARY_1980 = 1 << 5 | 1 };
+    zip_source_t *source = zip_source_buffer(zip, m->bytes, m->size, 0);
+    zip_int64_t index = source == NULL ? -1 : zip_file_add(zip, m->name, source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) {
+        zip_source_free(source);
+        return fail(c, path, m->name, zip_get_error(zip));
+    }
+    if (zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
+        zip_file_set_dostime(zip, (zip_uint64_t)index, 0, FIRST_OF_JANUARY_1980, 0) != 0)
+        return fail(c, path, m->name, zip_get_error(zip));
+    return HEED_OK;
+}
+
+/* Fills and closes the archive, whatever happens. */
+static heed_status write_members(heed_context *c, const char *path, zip_t *zip, const heed_zip_member *members, size_t count)
+{
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < count && status == HEED_OK; i++)
+        status = add_member(c, path, zip, &members[i]);
+    if (status == HEED_OK && zip_close(zip) == 0)
+        return HEED_OK;
+    if (status == HEED_OK)
+        status = fail(c, path, "cannot write", zip_get_error(zip));
+    zip_discard(zip);
+    return status;
+}
+
+heed_status heed_zip_write(heed_context *c, const char *path, const heed_zip_member *members, size_t count)
+{
+    if (count == 0)
+        return heed_fail(c, HEED_EINVAL, "%s: an archive of no members", path);
+    heed_output output;
+    HEED_TRY(heed_output_open(c, path, &output));
+    int code;
+    heed_status status;
+    zip_t *zip = zip_open(output.temporary, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    if (zip != NULL) {
+        status = write_members(c, path, zip, members, count);
+    } else {
+        zip_error_t error;
+        zip_error_init_with_code(&error, code);
+        status = fail(c, path, "cannot write", &error);
+        zip_error_fini(&error);
+    }
+    if (status == HEED_OK)
+        status = heed_output_commit(&output);
+    heed_output_abandon(&output);
+    return status;
+}
