@@ -157,8 +157,8 @@ static void test_damage(void **state)
     heed_context *c = new_context();
     size_t size;
     unsigned char *bytes = forge(c, three, 3, "", "", 0, &size);
-    assert_int_equal(heed_test_truncate(read_all, NULL, bytes, size, 4096), 1);
-    heed_test_flip(read_all, NULL, bytes, size, 4096, 20000, 2);
+    assert_int_equal(heed_test_truncate(read_all, NULL, bytes, size, 2 << 20), 1);
+    heed_test_flip(read_all, NULL, bytes, size, 2 << 20, 20000, 2);
     heed_release(c, bytes);
     heed_context_free(c);
 }
