@@ -72,6 +72,9 @@ struct heed_graph {
     heed_status   status; /* sticky */
     int           slots;  /* bound leaves */
     uint32_t      draws;  /* random draws handed out: each dropout has a number of its own */
+    heed_tensor **variables; /* the leaf of each variable met so far, so that a variable has one */
+    size_t        variable_count, variable_capacity;
+    struct heed_kept *kept; /* what is freed with the graph: see heed_graph_keep */
     /* running */
     const void   **bound;
     heed_tensor  **wanted;

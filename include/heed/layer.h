@@ -1,0 +1,188 @@
+/**
+ * @file layer.h
+ * What a layer is, for layers of your own. The built-in ones (layers.h) are made of nothing else.
+ *
+ * A layer class is a table of functions: `build` makes the weights once the input shapes are known, `call` computes the
+ * outputs by the operations of graph.h. Gradients, masks, saving, the summary and the option checks follow from that.
+ *
+ *     typedef struct scale_config { HEED_LAYER_OPTIONS(HEED_OPTION_FIELD) float factor; } scale_config;
+ *
+ * Options are written once, as an X-macro: see HEED_LAYER_OPTIONS and any layer in layers.h.
+ */
+#ifndef HEED_LAYER_H
+#define HEED_LAYER_H
+
+#include "heed/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct heed_layer       heed_layer;
+typedef struct heed_layer_class heed_layer_class;
+
+/* ------------------------------------------------------------------------------------------------ options */
+
+/** A layer yet to be made: its class and its options. What heed_dense(.units = 5) and its like give. The config is read
+ *  when the layer is made, by heed_layer_create(), heed_add() or heed_apply(); until then it must stay alive, which in a
+ *  function it does to the end of the block. */
+typedef struct heed_spec {
+    const heed_layer_class *layer_class; /**< NULL: no layer */
+    const void             *config;      /**< of the class's config type; NULL: all defaults */
+} heed_spec;
+
+/** Several layers; {0} is none. */
+typedef struct heed_specs {
+    int              count;
+    const heed_spec *items;
+} heed_specs;
+
+/**
+ * The types of options. An *expression* is text: a name, or a name with arguments as in Python:
+ * "glorot_uniform", "l2(0.01)", "max_norm(max_value=3)", "leaky_relu(negative_slope=0.1)",
+ * "adam(learning_rate=cosine_decay(0.001, 10000))". NULL is Python's None.
+ */
+typedef enum heed_option_type {
+    HEED_OPTION_INT,         /**< int */
+    HEED_OPTION_FLOAT,       /**< double */
+    HEED_OPTION_BOOL,        /**< bool */
+    HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|' */
+    HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list or None */
+    HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */
+    HEED_OPTION_INITIALIZER, /**< const char *, an expression */
+    HEED_OPTION_REGULARIZER, /**< const char *, an expression */
+    HEED_OPTION_CONSTRAINT,  /**< const char *, an expression */
+    HEED_OPTION_LAYER,       /**< heed_spec */
+    HEED_OPTION_LAYERS,      /**< heed_specs */
+} heed_option_type;
+
+/** One option of a class, as the table knows it. */
+typedef struct heed_option {
+    const char      *name;    /**< as in Keras' config */
+    heed_option_type type;
+    size_t           offset;  /**< of the field in the config struct */
+    const char      *range;   /**< "[1,)" closed from 1 on, "[0,1)", "a|b|c", or "" */
+    const char      *meaning; /**< one sentence */
+} heed_option;
+
+/* An options list is an X-macro of rows X(config, TYPE, name, default, "range", "meaning"); these make of it the fields of a
+ * struct, the defaults of an initialiser, and the rows of a table. */
+#define HEED_FIELD_INT         int
+#define HEED_FIELD_FLOAT       double
+#define HEED_FIELD_BOOL        bool
+#define HEED_FIELD_TEXT        const char *
+#define HEED_FIELD_SHAPE       heed_shape
+#define HEED_FIELD_ACTIVATION  const char *
+#define HEED_FIELD_INITIALIZER const char *
+#define HEED_FIELD_REGULARIZER const char *
+#define HEED_FIELD_CONSTRAINT  const char *
+#define HEED_FIELD_LAYER       heed_spec
+#define HEED_FIELD_LAYERS      heed_specs
+#define HEED_OPTION_FIELD(config, type, name, value, range, meaning)   HEED_FIELD_##type name;
+#define HEED_OPTION_DEFAULT(config, type, name, value, range, meaning) .name = value,
+#define HEED_OPTION_ROW(config, type, name, value, range, meaning)                                                     \
+    {#name, HEED_OPTION_##type, offsetof(config, name), range, meaning},
+
+/** The options that every layer has; each list begins with them. */
+#define HEED_LAYER_OPTIONS(X, config)                                                                                  \
+    X(config, TEXT, name, NULL, "", "unique in its model; by default the class in snake_case, numbered")               \
+    X(config, BOOL, trainable, true, "", "whether training changes the weights")
+
+/* ------------------------------------------------------------------------------------------------ classes */
+
+/** What one call of a layer is given, and what it leaves behind. */
+typedef struct heed_call {
+    heed_graph         *graph;
+    bool                training;     /**< dropout and noise act, batch statistics are taken */
+    int                 input_count;
+    heed_tensor *const *inputs;       /**< batch first: (B, ...) */
+    heed_tensor *const *masks;        /**< one for each input: NULL, bool (B, T), or lengths int32 (B) */
+    heed_tensor       **outputs;      /**< to be set; room for HEED_MAX_OUTPUTS */
+    heed_tensor       **output_masks; /**< to be set where there is one; all NULL at first */
+    int                 output_count; /**< 1 unless set otherwise */
+    void               *arguments;    /**< internal: see heed_call_argument() */
+} heed_call;
+
+enum { HEED_MAX_OUTPUTS = 64 };
+
+struct heed_layer_class {
+    const char        *name;         /**< as in Keras: "LSTM" */
+    const char        *collection;   /**< who defined it: "keras", "keras-self-attention", ...; yours: your own word */
+    const heed_option *options;
+    int                option_count;
+    size_t             config_size;
+    const void        *defaults;     /**< a config with every default set */
+    int                min_inputs, max_inputs; /**< max 0: any number */
+    /** Whether an output without a mask of its own passes on the mask of the first input. */
+    bool               passes_mask;
+    /** Checks options that depend on each other, after each was checked on its own; sets up what build and call need.
+     *  NULL: nothing to do. */
+    heed_status (*init)(heed_layer *layer);
+    /** Makes the weights; shapes have HEED_ANY where a size is not known. Called once, before the first call. NULL: none. */
+    heed_status (*build)(heed_layer *layer, const heed_shape *inputs, int count);
+    /** Sets the outputs. An operation that fails is noticed by the caller: just return HEED_OK. */
+    heed_status (*call)(heed_layer *layer, heed_call *call);
+    /** Frees what init made outside of the layer's memory; NULL: nothing. */
+    void (*free)(heed_layer *layer);
+    const char *equation; /**< for the documentation, a few lines of plain text */
+    const char *source;   /**< paper and equation */
+};
+
+/** Makes a layer of its own. It is freed by heed_layer_release(), or with the last model that holds it. */
+HEED_API heed_status heed_layer_create(heed_context *c, heed_spec spec, heed_layer **out);
+/** The same with options as text, for other languages: class_name "Dense", options "units=5, activation='relu'". */
+HEED_API heed_status heed_layer_create_text(heed_context *c, const char *class_name, const char *options,
+                                            heed_layer **out);
+HEED_API void heed_layer_retain(heed_layer *layer);
+HEED_API void heed_layer_release(heed_layer *layer); /**< NULL is allowed */
+
+/** Makes a class known by name, so that files can hold it. The class must outlive the context. */
+HEED_API heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_class);
+/** The class of a name, the user's own first; NULL if there is none. @p collection may be NULL. */
+HEED_API const heed_layer_class *heed_find_layer(heed_context *c, const char *name, const char *collection);
+
+/* ---- for build */
+
+/** A new weight: name "kernel", initializer etc. as expressions (NULL initializer: "glorot_uniform"). NULL on failure, which
+ *  the context explains. Its numbers are drawn when the model is built. */
+HEED_API heed_variable *heed_layer_weight(heed_layer *layer, const char *name, const heed_shape *shape,
+                                          const char *initializer, const char *regularizer, const char *constraint,
+                                          bool trainable);
+/** Makes a layer that belongs to this one, under the attribute name that Keras gives it ("cell", "forward_layer"). */
+HEED_API heed_status heed_layer_child(heed_layer *layer, const char *attribute, heed_spec spec, heed_layer **child);
+/** Builds a child; does nothing if it is built. */
+HEED_API heed_status heed_layer_build(heed_layer *layer, const heed_shape *inputs, int count);
+/** Records the caller's own refusal, with the layer's name before it. */
+HEED_API heed_status heed_layer_fail(heed_layer *layer, heed_status status, const char *format, ...) HEED_PRINTF(3, 4);
+
+/* ---- for call */
+
+/** Calls a child (or any built layer) within a graph. */
+HEED_API heed_status heed_layer_call(heed_layer *layer, heed_call *call);
+/** Applies an activation expression; NULL is linear. */
+HEED_API heed_tensor *heed_activate(heed_tensor *x, const char *activation);
+/** Adds a scalar to the loss (an activity regulariser, say). */
+HEED_API void heed_call_add_loss(heed_call *call, heed_tensor *loss);
+/** Has `variable` replaced by `value` after the step (moving averages, states). */
+HEED_API void heed_call_update(heed_call *call, heed_variable *variable, heed_tensor *value);
+/** A keyword argument of this call, such as use_causal_mask; `otherwise` when it was not given. */
+HEED_API double heed_call_argument(const heed_call *call, const char *name, double otherwise);
+
+/* ---- asking */
+
+HEED_API heed_context           *heed_layer_context(const heed_layer *layer);
+HEED_API const heed_layer_class *heed_layer_class_of(const heed_layer *layer);
+HEED_API const char             *heed_layer_name(const heed_layer *layer);
+HEED_API const void             *heed_layer_config(const heed_layer *layer); /**< the class's config struct */
+HEED_API int                     heed_layer_weight_count(const heed_layer *layer); /**< own and children's */
+HEED_API heed_variable          *heed_layer_weight_at(const heed_layer *layer, int index); /**< in Keras' order */
+
+HEED_API const char       *heed_variable_name(const heed_variable *v);
+HEED_API const heed_shape *heed_variable_shape(const heed_variable *v);
+HEED_API float            *heed_variable_data(heed_variable *v); /**< row-major; may be written between runs */
+HEED_API bool              heed_variable_trainable(const heed_variable *v);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

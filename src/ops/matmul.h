@@ -1,0 +1,16 @@
+/* Products whose second operand is packed once and used often: what scan does with the weights of a loop. */
+#ifndef HEED_OPS_MATMUL_H
+#define HEED_OPS_MATMUL_H
+
+#include "ops/op.h"
+
+/* Is this node a product of rows with one matrix that could be packed ahead? */
+bool heed_matmul_packable(const heed_node *n);
+/* Floats that the packed matrix takes. */
+size_t heed_matmul_packed_size(const heed_node *n, const heed_kernels *k);
+/* Packs the matrix b, the node's second operand, panel by panel over the pool. */
+void heed_matmul_pack(const heed_exec *x, const heed_node *n, const float *b, float *packed);
+/* The node's forward with its matrix packed ahead, on the calling thread. */
+void heed_matmul_run_packed(const heed_exec *x, const heed_node *n, const float *packed);
+
+#endif
