@@ -109,10 +109,23 @@ HEED_API int         heed_threads(const heed_context *context);  /**< threads in
 HEED_API heed_cpu    heed_cpu_used(const heed_context *context); /**< instruction set in use */
 HEED_API const char *heed_cpu_name(heed_cpu cpu);                /**< "generic", "avx2" or "avx512" */
 HEED_API const char *heed_version(void);                         /**< "MAJOR.MINOR.PATCH" */
+HEED_API const char *heed_build_info(void); /**< compiler and libraries built with, a line each, no newline at the end */
 
 /** Bytes allocated through the context now, and the most there ever were. */
 HEED_API size_t heed_memory_used(const heed_context *context);
 HEED_API size_t heed_memory_peak(const heed_context *context);
+
+/** Gives back what a function of heed says is "freed with heed_free()"; NULL is allowed. */
+HEED_API void heed_free(heed_context *context, void *memory);
+
+/** What a misspelt name was meant to be, for hints. Start with {.word = "..."} and offer every name there is; then `best`
+ *  is the nearest one, or NULL when none is near. The candidate is borrowed as long as the guess is. */
+typedef struct heed_guess {
+    const char *word, *best;
+    int         distance;
+} heed_guess;
+
+HEED_API void heed_guess_offer(heed_guess *g, const char *candidate);
 
 #ifdef __cplusplus
 }

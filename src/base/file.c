@@ -68,14 +68,30 @@ heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsi
     return HEED_OK;
 }
 
+static const char *output_name(const char *path) { return strcmp(path, "-") == 0 ? "standard output" : path; }
+
+bool heed_output_is_special(const char *path)
+{
+    struct stat info;
+    return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+}
+
+heed_status heed_output_open_special(heed_context *c, const char *path, int *out)
+{
+    *out = strcmp(path, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_WRONLY | O_CLOEXEC);
+    if (*out < 0)
+        return heed_fail(c, HEED_EIO, "%s: cannot write: %s", output_name(path), strerror(errno));
+    return HEED_OK;
+}
+
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out)
 {
-    *out = (heed_output){.context = c, .descriptor = -1, .standard = strcmp(path, "-") == 0};
+    *out = (heed_output){.context = c, .descriptor = -1, .special = heed_output_is_special(path)};
     const char *folder = getenv("TMPDIR");
-    const char *stem = !out->standard ? path : folder != NULL && *folder != '\0' ? folder : "/tmp";
-    const char *suffix = out->standard ? "/heed.XXXXXX" : ".XXXXXX";
+    const char *stem = !out->special ? path : folder != NULL && *folder != '\0' ? folder : "/tmp";
+    const char *suffix = out->special ? "/heed.XXXXXX" : ".XXXXXX";
     size_t length = strlen(stem) + strlen(suffix) + 1;
-    out->path = heed_strdup(c, out->standard ? "standard output" : path);
+    out->path = heed_strdup(c, path);
     out->temporary = heed_alloc(c, length, 1);
     if (out->path == NULL || out->temporary == NULL) {
         heed_output_abandon(out);
@@ -84,7 +100,7 @@ heed_status heed_output_open(heed_context *c, const char *path, heed_output *out
     snprintf(out->temporary, length, "%s%s", stem, suffix);
     out->descriptor = mkostemp(out->temporary, O_CLOEXEC);
     if (out->descriptor < 0) {
-        heed_status status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", out->path, strerror(errno));
+        heed_status status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", output_name(path), strerror(errno));
         heed_release(c, out->temporary); /* nothing was made, so nothing is to be removed */
         out->temporary = NULL;
         heed_output_abandon(out);
@@ -95,7 +111,7 @@ heed_status heed_output_open(heed_context *c, const char *path, heed_output *out
 
 static heed_status cannot_write(const heed_output *o)
 {
-    return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", o->path, strerror(errno));
+    return heed_fail(o->context, HEED_EIO, "%s: cannot write: %s", output_name(o->path), strerror(errno));
 }
 
 static heed_status write_all(const heed_output *o, int descriptor, const void *bytes, size_t size)
@@ -126,18 +142,28 @@ static mode_t usual_mode(void)
     return 0666 & ~mask;
 }
 
-static heed_status copy_to_standard_output(const heed_output *o, int fd)
+static heed_status copy_bytes(const heed_output *o, int from, int to)
 {
     char bytes[1 << 14];
     for (;;) {
-        ssize_t got = read(fd, bytes, sizeof bytes);
+        ssize_t got = read(from, bytes, sizeof bytes);
         if (got == 0)
             return HEED_OK;
         if (got > 0)
-            HEED_TRY(write_all(o, STDOUT_FILENO, bytes, (size_t)got));
+            HEED_TRY(write_all(o, to, bytes, (size_t)got));
         else if (errno != EINTR)
             return cannot_write(o);
     }
+}
+
+static heed_status copy_into_place(const heed_output *o, int fd)
+{
+    int destination;
+    HEED_TRY(heed_output_open_special(o->context, o->path, &destination));
+    heed_status status = copy_bytes(o, fd, destination);
+    if (close(destination) != 0 && status == HEED_OK)
+        status = cannot_write(o);
+    return status;
 }
 
 /* Makes the bytes durable and gives them their name; the temporary name is gone afterwards. */
@@ -156,7 +182,7 @@ heed_status heed_output_commit(heed_output *o)
     int fd = open(o->temporary, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return cannot_write(o);
-    heed_status status = o->standard ? copy_to_standard_output(o, fd) : rename_into_place(o, fd);
+    heed_status status = o->special ? copy_into_place(o, fd) : rename_into_place(o, fd);
     close(fd);
     if (status == HEED_OK)
         heed_output_abandon(o);

@@ -10,13 +10,13 @@ heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsi
 
 /* A file being written. Bytes go to a temporary name beside `path`; heed_output_commit makes them durable (fsync) and
  * renames; heed_output_abandon removes them, and is allowed after a commit and on a zeroed struct, so that a function
- * can end with it on every way out. For `path` "-" the temporary file stands in $TMPDIR or /tmp, and heed_output_commit
- * copies it to standard output. */
+ * can end with it on every way out. Where the destination is special the temporary file stands in $TMPDIR or /tmp, and
+ * heed_output_commit copies it there. */
 typedef struct heed_output {
     heed_context *context;
     char         *path, *temporary;
     int           descriptor; /* open for writing while temporary != NULL */
-    bool          standard;   /* to standard output */
+    bool          special;    /* to standard output or a device */
 } heed_output;
 
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out);
@@ -24,6 +24,11 @@ heed_status heed_output_write(heed_output *o, const void *bytes, size_t size);
 /* For libraries that write to a name of their own: they open o->temporary themselves, close it, then commit. */
 heed_status heed_output_commit(heed_output *o);
 void        heed_output_abandon(heed_output *o);
+
+/* Whether `path` is what a renamed file must not replace: standard output ("-"), or a device or pipe. */
+bool heed_output_is_special(const char *path);
+/* Opens such a path to write it as it stands; the descriptor is the caller's to close. */
+heed_status heed_output_open_special(heed_context *c, const char *path, int *out);
 
 /* heed_output_open, _write and _commit in one. */
 heed_status heed_file_write(heed_context *c, const char *path, const void *bytes, size_t size);

@@ -44,6 +44,8 @@ void heed_release(heed_context *c, void *memory)
     c->allocator.release(c->allocator.user, block);
 }
 
+void heed_free(heed_context *c, void *memory) { heed_release(c, memory); }
+
 char *heed_strdup(heed_context *c, const char *text)
 {
     size_t length = strlen(text);
@@ -173,18 +175,24 @@ void heed_text_append(heed_text *t, const char *bytes, size_t length)
     t->bytes[t->length] = '\0';
 }
 
-void heed_text_printf(heed_text *t, const char *format, ...)
+void heed_text_vprintf(heed_text *t, const char *format, va_list args)
 {
-    va_list args, again;
-    va_start(args, format);
+    va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     if (length >= 0 && text_reserve(t, (size_t)length)) {
         vsnprintf(t->bytes + t->length, (size_t)length + 1, format, again);
         t->length += (size_t)length;
     }
     va_end(again);
+}
+
+void heed_text_printf(heed_text *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    heed_text_vprintf(t, format, args);
+    va_end(args);
 }
 
 heed_status heed_text_status(const heed_text *t) { return t->failed ? HEED_ENOMEM : HEED_OK; }

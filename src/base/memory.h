@@ -41,6 +41,7 @@ typedef struct heed_text {
 
 void        heed_text_append(heed_text *t, const char *bytes, size_t length);
 void        heed_text_printf(heed_text *t, const char *format, ...) HEED_PRINTF(2, 3);
+void        heed_text_vprintf(heed_text *t, const char *format, va_list args) HEED_PRINTF(2, 0);
 heed_status heed_text_status(const heed_text *t);
 void        heed_text_free(heed_text *t);
 
