@@ -1,0 +1,15 @@
+/* Usage, --help and man pages, all from the option tables. */
+#ifndef CLI_HELP_H
+#define CLI_HELP_H
+
+#include "command.h"
+
+/* Both write to standard output; `shared` are the options that all sub-commands have. */
+void cli_help(const cli_command *command, const cli_option *shared);
+void cli_help_overview(const cli_command *const *commands, size_t count, const cli_option *shared);
+
+/* The same as pages for man, section 1. */
+void cli_man(const cli_command *command, const cli_option *shared);
+void cli_man_overview(const cli_command *const *commands, size_t count, const cli_option *shared);
+
+#endif

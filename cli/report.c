@@ -1,0 +1,136 @@
+#define _POSIX_C_SOURCE 200809L
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE = 512, DETAILS = 256, BAR = 30, WIDTH = 80 };
+static const double redraw_seconds = 0.1, line_seconds = 10.0;
+
+/* Standard error is one stream, so whether a bar stands on its last line is known to all that write there. */
+static bool bar_shown;
+
+static void clear_bar(void)
+{
+    if (bar_shown)
+        fputs("\r\033[K", stderr);
+    bar_shown = false;
+}
+
+int cli_error(int exit_status, const char *hint, const char *format, ...)
+{
+    clear_bar();
+    fputs("heed: ", stderr);
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    if (hint != NULL && *hint != '\0')
+        fprintf(stderr, "hint: %s\n", hint);
+    return exit_status;
+}
+
+int cli_failed(const cli_session *s)
+{
+    return cli_error(CLI_FAILED, heed_error_hint(s->context), "%s", heed_error(s->context));
+}
+
+void cli_note(const cli_session *s, const char *format, ...)
+{
+    if (s->quiet)
+        return;
+    clear_bar();
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void cli_log(void *user, heed_log_level level, const char *message)
+{
+    const cli_session *s = user;
+    if (level == HEED_LOG_WARNING)
+        cli_error(CLI_DONE, NULL, "%s", message);
+    else if (level == HEED_LOG_NOTE)
+        cli_note(s, "%s", message);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : WIDTH;
+}
+
+void cli_progress_start(cli_progress *p, const cli_session *s, const char *what, double total)
+{
+    double now = seconds_now();
+    *p = (cli_progress){
+        .session = s, .what = what, .total = total, .started = now, .drawn = now, .terminal = isatty(STDERR_FILENO)};
+}
+
+/* "1:05 left", "" when nothing can be said yet */
+static void describe_time_left(const cli_progress *p, double done, double now, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (p->total <= 0 || done <= 0 || done > p->total)
+        return;
+    long left = (long)((now - p->started) * (p->total - done) / done + 0.5);
+    if (left < 3600)
+        snprintf(text, size, "%ld:%02ld left", left / 60, left % 60);
+    else
+        snprintf(text, size, "%ld:%02ld:%02ld left", left / 3600, left / 60 % 60, left % 60);
+}
+
+static void draw_bar(const cli_progress *p, double share, const char *left, const char *details)
+{
+    char line[LINE], bar[BAR + 1];
+    int full = (int)(share * BAR);
+    memset(bar, ' ', BAR);
+    memset(bar, '=', (size_t)full);
+    if (full < BAR)
+        bar[full] = '>';
+    bar[BAR] = '\0';
+    snprintf(line, sizeof line, "%s [%s] %3d %%  %s  %s", p->what, bar, (int)(100 * share), left, details);
+    clear_bar();
+    fprintf(stderr, "%.*s", terminal_width() - 1, line);
+    bar_shown = true;
+}
+
+void cli_progress_update(cli_progress *p, double done, const char *format, ...)
+{
+    double now = seconds_now();
+    if (p->session->quiet || now - p->drawn < (p->terminal ? redraw_seconds : line_seconds))
+        return;
+    p->drawn = now;
+    char left[32], details[DETAILS];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(details, sizeof details, format, args);
+    va_end(args);
+    describe_time_left(p, done, now, left, sizeof left);
+    double share = p->total > 0 ? (done < p->total ? done / p->total : 1) : 0;
+    if (p->terminal && p->total > 0)
+        draw_bar(p, share, left, details);
+    else if (p->total > 0)
+        cli_note(p->session, "%s: %d %%, %s  %s", p->what, (int)(100 * share), left, details);
+    else
+        cli_note(p->session, "%s: %.0f  %s", p->what, done, details);
+}
+
+void cli_progress_end(cli_progress *p)
+{
+    (void)p;
+    clear_bar();
+}

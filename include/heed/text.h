@@ -1,0 +1,213 @@
+/**
+ * @file text.h
+ * Text on its way into a model and out of it: lines of files, pairs of sequences, tokens and their ids, batches of
+ * similar lengths, scores, and dates to learn from.
+ *
+ * All text is UTF-8. Where heed reads it from a file it is checked, and an error names the file, the line and the byte.
+ * A text given as bytes and a length need not end with a NUL; a text that heed gives out always does.
+ *
+ * Every handle here belongs to one thread at a time and is freed before its context.
+ */
+#ifndef HEED_TEXT_H
+#define HEED_TEXT_H
+
+#include "heed/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- lines ------------------------------------------------------------------------------------------------------ */
+
+/** The lines of a file, one at a time, as they arrive. Accepted: "\n" and "\r\n", a last line without either, a byte
+ *  order mark, gzip. A line that is no UTF-8, holds a NUL byte, or is longer than the limit is HEED_EFORMAT. */
+typedef struct heed_lines heed_lines;
+
+typedef struct heed_line {
+    const char *text;   /**< without its end; NUL-terminated; valid until the next call */
+    size_t      length; /**< bytes */
+    int64_t     number; /**< counted from 1 */
+} heed_line;
+
+/** @p path "-" is standard input. @p limit: bytes a line may have, 0 for HEED_LINE_LIMIT. */
+HEED_API heed_status heed_lines_open(heed_context *c, const char *path, size_t limit, heed_lines **out);
+/** Reads the next line; *more is false when there is none. */
+HEED_API heed_status heed_lines_next(heed_lines *l, bool *more, heed_line *line);
+HEED_API void        heed_lines_free(heed_lines *l); /**< NULL is allowed */
+
+enum { HEED_LINE_LIMIT = 1 << 20 };
+
+/** HEED_EFORMAT unless the bytes are UTF-8 without NUL; the error begins with @p name and tells the byte. */
+HEED_API heed_status heed_utf8_check(heed_context *c, const char *name, const char *text, size_t length);
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------ */
+
+/** A corpus of pairs: either one file of lines `source TAB target`, or two files of which the lines belong together.
+ *  A side must not be empty. */
+typedef struct heed_corpus heed_corpus;
+
+typedef struct heed_pair {
+    const char *source, *target; /**< NUL-terminated; valid until the next call */
+    size_t      source_length, target_length; /**< bytes */
+    int64_t     number;          /**< of the line, counted from 1 */
+} heed_pair;
+
+/** @p target_path NULL: @p path holds both sides, with a TAB between. "-" is standard input. */
+HEED_API heed_status heed_corpus_open(heed_context *c, const char *path, const char *target_path, heed_corpus **out);
+/** Reads the next pair; *more is false when there is none. */
+HEED_API heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair);
+HEED_API void        heed_corpus_free(heed_corpus *s); /**< NULL is allowed */
+
+/* ---- vocabularies ----------------------------------------------------------------------------------------------- */
+
+/** The ids that every vocabulary begins with; the first two as in Keras' TextVectorization. */
+enum {
+    HEED_PADDING = 0, /**< "" */
+    HEED_UNKNOWN = 1, /**< "[UNK]" */
+    HEED_START = 2,   /**< "[START]" */
+    HEED_END = 3,     /**< "[END]" */
+    HEED_SPECIALS = 4
+};
+
+/** Tokens by id and ids by token. Immutable once made. */
+typedef struct heed_vocabulary heed_vocabulary;
+
+/** The special tokens, then @p tokens in their order; NUL-terminated, copied. A token that is empty, that is there
+ *  twice, or that reads like a special one is HEED_EINVAL. */
+HEED_API heed_status heed_vocabulary_create(heed_context *c, const char *const *tokens, size_t count,
+                                            heed_vocabulary **out);
+/** Reads what heed_vocabulary_save() wrote. HEED_EFORMAT begins with @p name and tells the line. */
+HEED_API heed_status heed_vocabulary_load(heed_context *c, const char *name, const char *bytes, size_t size,
+                                          heed_vocabulary **out);
+/** As text: a token a line, special ones too, so that a line's number is the id plus 1. In a token, newline, carriage
+ *  return, tab and backslash are written \\n, \\r, \\t and \\\\. *bytes is freed with heed_free(). */
+HEED_API heed_status heed_vocabulary_save(const heed_vocabulary *v, char **bytes, size_t *size);
+HEED_API void        heed_vocabulary_free(heed_vocabulary *v); /**< NULL is allowed */
+
+HEED_API int32_t heed_vocabulary_size(const heed_vocabulary *v); /**< special tokens included */
+/** The token of an id, owned by the vocabulary; that of HEED_UNKNOWN for ids that are none. */
+HEED_API const char *heed_vocabulary_token(const heed_vocabulary *v, int32_t id);
+/** The id of a token; HEED_UNKNOWN for what is none, and for the text of a special token. */
+HEED_API int32_t heed_vocabulary_id(const heed_vocabulary *v, const char *token, size_t length);
+
+/* ---- tokenizers ------------------------------------------------------------------------------------------------- */
+
+/** A growing list of ids. Start with {.context = c}; end with heed_ids_free(). */
+typedef struct heed_ids {
+    heed_context *context;
+    int32_t      *ids;
+    size_t        count, capacity;
+} heed_ids;
+
+HEED_API heed_status heed_ids_add(heed_ids *list, int32_t id);
+HEED_API void        heed_ids_free(heed_ids *list);
+
+/** Settings of a tokenizer; what is zero has its default. */
+typedef struct heed_tokenizer_config {
+    const char *kind;        /**< "characters" (Unicode code points; the default) or "words" (between white space) */
+    bool        lowercase;   /**< by Unicode's rules that hold in every language; default: the case stays */
+    bool        as_written;  /**< default: text is first brought into Unicode's normal form C */
+    int32_t     most_tokens; /**< size of the vocabulary, special tokens included; default: no limit */
+    int64_t     least_count; /**< tokens seen less often are unknown; default: 1 */
+} heed_tokenizer_config;
+
+/** Text to ids and back. It either learns its vocabulary from texts, or is given one. */
+typedef struct heed_tokenizer heed_tokenizer;
+
+/** A tokenizer that has to learn: heed_tokenizer_count() for each text, then heed_tokenizer_learn(). */
+HEED_API heed_status heed_tokenizer_create(heed_context *c, const heed_tokenizer_config *config, heed_tokenizer **out);
+HEED_API heed_status heed_tokenizer_count(heed_tokenizer *t, const char *text, size_t length);
+/** Makes the vocabulary of what was counted: the most frequent token first, equals in the order of code points. */
+HEED_API heed_status heed_tokenizer_learn(heed_tokenizer *t);
+
+/** The state that was learnt, to be kept in a file (for the kinds there are: the vocabulary as text); freed with
+ *  heed_free(). */
+HEED_API heed_status heed_tokenizer_save(const heed_tokenizer *t, char **bytes, size_t *size);
+/** A tokenizer from its settings and what heed_tokenizer_save() gave; @p name is for errors. */
+HEED_API heed_status heed_tokenizer_load(heed_context *c, const heed_tokenizer_config *config, const char *name,
+                                         const char *bytes, size_t size, heed_tokenizer **out);
+HEED_API void        heed_tokenizer_free(heed_tokenizer *t); /**< NULL is allowed */
+
+/** Appends the ids of a text, without start and end. HEED_EFORMAT when it is no UTF-8. */
+HEED_API heed_status heed_tokenizer_encode(heed_tokenizer *t, const char *text, size_t length, heed_ids *out);
+/** The text of ids, up to the first HEED_END; padding and start are left out. *text is freed with heed_free(). */
+HEED_API heed_status heed_tokenizer_decode(const heed_tokenizer *t, const int32_t *ids, size_t count, char **text);
+/** Ids there are, special ones included; 0 before learning. */
+HEED_API int32_t heed_tokenizer_size(const heed_tokenizer *t);
+/** A token as it may be shown, beside an alignment for instance; owned by the tokenizer. */
+HEED_API const char *heed_tokenizer_token(const heed_tokenizer *t, int32_t id);
+
+/* ---- batches ---------------------------------------------------------------------------------------------------- */
+
+/** What a pass over the examples looks like. */
+typedef struct heed_batches_config {
+    size_t         count;           /**< examples, >= 1 */
+    const int32_t *source_lengths;  /**< (count), tokens */
+    const int32_t *target_lengths;  /**< (count), tokens; NULL: there is one side */
+    int64_t        size;            /**< of a batch, >= 1: examples or tokens */
+    bool           by_tokens;       /**< size bounds examples times the longest side of any, padding included; an
+                                         example that is longer is a batch of its own */
+    uint64_t       seed, epoch;
+} heed_batches_config;
+
+/** Batches for one epoch: every example in exactly one of them, similar lengths together, in random order. They are a
+ *  function of the settings alone, so that a resumed run meets the same ones. */
+typedef struct heed_batches heed_batches;
+
+typedef struct heed_batch {
+    const int64_t *examples; /**< (count), owned by the batches */
+    int64_t        count;
+    int32_t        source_length, target_length; /**< of the longest */
+} heed_batch;
+
+HEED_API heed_status heed_batches_create(heed_context *c, const heed_batches_config *config, heed_batches **out);
+HEED_API int64_t     heed_batches_count(const heed_batches *b);
+HEED_API heed_batch  heed_batches_get(const heed_batches *b, int64_t index); /**< index in 0..count-1 */
+HEED_API void        heed_batches_free(heed_batches *b);                     /**< NULL is allowed */
+
+/* ---- scores ----------------------------------------------------------------------------------------------------- */
+
+typedef struct heed_scorer_config {
+    bool        alternatives; /**< a reference line holds several, with " | " between; the best one counts */
+    bool        lowercase;    /**< compares lower-cased text */
+    const char *tokenize;     /**< tokens of the error rate: "none" (between white space; the default) or "char" */
+} heed_scorer_config;
+
+/** Compares lines with references, one after another. */
+typedef struct heed_scorer heed_scorer;
+
+typedef struct heed_scores {
+    int64_t lines;
+    int64_t exact;            /**< lines equal to a reference */
+    int64_t edits;            /**< insertions, deletions and replacements of tokens that lead to the nearest reference */
+    int64_t reference_tokens; /**< tokens of those references */
+    double  exact_match;      /**< exact / lines; NaN without lines */
+    double  token_error_rate; /**< edits / reference_tokens; NaN without tokens */
+} heed_scores;
+
+HEED_API heed_status heed_scorer_create(heed_context *c, const heed_scorer_config *config, heed_scorer **out);
+HEED_API heed_status heed_scorer_add(heed_scorer *s, const char *hypothesis, const char *reference);
+HEED_API heed_scores heed_scorer_result(const heed_scorer *s);
+HEED_API void        heed_scorer_free(heed_scorer *s); /**< NULL is allowed */
+
+/* ---- dates ------------------------------------------------------------------------------------------------------ */
+
+/** Random dates from 1970-01-01 to 2026-12-31 as people write them in the languages of the world: a uniform draw of
+ *  locale, date, one of 15 formats, and case. The formats are those of datalogue/keras-attention. */
+typedef struct heed_dates heed_dates;
+
+typedef struct heed_dates_config {
+    const char *locales; /**< "all" (the default) or names with commas between: "en,pt_BR" */
+    uint64_t    seed;    /**< the i-th pair is a function of locales, seed and i */
+} heed_dates_config;
+
+/** A locale that ICU does not have is HEED_ENOTFOUND. */
+HEED_API heed_status heed_dates_create(heed_context *c, const heed_dates_config *config, heed_dates **out);
+/** The next pair: "12 mars 2009" and "2009-03-12". Both are valid until the next call; neither holds control characters. */
+HEED_API heed_status heed_dates_next(heed_dates *d, const char **human, const char **iso);
+HEED_API void        heed_dates_free(heed_dates *d); /**< NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
