@@ -73,7 +73,7 @@ static const char *output_name(const char *path) { return strcmp(path, "-") == 0
 bool heed_output_is_special(const char *path)
 {
     struct stat info;
-    return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+    return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode));
 }
 
 heed_status heed_output_open_special(heed_context *c, const char *path, int *out)
@@ -87,6 +87,9 @@ heed_status heed_output_open_special(heed_context *c, const char *path, int *out
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out)
 {
     *out = (heed_output){.context = c, .descriptor = -1, .special = heed_output_is_special(path)};
+    struct stat info;
+    if (out->special && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) /* better known before the work than after */
+        return heed_fail(c, HEED_EIO, "%s: cannot write: %s", path, strerror(EISDIR));
     const char *folder = getenv("TMPDIR");
     const char *stem = !out->special ? path : folder != NULL && *folder != '\0' ? folder : "/tmp";
     const char *suffix = out->special ? "/heed.XXXXXX" : ".XXXXXX";
@@ -174,6 +177,13 @@ static heed_status rename_into_place(heed_output *o, int fd)
     heed_release(o->context, o->temporary);
     o->temporary = NULL;
     return HEED_OK;
+}
+
+heed_status heed_output_close(heed_output *o)
+{
+    int descriptor = o->descriptor;
+    o->descriptor = -1;
+    return close(descriptor) == 0 ? HEED_OK : cannot_write(o);
 }
 
 heed_status heed_output_commit(heed_output *o)

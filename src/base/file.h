@@ -23,9 +23,11 @@ heed_status heed_output_open(heed_context *c, const char *path, heed_output *out
 heed_status heed_output_write(heed_output *o, const void *bytes, size_t size);
 /* For libraries that write to a name of their own: they open o->temporary themselves, close it, then commit. */
 heed_status heed_output_commit(heed_output *o);
+/* Closes the descriptor, for outputs without a temporary file; that is when some systems report a failed write. */
+heed_status heed_output_close(heed_output *o);
 void        heed_output_abandon(heed_output *o);
 
-/* Whether `path` is what a renamed file must not replace: standard output ("-"), or a device or pipe. */
+/* Whether `path` is what a renamed file must not replace: standard output ("-"), or a device, a pipe, a folder. */
 bool heed_output_is_special(const char *path);
 /* Opens such a path to write it as it stands; the descriptor is the caller's to close. */
 heed_status heed_output_open_special(heed_context *c, const char *path, int *out);

@@ -1,12 +1,9 @@
-#define _POSIX_C_SOURCE 200809L
 #include "heed/output.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { BUFFER = 65536 };
 
@@ -85,13 +82,8 @@ heed_status heed_writer_commit(heed_writer *w)
 {
     if (heed_writer_flush(w) != HEED_OK)
         return w->status;
-    if (w->output.temporary != NULL)
-        return w->status = heed_output_commit(&w->output);
-    int descriptor = w->output.descriptor;
-    w->output.descriptor = -1;
-    if (close(descriptor) != 0)
-        w->status = heed_fail(w->context, HEED_EIO, "%s: cannot write: %s", w->output.path, strerror(errno));
-    return w->status;
+    bool whole = w->output.temporary != NULL;
+    return w->status = whole ? heed_output_commit(&w->output) : heed_output_close(&w->output);
 }
 
 void heed_writer_free(heed_writer *w)
