@@ -1,4 +1,4 @@
-#include "kernels/generic.h"
+#include "kernels/tables.h"
 
 static const heed_kernels generic = {
     .name = "generic",
@@ -44,6 +44,12 @@ static const heed_kernels generic = {
 
 const heed_kernels *heed_kernels_for(heed_cpu cpu)
 {
+#if defined(__x86_64__)
+    if (cpu >= HEED_CPU_AVX512)
+        return &heed_kernels_avx512;
+    if (cpu >= HEED_CPU_AVX2)
+        return &heed_kernels_avx2;
+#endif
     (void)cpu;
     return &generic;
 }

@@ -1,0 +1,217 @@
+/* Vectors of floats for AVX2 and AVX-512 under one set of names, so that one template serves both. VL floats a vector.
+ *
+ * Order of arguments matters in v_minimum and v_maximum: where either is NaN they give the second. */
+#ifndef HEED_KERNELS_SIMD_H
+#define HEED_KERNELS_SIMD_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#if defined(__AVX512F__)
+
+enum { VL = 16 };
+typedef __m512 vec;
+typedef __m512i ivec;
+typedef __mmask16 mask;
+
+INLINE mask first(int64_t count) /* the first `count` (0..VL) elements */
+{
+    return (mask)((1u << count) - 1);
+}
+INLINE vec v_set(float x) { return _mm512_set1_ps(x); }
+INLINE vec v_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE vec v_load_first(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(first(count), p); }
+INLINE void v_store(float *p, vec x) { _mm512_storeu_ps(p, x); }
+INLINE void v_store_first(float *p, int64_t count, vec x) { _mm512_mask_storeu_ps(p, first(count), x); }
+INLINE vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
+INLINE vec v_subtract(vec a, vec b) { return _mm512_sub_ps(a, b); }
+INLINE vec v_multiply(vec a, vec b) { return _mm512_mul_ps(a, b); }
+INLINE vec v_divide(vec a, vec b) { return _mm512_div_ps(a, b); }
+INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }   /* a b + c */
+INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a b */
+INLINE vec v_fms(vec a, vec b, vec c) { return _mm512_fmsub_ps(a, b, c); }   /* a b - c */
+INLINE vec v_minimum(vec a, vec b) { return _mm512_min_ps(a, b); }
+INLINE vec v_maximum(vec a, vec b) { return _mm512_max_ps(a, b); }
+INLINE vec v_sqrt(vec x) { return _mm512_sqrt_ps(x); }
+INLINE vec v_round(vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT); }
+INLINE vec v_abs(vec x) { return _mm512_abs_ps(x); }
+INLINE vec v_with_sign(vec magnitude, vec sign) { return _mm512_or_ps(magnitude, _mm512_and_ps(sign, v_set(-0.0f))); }
+INLINE vec v_negative(vec x) { return _mm512_xor_ps(x, v_set(-0.0f)); }
+INLINE vec v_near_reciprocal(vec x) { return _mm512_rcp14_ps(x); } /* relative error below 2^-11 */
+INLINE mask v_less(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+INLINE mask v_less_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+INLINE mask v_is_nan(vec x) { return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q); }
+INLINE mask both(mask a, mask b) { return (mask)(a & b); }
+INLINE mask either(mask a, mask b) { return (mask)(a | b); }
+INLINE bool any(mask m) { return m != 0; }
+INLINE vec v_select(mask m, vec yes, vec no) { return _mm512_mask_blend_ps(m, no, yes); }
+INLINE float v_sum(vec x) { return _mm512_reduce_add_ps(x); }
+INLINE float v_largest(vec x) { return _mm512_reduce_max_ps(x); }
+INLINE vec v_scale(vec x, vec n) { return _mm512_scalef_ps(x, n); } /* x 2^n, n whole and small enough for int32 */
+/* x = mantissa 2^exponent, mantissa in [0.75, 1.5); for finite x > 0, denormals too */
+INLINE vec v_split(vec x, vec *exponent)
+{
+    vec mantissa = _mm512_getmant_ps(x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_src);
+    *exponent = v_subtract(_mm512_getexp_ps(x), _mm512_getexp_ps(mantissa));
+    return mantissa;
+}
+/* elements whose byte is not zero; reads `count` (0..VL) bytes */
+INLINE mask v_bytes(const uint8_t *p, int64_t count)
+{
+    __m128i bytes = _mm_maskz_loadu_epi8(first(count), p);
+    return _mm_test_epi8_mask(bytes, bytes);
+}
+INLINE mask v_first(int64_t count) { return first(count); }
+/* the VL by VL matrix whose rows are given becomes its transpose */
+INLINE void v_transpose(vec row[VL])
+{
+    vec pair[VL];
+    UNROLL for (int i = 0; i < VL; i += 2) {
+        pair[i] = _mm512_unpacklo_ps(row[i], row[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_ps(row[i], row[i + 1]);
+    }
+    UNROLL for (int i = 0; i < VL; i += 4) { /* row[i + c]: of four rows, column c of each quarter */
+        for (int c = 0; c < 2; c++) {
+            __m512d a = _mm512_castps_pd(pair[i + c]), b = _mm512_castps_pd(pair[i + 2 + c]);
+            row[i + 2 * c] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            row[i + 2 * c + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    }
+    UNROLL for (int c = 0; c < 4; c++) {
+        vec even0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0x88), odd0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0xdd);
+        vec even1 = _mm512_shuffle_f32x4(row[8 + c], row[12 + c], 0x88);
+        vec odd1 = _mm512_shuffle_f32x4(row[8 + c], row[12 + c], 0xdd);
+        row[c] = _mm512_shuffle_f32x4(even0, even1, 0x88);
+        row[4 + c] = _mm512_shuffle_f32x4(odd0, odd1, 0x88);
+        row[8 + c] = _mm512_shuffle_f32x4(even0, even1, 0xdd);
+        row[12 + c] = _mm512_shuffle_f32x4(odd0, odd1, 0xdd);
+    }
+}
+
+#elif defined(__AVX2__) && defined(__FMA__)
+
+enum { VL = 8 };
+typedef __m256 vec;
+typedef __m256i ivec;
+typedef __m256 mask; /* all bits of an element, or none */
+
+INLINE mask v_first(int64_t count) /* the first `count` (0..VL) elements */
+{
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
+INLINE vec v_set(float x) { return _mm256_set1_ps(x); }
+INLINE vec v_load(const float *p) { return _mm256_loadu_ps(p); }
+INLINE vec v_load_first(const float *p, int64_t count)
+{
+    return _mm256_maskload_ps(p, _mm256_castps_si256(v_first(count)));
+}
+INLINE void v_store(float *p, vec x) { _mm256_storeu_ps(p, x); }
+INLINE void v_store_first(float *p, int64_t count, vec x)
+{
+    _mm256_maskstore_ps(p, _mm256_castps_si256(v_first(count)), x);
+}
+INLINE vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
+INLINE vec v_subtract(vec a, vec b) { return _mm256_sub_ps(a, b); }
+INLINE vec v_multiply(vec a, vec b) { return _mm256_mul_ps(a, b); }
+INLINE vec v_divide(vec a, vec b) { return _mm256_div_ps(a, b); }
+INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }   /* a b + c */
+INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a b */
+INLINE vec v_fms(vec a, vec b, vec c) { return _mm256_fmsub_ps(a, b, c); }   /* a b - c */
+INLINE vec v_minimum(vec a, vec b) { return _mm256_min_ps(a, b); }
+INLINE vec v_maximum(vec a, vec b) { return _mm256_max_ps(a, b); }
+INLINE vec v_sqrt(vec x) { return _mm256_sqrt_ps(x); }
+INLINE vec v_round(vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vec v_abs(vec x) { return _mm256_andnot_ps(v_set(-0.0f), x); }
+INLINE vec v_with_sign(vec magnitude, vec sign) { return _mm256_or_ps(magnitude, _mm256_and_ps(sign, v_set(-0.0f))); }
+INLINE vec v_negative(vec x) { return _mm256_xor_ps(x, v_set(-0.0f)); }
+INLINE vec v_near_reciprocal(vec x) { return _mm256_rcp_ps(x); } /* relative error below 2^-11 */
+INLINE mask v_less(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+INLINE mask v_less_equal(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+INLINE mask v_is_nan(vec x) { return _mm256_cmp_ps(x, x, _CMP_UNORD_Q); }
+INLINE mask both(mask a, mask b) { return _mm256_and_ps(a, b); }
+INLINE mask either(mask a, mask b) { return _mm256_or_ps(a, b); }
+INLINE bool any(mask m) { return _mm256_movemask_ps(m) != 0; }
+INLINE vec v_select(mask m, vec yes, vec no) { return _mm256_blendv_ps(no, yes, m); }
+INLINE float v_sum(vec x)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+INLINE float v_largest(vec x)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+/* x 2^n, n whole in -252..254; in two steps, so that denormals and infinities come out */
+INLINE vec v_scale(vec x, vec n)
+{
+    ivec whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1), bias = _mm256_set1_epi32(127);
+    ivec one = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+    ivec two = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
+    return v_multiply(v_multiply(x, _mm256_castsi256_ps(one)), _mm256_castsi256_ps(two));
+}
+/* x = mantissa 2^exponent, mantissa in [0.75, 1.5); for finite x > 0, denormals too */
+INLINE vec v_split(vec x, vec *exponent)
+{
+    mask denormal = v_less(x, v_set(0x1p-126f));
+    ivec bits = _mm256_castps_si256(v_select(denormal, v_multiply(x, v_set(0x1p23f)), x));
+    ivec origin = _mm256_set1_epi32(0x3f400000); /* of 0.75 */
+    ivec shift = _mm256_srai_epi32(_mm256_sub_epi32(bits, origin), 23);
+    *exponent = v_subtract(_mm256_cvtepi32_ps(shift), v_select(denormal, v_set(23.0f), v_set(0.0f)));
+    return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(shift, 23)));
+}
+/* elements whose byte is not zero; reads `count` (0..VL) bytes */
+INLINE mask v_bytes(const uint8_t *p, int64_t count)
+{
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < count; i++)
+        bytes |= (int64_t)p[i] << 8 * i;
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)),
+                                                  _mm256_setzero_si256()));
+}
+/* the VL by VL matrix whose rows are given becomes its transpose */
+INLINE void v_transpose(vec row[VL])
+{
+    vec pair[VL], quad[VL];
+    UNROLL for (int i = 0; i < VL; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+    }
+    UNROLL for (int i = 0; i < VL; i += 4) { /* quad[i + c]: of four rows, column c of each half */
+        for (int c = 0; c < 2; c++) {
+            quad[i + 2 * c] = _mm256_shuffle_ps(pair[i + c], pair[i + 2 + c], 0x44);
+            quad[i + 2 * c + 1] = _mm256_shuffle_ps(pair[i + c], pair[i + 2 + c], 0xee);
+        }
+    }
+    UNROLL for (int c = 0; c < 4; c++) {
+        row[c] = _mm256_permute2f128_ps(quad[c], quad[4 + c], 0x20);
+        row[4 + c] = _mm256_permute2f128_ps(quad[c], quad[4 + c], 0x31);
+    }
+}
+
+#else
+#error "simd.h is for files compiled for AVX2 with FMA, or for AVX-512"
+#endif
+
+/* VL elements, or what is `left` of them (the rest is zero) */
+INLINE vec v_load_some(const float *p, int64_t left) { return left >= VL ? v_load(p) : v_load_first(p, left); }
+INLINE void v_store_some(float *p, int64_t left, vec x)
+{
+    if (left >= VL)
+        v_store(p, x);
+    else
+        v_store_first(p, left, x);
+}
+INLINE vec v_zero(void) { return v_set(0.0f); }
+
+#endif
