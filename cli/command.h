@@ -8,6 +8,7 @@
 
 /* Every sub-command, in the order of `heed --help`. */
 #define CLI_COMMANDS(X) \
+    X(score)            \
     X(dates)
 
 /* Exit statuses. */

@@ -1,0 +1,95 @@
+#include "text/lines.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+struct heed_corpus {
+    heed_context *context;
+    heed_lines   *lines;
+    heed_lines   *targets; /* NULL when one file holds both sides */
+};
+
+heed_status heed_corpus_open(heed_context *c, const char *path, const char *target_path, heed_corpus **out)
+{
+    *out = NULL;
+    if (target_path != NULL && strcmp(path, "-") == 0 && strcmp(target_path, "-") == 0)
+        return heed_fail(c, HEED_EINVAL, "standard input: cannot be both source and target");
+    heed_corpus *s = heed_alloc(c, 1, sizeof *s);
+    if (s == NULL)
+        return HEED_ENOMEM;
+    s->context = c;
+    heed_status status = heed_lines_open(c, path, 0, &s->lines);
+    if (status == HEED_OK && target_path != NULL)
+        status = heed_lines_open(c, target_path, 0, &s->targets);
+    if (status != HEED_OK) {
+        heed_corpus_free(s);
+        return status;
+    }
+    *out = s;
+    return HEED_OK;
+}
+
+void heed_corpus_free(heed_corpus *s)
+{
+    if (s == NULL)
+        return;
+    heed_lines_free(s->lines);
+    heed_lines_free(s->targets);
+    heed_release(s->context, s);
+}
+
+/* Cuts a line in two at its TAB. */
+static heed_status split(const heed_lines *l, const heed_line *line, heed_pair *pair)
+{
+    char *tab = memchr(line->text, '\t', line->length); /* the line's bytes are ours until the next is read */
+    if (tab == NULL)
+        return heed_lines_fail(l, "no TAB (expected source TAB target, found one text)");
+    size_t before = (size_t)(tab - line->text), after = line->length - before - 1;
+    if (memchr(tab + 1, '\t', after) != NULL)
+        return heed_lines_fail(l, "more than one TAB (expected source TAB target, found a third text)");
+    *tab = '\0';
+    *pair = (heed_pair){.source = line->text,
+                        .target = tab + 1,
+                        .source_length = before,
+                        .target_length = after,
+                        .number = line->number};
+    return HEED_OK;
+}
+
+static heed_status join(heed_corpus *s, const heed_line *line, bool *more, heed_pair *pair)
+{
+    bool more_targets;
+    heed_line target;
+    HEED_TRY(heed_lines_next(s->targets, &more_targets, &target));
+    if (*more && !more_targets)
+        return heed_lines_fail(s->targets, "ends too early (expected a target for every source)");
+    if (!*more && more_targets)
+        return heed_lines_fail(s->lines, "ends too early (expected a source for every target)");
+    *pair = (heed_pair){.source = line->text,
+                        .target = target.text,
+                        .source_length = line->length,
+                        .target_length = target.length,
+                        .number = line->number};
+    return HEED_OK;
+}
+
+static bool is_blank(const char *text) { return text[strspn(text, " \t")] == '\0'; }
+
+heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair)
+{
+    *pair = (heed_pair){0};
+    heed_line line;
+    HEED_TRY(heed_lines_next(s->lines, more, &line));
+    if (s->targets != NULL)
+        HEED_TRY(join(s, &line, more, pair));
+    else if (*more)
+        HEED_TRY(split(s->lines, &line, pair));
+    if (!*more)
+        return HEED_OK;
+    if (is_blank(pair->source))
+        return heed_lines_fail(s->lines, "the source is empty");
+    if (is_blank(pair->target))
+        return heed_lines_fail(s->targets != NULL ? s->targets : s->lines, "the target is empty");
+    return HEED_OK;
+}
