@@ -120,7 +120,8 @@ struct heed_op {
     X(softmax_cross_entropy) X(softmax_cross_entropy_gradient)                                                         \
     X(reshape) X(transpose) X(broadcast) X(concatenate) X(slice) X(pad) X(reverse) X(repeat) X(stop_gradient)          \
     X(gather) X(gather_gradient) X(one_hot) X(layer_norm) X(layer_norm_gradient) X(dropout) X(random)                  \
-    X(additive_scores) X(additive_scores_gradient) X(lstm) X(lstm_gradient) X(gru) X(gru_gradient) X(scan)
+    X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \
+    X(lstm) X(lstm_gradient) X(gru) X(gru_gradient) X(scan)
 
 #define HEED_OP_DECLARE(name) extern const heed_op heed_kind_##name;
 HEED_OP_MAP(HEED_OP_DECLARE)
