@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum { LONGEST = 63 }; /* bytes; nobody misspells longer names by a letter or two */
+/* In bytes. Everything is near a name of two letters, and nobody misspells names of sixty by a letter or two. */
+enum { SHORTEST = 3, LONGEST = 63 };
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
@@ -32,11 +33,11 @@ static int distance(const char *a, size_t a_length, const char *b, size_t b_leng
 void heed_guess_offer(heed_guess *g, const char *candidate)
 {
     size_t word_length = strlen(g->word), length = strlen(candidate);
-    if (word_length > LONGEST || length > LONGEST)
+    if (word_length < SHORTEST || word_length > LONGEST || length > LONGEST)
         return;
     int d = distance(g->word, word_length, candidate, length);
     int most = 1 + (int)(word_length > length ? word_length : length) / 4;
-    if (d <= most && (size_t)d < word_length && (g->best == NULL || d < g->distance)) {
+    if (d <= most && (g->best == NULL || d < g->distance)) {
         g->best = candidate;
         g->distance = d;
     }
