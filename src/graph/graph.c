@@ -50,16 +50,20 @@ static void add_gradient(heed_tensor *t, heed_tensor *gradient)
         t->gradient = t->gradient == NULL ? gradient : heed_op_add(t->gradient, gradient);
 }
 
+static bool includes(heed_node_range range, size_t i) { return range.include == NULL || range.include[i - range.begin]; }
+
 /* Which values in the range depend on what is asked for. */
-static void mark_needed(heed_graph *g, size_t begin, size_t end)
+static void mark_needed(heed_graph *g, heed_node_range range)
 {
-    for (size_t i = begin; i < end; i++) {
+    for (size_t i = range.begin; i < range.end; i++) {
         heed_node *n = g->nodes[i];
+        if (!includes(range, i))
+            continue;
         bool needed = false;
         for (int k = 0; k < n->input_count && n->op->gradient != NULL; k++)
             needed |= n->inputs[k]->needs_gradient;
         for (int k = 0; k < n->output_count; k++)
-            n->outputs[k]->needs_gradient = needed && n->outputs[k]->dtype == HEED_FLOAT32;
+            n->outputs[k]->needs_gradient |= needed && n->outputs[k]->dtype == HEED_FLOAT32;
     }
 }
 
@@ -84,7 +88,7 @@ static heed_status propagate(heed_node *n)
     return g->status;
 }
 
-heed_status heed_differentiate(heed_graph *g, size_t begin, size_t end, heed_tensor *const *outputs,
+heed_status heed_differentiate(heed_graph *g, heed_node_range range, heed_tensor *const *outputs,
                                heed_tensor *const *seeds, size_t output_count, heed_tensor *const *of, size_t of_count,
                                heed_tensor **gradients)
 {
@@ -103,23 +107,25 @@ heed_status heed_differentiate(heed_graph *g, size_t begin, size_t end, heed_ten
         of[j]->gradient = NULL;
         of[j]->needs_gradient = true;
     }
-    mark_needed(g, begin, end);
-    for (size_t j = 0; j < of_count; j++) /* also a value in the middle may be asked for */
-        of[j]->needs_gradient = true;
+    mark_needed(g, range);
     for (size_t i = 0; i < output_count; i++)
         add_gradient(outputs[i], seeds[i]);
     heed_status status = g->status;
-    for (size_t i = end; i-- > begin && status == HEED_OK;)
-        status = propagate(g->nodes[i]);
+    for (size_t i = range.end; i-- > range.begin && status == HEED_OK;)
+        if (includes(range, i))
+            status = propagate(g->nodes[i]);
     for (size_t j = 0; j < of_count; j++)
         gradients[j] = of[j]->gradient;
+    for (size_t i = range.begin; i < range.end; i++) {
+        for (int k = 0; k < g->nodes[i]->output_count; k++) {
+            g->nodes[i]->outputs[k]->gradient = NULL;
+            g->nodes[i]->outputs[k]->needs_gradient = false;
+        }
+    }
     for (size_t j = 0; j < of_count; j++) {
         of[j]->gradient = saved[j].gradient;
         of[j]->needs_gradient = saved[j].needs_gradient;
     }
-    for (size_t i = begin; i < end; i++)
-        for (int k = 0; k < g->nodes[i]->output_count; k++)
-            g->nodes[i]->outputs[k]->gradient = NULL;
     if (status == HEED_OK)
         status = g->status;
     return status;
@@ -151,5 +157,5 @@ heed_status heed_graph_gradients(heed_tensor *loss, heed_tensor *seed, heed_tens
             return g->status;
         }
     }
-    return heed_differentiate(g, 0, g->node_count, &loss, &seed, 1, of, count, gradients);
+    return heed_differentiate(g, (heed_node_range){0, g->node_count, NULL}, &loss, &seed, 1, of, count, gradients);
 }

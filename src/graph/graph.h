@@ -14,10 +14,16 @@ heed_status heed_plan(heed_graph *g, heed_tensor *const *wanted, size_t count, i
 /* Runs the live nodes in order. */
 heed_status heed_graph_execute(const heed_graph *g, const heed_exec *x);
 
-/* Appends gradients of sum_i seeds[i] * outputs[i] with respect to `of`, looking only at the nodes begin..end-1. seeds[i]
- * NULL: zero. gradients[j] is NULL where nothing depends on of[j]. May be called while another differentiation of the same
- * graph is under way (scan does), as long as outputs and the nodes in between were made since. */
-heed_status heed_differentiate(heed_graph *g, size_t begin, size_t end, heed_tensor *const *outputs,
+/* Which nodes a differentiation looks at: begin..end-1, and of these only those with include[i - begin], unless NULL. */
+typedef struct heed_node_range {
+    size_t      begin, end;
+    const bool *include;
+} heed_node_range;
+
+/* Appends gradients of sum_i seeds[i] * outputs[i] with respect to `of`. seeds[i] NULL: zero. gradients[j] is NULL where
+ * nothing depends on of[j]. May be called while another differentiation of the same graph is under way (scan does), as
+ * long as outputs and the nodes in between were made since. */
+heed_status heed_differentiate(heed_graph *g, heed_node_range range, heed_tensor *const *outputs,
                                heed_tensor *const *seeds, size_t output_count, heed_tensor *const *of, size_t of_count,
                                heed_tensor **gradients);
 
