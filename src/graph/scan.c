@@ -201,11 +201,6 @@ static heed_status find_sizes(heed_graph *g, const heed_scan_config *c, scan_siz
     return HEED_OK;
 }
 
-static bool is_zero(const heed_tensor *t)
-{
-    return t->node != NULL && t->node->op == &heed_kind_fill && *(const float *)t->node->attributes == 0.0f;
-}
-
 /* Copies what the tracings need out of the caller's description. */
 static step_recipe *copy_recipe(heed_graph *g, const heed_scan_config *c)
 {
@@ -230,7 +225,7 @@ static step_recipe *copy_recipe(heed_graph *g, const heed_scan_config *c)
         memcpy(shapes[i].dims, t->shape.dims + leading, (size_t)shapes[i].rank * sizeof t->shape.dims[0]);
         dtypes[i] = t->dtype;
         if (!input && i < c->input_count + c->state_count)
-            at_zero[i - c->input_count] = is_zero(t);
+            at_zero[i - c->input_count] = heed_is_zero(t);
     }
     return r;
 }
@@ -301,7 +296,7 @@ static heed_status scan(heed_graph *g, const heed_scan_config *c, heed_tensor **
 
     heed_loop *loop;
     /* behind the end of a row nothing changes, so it need not be run where nobody looks */
-    bool skips = mask != NULL && (c->zero_output_for_mask || c->last_output_only || c->output_count == 0);
+    bool skips = mask != NULL && (c->output_count == 0 || c->zero_output_for_mask != c->last_output_only);
     HEED_TRY(heed_loop_lower(g, &recipe, sizes.batch, sizes.steps, c->reverse, skips ? mask : NULL, &loop, results));
     for (int i = 0; i < c->output_count && outputs != NULL; i++)
         outputs[i] = c->last_output_only ? results[r->carried_by[i]] : results[c->state_count + own + i];

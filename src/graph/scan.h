@@ -49,6 +49,7 @@ typedef enum heed_class {
 /* How a leaf's value moves from step to step. */
 typedef enum heed_role {
     HEED_ROLE_SEQUENCE, /* a slice of (B, T, ...) */
+    HEED_ROLE_STACKED,  /* the same, given as (B*T, ...) */
     HEED_ROLE_STATE,    /* carried */
     HEED_ROLE_ROWS,     /* (B, ...): the same rows at every step */
 } heed_role;
@@ -81,7 +82,7 @@ typedef struct heed_recipe {
 /* A body tensor that is given from outside at each step. */
 typedef struct heed_loop_input {
     heed_position position;
-    heed_role     role;      /* SEQUENCE or ROWS */
+    heed_role     role;      /* SEQUENCE, STACKED or ROWS */
     int           input;     /* of the scan node */
     int           slot;      /* in the body's bound leaves */
     size_t        row_bytes; /* of one row of one step */
@@ -103,11 +104,24 @@ typedef struct heed_loop_emit {
     size_t           bytes;  /* of a row; WHOLE_SUM: of all */
 } heed_loop_emit;
 
+/* A node that runs at each step. */
+typedef struct heed_loop_work {
+    const heed_node *node;
+    int              pack; /* in loop->packs; -1: none */
+} heed_loop_work;
+
 typedef struct heed_body {
     int64_t     rows;
     heed_graph *graph;
     heed_trace  trace;
+    heed_loop_work *work; /* set by planning */
+    size_t      work_count;
 } heed_body;
+
+/* Room of one thread, as offsets into its memory. */
+typedef struct heed_loop_room {
+    size_t bound, states, shadow, staging, failure, bytes;
+} heed_loop_room;
 
 /* A loop, lowered: what the scan node runs. */
 struct heed_loop {
@@ -129,14 +143,15 @@ struct heed_loop {
     int          state_count;
     heed_loop_emit *emits;
     size_t       emit_count, emit_capacity;
+    /* set by planning */
     struct heed_pack {
-        int    node;  /* position of a product whose matrix stays the same */
-        size_t offset, size; /* floats, in the packed area */
-    }           *packs;
-    size_t       pack_count, packed_size;
-    heed_status  planned; /* of planning the bodies */
-    size_t       thread_bytes, bound_offset, states_offset, shadow_offset, staging_offset, context_offset;
-    size_t       partial_bytes; /* a tile's WHOLE_SUMs */
+        heed_position product; /* whose matrix stays the same over the steps */
+        size_t        offset;  /* floats, in the packed area */
+    }             *packs;
+    size_t         pack_count, packed_size;
+    heed_status    planned;
+    heed_loop_room room;
+    size_t         partial_bytes; /* a tile's WHOLE_SUMs */
 };
 
 /* ---- scan_lower.c */
@@ -151,11 +166,6 @@ heed_tensor *heed_trace_at(const heed_trace *t, heed_position p);
 heed_tensor *heed_loop_emit_at(heed_loop *l, heed_position p);
 /* Role and outer tensor of any value that the loop's nodes read or make. */
 heed_status heed_loop_value(heed_loop *l, heed_position p, heed_role *role, heed_tensor **outer);
-
-/* ---- scan_run.c */
-
-/* Plans the bodies and lays out a thread's memory; sets l->planned. */
-void heed_loop_plan(heed_loop *l);
 
 /* ---- scan_gradient.c */
 heed_status heed_scan_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx);

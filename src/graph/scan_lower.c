@@ -61,7 +61,7 @@ enum { ON_STEP = 1, ON_STATE = 2, ON_ROWS = 4 };
 
 static int role_flag(heed_role role)
 {
-    return role == HEED_ROLE_SEQUENCE ? ON_STEP : role == HEED_ROLE_STATE ? ON_STATE : role == HEED_ROLE_ROWS ? ON_ROWS : 0;
+    return role == HEED_ROLE_STATE ? ON_STATE : role == HEED_ROLE_ROWS ? ON_ROWS : ON_STEP;
 }
 
 static bool is_state(const heed_loop *l, heed_position p)
@@ -213,11 +213,7 @@ static heed_tensor *with_rows(heed_tensor *x, int dims_now, heed_shape rows)
     return heed_op_reshape(x, &s);
 }
 
-static heed_tensor *flat(const heed_loop *l, heed_tensor *x)
-{
-    bool is = x == NULL || x->shape.rank < 2 || x->shape.dims[0] != l->batch || x->shape.dims[1] != l->steps;
-    return is ? x : with_rows(x, 2, (heed_shape){1, {l->batch * l->steps}});
-}
+static heed_tensor *flat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 2, (heed_shape){1, {l->batch * l->steps}}); }
 
 static heed_tensor *unflat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 1, (heed_shape){2, {l->batch, l->steps}}); }
 
@@ -443,7 +439,9 @@ heed_status heed_loop_value(heed_loop *l, heed_position p, heed_role *role, heed
     if (is_external(l, p) && !is_state(l, p))
         return external_value(l, p, role, outer);
     heed_class c = p.node == -1 ? HEED_LOOP : l->classes[p.node];
-    *role = c == HEED_ONCE ? HEED_ROLE_ROWS : HEED_ROLE_SEQUENCE;
+    *role = c == HEED_ONCE                      ? HEED_ROLE_ROWS
+            : c == HEED_PRE || c == HEED_POST ? HEED_ROLE_STACKED
+                                              : HEED_ROLE_SEQUENCE;
     if (outer == NULL)
         return HEED_OK;
     *outer = c == HEED_ONCE   ? heed_trace_at(&l->once, p)
@@ -507,8 +505,8 @@ static heed_tensor *result_of(heed_loop *l, heed_result_kind kind, heed_position
         heed_tensor *outer;
         if ((l->outer->status = heed_loop_value(l, p, &role, &outer)) != HEED_OK)
             return NULL;
-        if (kind == HEED_RESULT_OUTPUT && role == HEED_ROLE_SEQUENCE) /* a step's input, passed on */
-            return unflat(l, flat(l, outer));
+        if (kind == HEED_RESULT_OUTPUT && role != HEED_ROLE_ROWS) /* a step's input, passed on */
+            return role == HEED_ROLE_STACKED ? unflat(l, outer) : outer;
         if ((l->outer->status = add_loop_input(l, p)) != HEED_OK)
             return NULL;
     }

@@ -25,6 +25,11 @@ static heed_status fill_forward(const heed_exec *x, const heed_node *n)
 const heed_op heed_kind_fill = {
     .name = "fill", .shape = fill_shape, .forward = fill_forward, .no_gradient = "it depends on nothing"};
 
+bool heed_is_zero(const heed_tensor *t)
+{
+    return t->node != NULL && t->node->op == &heed_kind_fill && ((const fill_attributes *)t->node->attributes)->value == 0.0f;
+}
+
 heed_tensor *heed_graph_fill(heed_graph *g, const heed_shape *shape, float value)
 {
     fill_attributes a = {*shape, value};

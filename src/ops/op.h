@@ -153,6 +153,9 @@ int heed_axis(int rank, int axis);
 /* A leaf; a bound one takes the next free slot. */
 heed_tensor *heed_tensor_leaf(heed_graph *g, heed_place place, heed_dtype dtype, const heed_shape *shape);
 
+/* Known to be zeros before anything runs: made by heed_graph_fill. */
+bool heed_is_zero(const heed_tensor *t);
+
 /* ---- for gradients */
 
 /* x summed over what broadcasting had added, back to `like`'s shape; x itself when the shapes agree. */
