@@ -54,7 +54,7 @@ typedef enum heed_plot_colour {
 /** How to draw on a terminal. Zero means default for every member. */
 typedef struct heed_plot_terminal_options {
     int              width;  /**< columns, 20..1000; default 80. What is wider is folded into panels, or shrunk */
-    int              height; /**< of curves, in lines a panel, 3..100; default 12 */
+    int              height; /**< of curves, lines a panel (about), 3..100; default 12 */
     heed_plot_colour colour;
     bool             ascii;            /**< write nothing but ASCII; what is not becomes '?' */
     bool             light_background; /**< weight 0 is the lightest colour, not the darkest */
@@ -71,7 +71,7 @@ HEED_API heed_status heed_plot_terminal(heed_context *c, const heed_alignment *a
 typedef struct heed_plot_options {
     float       maximum;    /**< as in heed_plot_terminal_options */
     double      font_size;  /**< points, 4..72; default 11 */
-    const char *font;       /**< font families, best first: "Noto Sans, DejaVu Sans"; default: the system's sans-serif */
+    const char *font;       /**< font families, best first: "Noto Sans, Arial"; default: the system's sans-serif */
     double      resolution; /**< of .png, pixels an inch, 36..1200; default 144 */
     bool        log_scale;  /**< as in heed_plot_terminal_options */
 } heed_plot_options;
@@ -101,8 +101,9 @@ typedef struct heed_curves {
     const char       *x_label; /**< NULL: "epoch" */
 } heed_curves;
 
-/** Draws curves with characters: braille dots or, where only ASCII may be written or a panel has several curves and there
- *  is no colour to tell them apart, a mark a curve. HEED_EINVAL: no curves, no finite value at all, an option out of its range. */
+/** Draws curves with characters: braille dots or, where only ASCII may be written or a panel has several curves and
+ *  there is no colour to tell them apart, a mark a curve. HEED_EINVAL: no curves, no finite value at all, an option out
+ *  of its range. */
 HEED_API heed_status heed_plot_curves_terminal(heed_context *c, const heed_curves *curves,
                                                const heed_plot_terminal_options *options, heed_plot_write *write,
                                                void *user);

@@ -23,13 +23,14 @@ heed_status heed_alignment_check(heed_context *c, const heed_alignment *a, float
     if (a->weights == NULL)
         return heed_fail(c, HEED_EINVAL, "heatmap: weights is NULL");
     if (!(maximum >= 0 && maximum <= 1))
-        return heed_fail(c, HEED_EINVAL, "heatmap: maximum is out of its range (expected 0..1, found %g)", (double)maximum);
+        return heed_fail(c, HEED_EINVAL, "heatmap: maximum is out of its range (expected 0..1, found %g)",
+                         (double)maximum);
     for (size_t i = 0; i < a->target_count; i++)
         for (size_t j = 0; j < a->source_count; j++) {
             float weight = a->weights[i * a->source_count + j];
             if (!(weight >= -rounding && weight <= 1 + rounding))
-                return heed_fail(c, HEED_EINVAL, "heatmap: weight of target %zu, source %zu (expected 0..1, found %g)", i, j,
-                                 (double)weight);
+                return heed_fail(c, HEED_EINVAL, "heatmap: weight of target %zu, source %zu (expected 0..1, found %g)",
+                                 i, j, (double)weight);
         }
     return HEED_OK;
 }

@@ -9,8 +9,9 @@
 #ifndef HEED_PICTURES
 static heed_status heed_canvas_open_cairo(heed_canvas *v, heed_canvas_kind kind)
 {
-    heed_status status = heed_fail(v->context, HEED_EUNSUPPORTED, "%s pictures: this heed was built without cairo and pango",
-                                   kind == HEED_CANVAS_PNG ? ".png" : ".pdf");
+    const char *name = kind == HEED_CANVAS_PNG ? ".png" : ".pdf";
+    heed_status status =
+        heed_fail(v->context, HEED_EUNSUPPORTED, "%s pictures: this heed was built without cairo and pango", name);
     heed_hint(v->context, "use .svg, .html or .txt, or build heed where pangocairo is found");
     return status;
 }
@@ -125,8 +126,8 @@ static heed_status fill_lines(heed_wrap *w, UBreakIterator *breaks, const char *
     return add_line(w, text + start, length - start);
 }
 
-heed_status heed_canvas_wrap(heed_canvas *v, heed_zone *zone, const char *text, const heed_text_style *style, double width,
-                             size_t most, const char **lines, size_t *count)
+heed_status heed_canvas_wrap(heed_canvas *v, heed_zone *zone, const char *text, const heed_text_style *style,
+                             double width, size_t most, const char **lines, size_t *count)
 {
     heed_wrap wrap = {v, zone, style, width, lines, 0, most};
     UErrorCode error = U_ZERO_ERROR;

@@ -55,8 +55,9 @@ struct heed_canvas {
     void                    *own; /* the kind's */
 };
 
-/* Opens a canvas whose bytes are appended to `out`. HEED_EUNSUPPORTED: this heed has no such kind. `options` are filled in
- * (heed_picture_options). heed_canvas_close ends it on every way out, after a failed open too, and says how it went. */
+/* Opens a canvas whose bytes are appended to `out`. HEED_EUNSUPPORTED: this heed has no such kind. `options` are filled
+ * in (heed_picture_options). heed_canvas_close ends it on every way out, after a failed open too, and says how
+ * it went. */
 heed_status heed_canvas_open(heed_context *c, heed_canvas_kind kind, const heed_plot_options *options, heed_text *out,
                              heed_canvas *v);
 heed_status heed_canvas_close(heed_canvas *v);
@@ -75,8 +76,8 @@ double heed_canvas_measure(heed_canvas *v, const char *text, const heed_text_sty
 char *heed_canvas_cut(heed_canvas *v, heed_zone *zone, const char *text, const heed_text_style *style, double width);
 
 /* `text` broken into lines no wider than `width`, where its script allows it; at most `most`, the last one cut. */
-heed_status heed_canvas_wrap(heed_canvas *v, heed_zone *zone, const char *text, const heed_text_style *style, double width,
-                             size_t most, const char **lines, size_t *count);
+heed_status heed_canvas_wrap(heed_canvas *v, heed_zone *zone, const char *text, const heed_text_style *style,
+                             double width, size_t most, const char **lines, size_t *count);
 
 /* The kinds. `open` sets v->calls and v->own. */
 heed_status heed_canvas_open_svg(heed_canvas *v);

@@ -17,7 +17,8 @@ struct heed_typesetter {
 /* Whether there is any font at all; asked by name, for pango lists families that no font stands behind. */
 static bool has_fonts(heed_typesetter *t)
 {
-    PangoFontDescription *description = pango_font_description_from_string(t->font);
+    PangoFontDescription *description = pango_font_description_new();
+    pango_font_description_set_family(description, t->font);
     PangoFont *font = pango_context_load_font(t->pango, description);
     pango_font_description_free(description);
     bool found = font != NULL;
@@ -71,7 +72,8 @@ void heed_typesetter_free(heed_context *c, heed_typesetter *t)
 
 static void set_layout(heed_typesetter *t, const char *text, const heed_text_style *style)
 {
-    PangoFontDescription *description = pango_font_description_from_string(t->font);
+    PangoFontDescription *description = pango_font_description_new();
+    pango_font_description_set_family(description, t->font);
     pango_font_description_set_size(description, (int)lround(style->size * PANGO_SCALE));
     pango_font_description_set_weight(description, style->bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL);
     pango_layout_set_font_description(t->layout, description);
@@ -130,8 +132,8 @@ static void begin_pixels(heed_canvas *v)
     double scale = v->resolution / 72;
     double width = ceil(v->width * scale), height = ceil(v->height * scale);
     if (width > MOST_PIXELS || height > MOST_PIXELS) {
-        v->status = heed_fail(v->context, HEED_EINVAL, "picture: too large (expected at most %d pixels a side, found %.0f x %.0f)",
-                              MOST_PIXELS, width, height);
+        v->status = heed_fail(v->context, HEED_EINVAL, "picture: too large (expected at most %d pixels a side, "
+                              "found %.0f x %.0f)", MOST_PIXELS, width, height);
         heed_hint(v->context, "lower the resolution, or use .html, .svg or .pdf");
         return;
     }
@@ -141,7 +143,8 @@ static void begin_pixels(heed_canvas *v)
         v->status = HEED_ENOMEM;
         return;
     }
-    own->surface = cairo_image_surface_create_for_data(own->pixels, CAIRO_FORMAT_RGB24, (int)width, (int)height, stride);
+    own->surface =
+        cairo_image_surface_create_for_data(own->pixels, CAIRO_FORMAT_RGB24, (int)width, (int)height, stride);
     own->cairo = cairo_create(own->surface);
     cairo_scale(own->cairo, scale, scale);
 }

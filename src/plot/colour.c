@@ -35,9 +35,9 @@ heed_colour heed_colour_ramp(double depth)
     return from_oklab(lightness, chroma * cos(hue), chroma * sin(hue));
 }
 
-const unsigned char heed_colour_indices[HEED_COLOUR_LEVELS] = {230, 187, 115, 73, 31, 25, 54, 17};
+const unsigned char heed_colour_indices[HEED_COLOUR_LEVELS] = {230, 151, 79, 37, 31, 24, 19, 17};
 
-/* Dark enough to be seen on white, apart for colour-blind eyes, and of falling then varied lightness for grey prints. */
+/* Dark enough to be seen on white, apart for colour-blind eyes, neighbours of different lightness for grey prints. */
 static const struct {
     heed_colour colour;
     int         index;

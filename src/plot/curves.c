@@ -114,11 +114,14 @@ double heed_curve_across(const heed_curve_panels *p, double epoch)
     return p->epochs > 1 ? (epoch - 1) / (double)(p->epochs - 1) : 0.5;
 }
 
-void heed_curve_tick(heed_text *out, const heed_curve_panel *p, int i)
+char *heed_curve_tick(heed_zone *zone, const heed_curve_panel *p, int i)
 {
     double tick = heed_scale_tick(&p->scale, i);
-    if (p->log_scale)
-        heed_scale_number(out, pow(10, tick), tick < 0 ? (int)-tick : 0);
-    else
-        heed_scale_number(out, tick, p->scale.decimals);
+    return p->log_scale ? heed_scale_text(zone, pow(10, tick), tick < 0 ? (int)-tick : 0)
+                        : heed_scale_text(zone, tick, p->scale.decimals);
+}
+
+bool heed_curve_panel_needs_legend(const heed_curve_panel *p)
+{
+    return p->count > 1 || strcmp(p->curves[0]->name, p->name) != 0;
 }

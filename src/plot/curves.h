@@ -35,7 +35,10 @@ double heed_curve_height(const heed_curve_panel *p, const heed_curve *curve, siz
 /* How far to the right epoch `epoch` (from 1) stands, 0..1. */
 double heed_curve_across(const heed_curve_panels *p, double epoch);
 
-/* Appends the panel's i-th tick as a number. */
-void heed_curve_tick(heed_text *out, const heed_curve_panel *p, int i);
+/* The panel's i-th tick as text in the zone; NULL without memory. */
+char *heed_curve_tick(heed_zone *zone, const heed_curve_panel *p, int i);
+
+/* Whether the panel's name does not already say which curve it shows. */
+bool heed_curve_panel_needs_legend(const heed_curve_panel *p);
 
 #endif

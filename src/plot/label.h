@@ -6,10 +6,10 @@
 
 /* `text` as something to show, in the zone; NULL without memory. A space at either end becomes an open box, a line
  * break an arrow, other controls and broken bytes U+FFFD; a leading combining mark gets a dotted circle to sit on; ""
- * becomes an empty-set sign. With `ascii` only ASCII comes out: what has no stand-in there becomes '?', one for each column. */
+ * becomes an empty-set sign. With `ascii` only ASCII comes out: what has no stand-in there becomes a '?' a column. */
 char *heed_label_show(heed_zone *zone, const char *text, bool ascii);
 
-/* The next code point of well-formed UTF-8 (such as heed_label_show makes) at *text, which moves behind it; 0 at the end. */
+/* The next code point of what heed_label_show made, at *text, which moves behind it; 0 at the end. */
 uint32_t heed_label_next(const char **text);
 
 /* Columns that a terminal gives to a code point (0, 1 or 2), and to a text. */
@@ -19,8 +19,8 @@ int heed_label_columns(const char *text);
 /* `text` cut so that it fits `columns` (>= 1), with an ellipsis if anything was cut. */
 char *heed_label_cut(heed_zone *zone, const char *text, int columns, bool ascii);
 
-/* Whether a word stays readable with its characters below one another: no right-to-left text, nothing whose letters join
- * or change with their neighbours. */
+/* Whether a word stays readable with its characters below one another: no right-to-left text, nothing whose letters
+ * join or change with their neighbours. */
 bool heed_label_stacks(const char *text);
 
 /* Whether any character is written from right to left. */

@@ -53,8 +53,8 @@ static const char *const head[] = {
     "'use strict';",
 };
 
-/* `ramp`: colours from weight 0 on. `heatmaps`: {title, across and down (may be null), source, target, most (the weight of the last colour), text
- * (the same, rounded), weights (row by row, in ten-thousandths)}. */
+/* `ramp`: colours from weight 0 on. `heatmaps`: {title, across and down (may be null), source, target, most (the weight
+ * of the last colour), text (the same, rounded), weights (row by row, in ten-thousandths)}. */
 static const char *const tail[] = {
     "const element = id => document.getElementById(id);",
     "const [map, choice, tip] = ['map', 'choice', 'tip'].map(element);",
@@ -142,7 +142,8 @@ static void put_string(heed_text *out, const char *text)
     put(out, "\"");
 }
 
-static heed_status put_tokens(heed_text *out, heed_zone *zone, const char *name, const char *const *tokens, size_t count)
+static heed_status put_tokens(heed_text *out, heed_zone *zone, const char *name, const char *const *tokens,
+                              size_t count)
 {
     const char **labels = heed_alignment_labels(zone, tokens, count, false);
     if (labels == NULL)

@@ -10,7 +10,8 @@ static heed_status in_range(heed_context *c, const char *name, double value, dou
 {
     if (value >= low && value <= high)
         return HEED_OK;
-    return heed_fail(c, HEED_EINVAL, "picture: %s is out of its range (expected %g..%g, found %g)", name, low, high, value);
+    return heed_fail(c, HEED_EINVAL, "picture: %s is out of its range (expected %g..%g, found %g)", name, low, high,
+                     value);
 }
 
 heed_status heed_picture_options(heed_context *c, const heed_plot_options *given, heed_plot_options *out)
@@ -61,14 +62,12 @@ void heed_picture_put_title(heed_canvas *v, const heed_picture_title *t, double 
         heed_canvas_text(v, margin, margin + 0.9 * style.size + (double)i * title_line(font_size), t->lines[i], &style);
 }
 
-heed_status heed_picture_put_number(heed_canvas *v, double x, double y, double value, int decimals,
+heed_status heed_picture_put_number(heed_canvas *v, heed_zone *zone, double x, double y, double value, int decimals,
                                     const heed_text_style *style)
 {
-    heed_text number = {.context = v->context};
-    heed_scale_number(&number, value, decimals);
-    heed_status status = heed_text_status(&number);
-    if (status == HEED_OK)
-        heed_canvas_text(v, x, y, number.bytes, style);
-    heed_text_free(&number);
-    return status;
+    char *number = heed_scale_text(zone, value, decimals);
+    if (number == NULL)
+        return HEED_ENOMEM;
+    heed_canvas_text(v, x, y, number, style);
+    return HEED_OK;
 }

@@ -29,7 +29,7 @@ void   heed_picture_put_title(heed_canvas *v, const heed_picture_title *t, doubl
 double heed_picture_margin(double font_size);
 
 /* A number beside a tick. `style` says where the point lies. */
-heed_status heed_picture_put_number(heed_canvas *v, double x, double y, double value, int decimals,
+heed_status heed_picture_put_number(heed_canvas *v, heed_zone *zone, double x, double y, double value, int decimals,
                                     const heed_text_style *style);
 
 extern const heed_colour heed_picture_ink, heed_picture_grey, heed_picture_faint; /* text, axes, grid */

@@ -4,7 +4,6 @@
 #include "plot/picture.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct heed_curves_layout {
     heed_canvas       *canvas;
@@ -21,23 +20,14 @@ typedef struct heed_curves_layout {
 
 static const double line_width = 0.5;
 
-/* The tick as text in the zone. */
-static heed_status tick_text(heed_curves_layout *l, const heed_curve_panel *p, int i, const char **out)
-{
-    heed_text number = {.context = l->canvas->context};
-    heed_curve_tick(&number, p, i);
-    *out = heed_text_status(&number) == HEED_OK ? heed_zone_strdup(l->zone, number.bytes) : NULL;
-    heed_text_free(&number);
-    return *out != NULL ? HEED_OK : HEED_ENOMEM;
-}
-
 static heed_status widest_tick(heed_curves_layout *l, double *widest)
 {
     *widest = 0;
     for (size_t p = 0; p < l->panels.count; p++)
         for (int i = 0; i < l->panels.panels[p].scale.count; i++) {
-            const char *text;
-            HEED_TRY(tick_text(l, &l->panels.panels[p], i, &text));
+            char *text = heed_curve_tick(l->zone, &l->panels.panels[p], i);
+            if (text == NULL)
+                return HEED_ENOMEM;
             *widest = fmax(*widest, heed_canvas_measure(l->canvas, text, &l->small));
         }
     return HEED_OK;
@@ -62,8 +52,8 @@ static heed_status flow_legend(heed_curves_layout *l, const heed_curve_panel *p,
     if (draw)
         heed_canvas_text(l->canvas, l->left, *y, name, &l->name);
     double x = l->left + heed_canvas_measure(l->canvas, name, &l->name) + 1.8 * l->font;
-    bool alone = p->count == 1 && strcmp(p->curves[0]->name, p->name) == 0;
-    for (size_t k = 0; k < p->count && !alone; k++) {
+    size_t entries = heed_curve_panel_needs_legend(p) ? p->count : 0;
+    for (size_t k = 0; k < entries; k++) {
         char *curve = heed_label_show(l->zone, p->curves[k]->name, false);
         if (curve == NULL)
             return HEED_ENOMEM;
@@ -91,8 +81,9 @@ static heed_status put_axes(heed_curves_layout *l, const heed_curve_panel *p, do
     style.anchor = HEED_ANCHOR_RIGHT;
     for (int i = 0; i < p->scale.count; i++) {
         double y = bottom - l->height * i / (p->scale.count - 1);
-        const char *text;
-        HEED_TRY(tick_text(l, p, i, &text));
+        char *text = heed_curve_tick(l->zone, p, i);
+        if (text == NULL)
+            return HEED_ENOMEM;
         heed_canvas_line(l->canvas, (heed_point[]){{l->left, y}, {l->left + l->width, y}}, 2, i > 0 ? &grid : &axis);
         heed_canvas_text(l->canvas, l->left - 0.6 * l->font, y + 0.35 * style.size, text, &style);
     }
@@ -101,7 +92,7 @@ static heed_status put_axes(heed_curves_layout *l, const heed_curve_panel *p, do
     for (int i = 0; i < epochs.count; i++) {
         double epoch = heed_scale_tick(&epochs, i), x = l->left + l->width * heed_curve_across(&l->panels, epoch);
         heed_canvas_line(l->canvas, (heed_point[]){{x, bottom}, {x, bottom + 0.3 * l->font}}, 2, &axis);
-        HEED_TRY(heed_picture_put_number(l->canvas, x, bottom + 1.4 * l->font, epoch, 0, &style));
+        HEED_TRY(heed_picture_put_number(l->canvas, l->zone, x, bottom + 1.4 * l->font, epoch, 0, &style));
     }
     return HEED_OK;
 }
@@ -162,7 +153,8 @@ static heed_status put_curves(heed_curves_layout *l, bool log_scale)
         return HEED_ENOMEM;
     l->left = ceil(margin + widest + 0.6 * font);
     l->page_width = ceil(l->left + l->width + 1.5 * margin);
-    HEED_TRY(heed_picture_wrap_title(l->canvas, l->zone, l->curves->title, font, l->page_width - 2 * margin, &l->title));
+    double title_width = l->page_width - 2 * margin;
+    HEED_TRY(heed_picture_wrap_title(l->canvas, l->zone, l->curves->title, font, title_width, &l->title));
 
     double top = margin + heed_picture_title_height(&l->title, font), bottom = top;
     HEED_TRY(flow_panels(l, &bottom, false));

@@ -1,4 +1,4 @@
-/* Heatmaps on a canvas: title, source labels, the cells beside the target labels, and the bar that explains the colours. */
+/* Heatmaps on a canvas: title, source labels, target labels beside the cells, and the bar that explains the colours. */
 #include "plot/alignment.h"
 #include "plot/label.h"
 #include "plot/picture.h"
@@ -130,12 +130,12 @@ static void put_axes(const heed_heatmap_layout *l)
 {
     heed_text_style style = l->small;
     style.anchor = HEED_ANCHOR_CENTRE;
+    double above = l->top - l->header - 0.5 * l->font, beside = heed_picture_margin(l->font) + 0.7 * l->font;
     if (l->source_label != NULL)
-        heed_canvas_text(l->canvas, l->left + l->width / 2, l->top - l->header - 0.5 * l->font, l->source_label, &style);
+        heed_canvas_text(l->canvas, l->left + l->width / 2, above, l->source_label, &style);
     style.angle = 90;
     if (l->target_label != NULL)
-        heed_canvas_text(l->canvas, heed_picture_margin(l->font) + 0.7 * l->font, l->top + l->height / 2, l->target_label,
-                         &style);
+        heed_canvas_text(l->canvas, beside, l->top + l->height / 2, l->target_label, &style);
 }
 
 static heed_status put_bar(const heed_heatmap_layout *l)
@@ -151,8 +151,8 @@ static heed_status put_bar(const heed_heatmap_layout *l)
         double value = heed_scale_tick(&l->scale, i);
         double y = bottom - l->bar_height * value / heed_scale_end(&l->scale), x = l->bar_left + width;
         heed_canvas_line(l->canvas, (heed_point[]){{x, y}, {x + 0.3 * l->font, y}}, 2, &tick);
-        HEED_TRY(heed_picture_put_number(l->canvas, x + 0.6 * l->font, y + 0.35 * l->small.size, value, l->scale.decimals,
-                                         &l->small));
+        HEED_TRY(heed_picture_put_number(l->canvas, l->zone, x + 0.6 * l->font, y + 0.35 * l->small.size, value,
+                                         l->scale.decimals, &l->small));
     }
     heed_canvas_text(l->canvas, l->bar_left, bottom + 1.5 * l->font, "weight", &l->small);
     return HEED_OK;

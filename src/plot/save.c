@@ -41,8 +41,8 @@ static heed_status form_of(heed_context *c, const char *path, bool curves, heed_
             *out = (heed_plot_form)f;
             return HEED_OK;
         }
-    return heed_fail(c, HEED_EINVAL, "%s: cannot tell what kind of picture to make (expected a name ending in .png, .svg, "
-                     ".pdf%s or .txt)", path, curves ? "" : ", .html");
+    return heed_fail(c, HEED_EINVAL, "%s: cannot tell what kind of picture to make (expected a name ending in .png, "
+                     ".svg, .pdf%s or .txt)", path, curves ? "" : ", .html");
 }
 
 /* Writes what was drawn, if it was, and frees it. */
@@ -56,13 +56,16 @@ static heed_status deliver(heed_context *c, heed_status status, const char *path
     return status;
 }
 
-static heed_status draw_heatmaps(heed_context *c, heed_canvas_kind kind, const heed_alignment *alignments, size_t count,
-                                 const heed_plot_options *options, heed_text *out)
+/* Draws heatmaps, or curves where they are not NULL. */
+static heed_status draw(heed_context *c, heed_canvas_kind kind, const heed_alignment *alignments, size_t count,
+                        const heed_curves *curves, const heed_plot_options *options, heed_text *out)
 {
     heed_canvas canvas;
     heed_status status = heed_canvas_open(c, kind, options, out, &canvas);
     for (size_t i = 0; status == HEED_OK && i < count; i++)
         status = heed_picture_heatmap(&canvas, &alignments[i], options);
+    if (status == HEED_OK && curves != NULL)
+        status = heed_picture_curves(&canvas, curves, options);
     heed_status closed = heed_canvas_close(&canvas);
     return status != HEED_OK ? status : closed;
 }
@@ -84,19 +87,8 @@ heed_status heed_plot_save(heed_context *c, const char *path, const heed_alignme
     heed_plot_terminal_options plain = {.width = 1000, .maximum = filled.maximum};
     heed_status status = form == FORM_HTML  ? heed_page_heatmaps(c, alignments, count, &filled, &bytes)
                          : form == FORM_TXT ? heed_terminal_heatmap(c, alignments, &plain, &bytes)
-                                            : draw_heatmaps(c, forms[form].kind, alignments, count, &filled, &bytes);
+                                            : draw(c, forms[form].kind, alignments, count, NULL, &filled, &bytes);
     return deliver(c, status, path, &bytes);
-}
-
-static heed_status draw_curves(heed_context *c, heed_canvas_kind kind, const heed_curves *curves,
-                               const heed_plot_options *options, heed_text *out)
-{
-    heed_canvas canvas;
-    heed_status status = heed_canvas_open(c, kind, options, out, &canvas);
-    if (status == HEED_OK)
-        status = heed_picture_curves(&canvas, curves, options);
-    heed_status closed = heed_canvas_close(&canvas);
-    return status != HEED_OK ? status : closed;
 }
 
 heed_status heed_plot_curves_save(heed_context *c, const char *path, const heed_curves *curves,
@@ -109,6 +101,6 @@ heed_status heed_plot_curves_save(heed_context *c, const char *path, const heed_
     heed_text bytes = {.context = c};
     heed_plot_terminal_options plain = {.log_scale = filled.log_scale};
     heed_status status = form == FORM_TXT ? heed_terminal_curves(c, curves, &plain, &bytes)
-                                          : draw_curves(c, forms[form].kind, curves, &filled, &bytes);
+                                          : draw(c, forms[form].kind, NULL, 0, curves, &filled, &bytes);
     return deliver(c, status, path, &bytes);
 }

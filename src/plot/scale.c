@@ -66,8 +66,16 @@ void heed_scale_number(heed_text *out, double value, int decimals)
     }
     int exponent = (int)floor(log10(size));
     double mantissa = value / pow(10, exponent);
-    int mantissa_decimals = decimals + exponent;
-    mantissa_decimals = mantissa_decimals < 0 ? 0 : mantissa_decimals > MOST_DECIMALS ? MOST_DECIMALS : mantissa_decimals;
-    put_fixed(out, mantissa, mantissa_decimals);
+    int left = decimals + exponent; /* of the decimals, behind the mantissa's first digit */
+    put_fixed(out, mantissa, left < 0 ? 0 : left > MOST_DECIMALS ? MOST_DECIMALS : left);
     heed_text_printf(out, "e%+03d", exponent);
+}
+
+char *heed_scale_text(heed_zone *zone, double value, int decimals)
+{
+    heed_text number = {.context = zone->context};
+    heed_scale_number(&number, value, decimals);
+    char *text = heed_text_status(&number) == HEED_OK ? heed_zone_strdup(zone, number.bytes) : NULL;
+    heed_text_free(&number);
+    return text;
 }

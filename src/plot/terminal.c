@@ -8,7 +8,8 @@ static heed_status in_range(heed_context *c, const char *name, int value, int lo
 {
     if (value >= low && value <= high)
         return HEED_OK;
-    return heed_fail(c, HEED_EINVAL, "terminal: %s is out of its range (expected %d..%d, found %d)", name, low, high, value);
+    return heed_fail(c, HEED_EINVAL, "terminal: %s is out of its range (expected %d..%d, found %d)", name, low, high,
+                     value);
 }
 
 heed_status heed_terminal_options(heed_context *c, const heed_plot_terminal_options *given,
@@ -37,7 +38,8 @@ void heed_terminal_newline(heed_text *out)
     heed_text_append(out, "\n", 1);
 }
 
-heed_status heed_terminal_title(heed_text *out, heed_zone *zone, const char *title, const heed_plot_terminal_options *o)
+heed_status heed_terminal_title(heed_text *out, heed_zone *zone, const char *title,
+                                const heed_plot_terminal_options *o)
 {
     if (title == NULL)
         return HEED_OK;

@@ -101,10 +101,8 @@ static void put_cell(heed_curves_form *f, const heed_curve_panel *p, int cell)
 /* The panel's tick that belongs on a row; -1: none. */
 static int tick_of_row(const heed_curve_panel *p, int row, int rows)
 {
-    for (int i = 0; i < p->scale.count; i++)
-        if (lround((1 - (double)i / (p->scale.count - 1)) * (rows - 1)) == row)
-            return i;
-    return -1;
+    int distance = (rows - 1) / (p->scale.count - 1), up = rows - 1 - row;
+    return up % distance == 0 ? up / distance : -1;
 }
 
 /* Text on the right of `columns`. */
@@ -114,25 +112,17 @@ static void put_right(heed_text *out, const char *text, int columns)
     heed_text_append(out, text, strlen(text));
 }
 
-static heed_status tick_text(heed_curves_form *f, const heed_curve_panel *p, int i, const char **text)
-{
-    heed_text number = {.context = f->zone->context};
-    heed_curve_tick(&number, p, i);
-    *text = heed_text_status(&number) == HEED_OK ? heed_zone_strdup(f->zone, number.bytes) : NULL;
-    heed_text_free(&number);
-    return *text != NULL ? HEED_OK : HEED_ENOMEM;
-}
-
 static heed_status put_rows(heed_curves_form *f, const heed_curve_panel *p)
 {
+    static const char *const axis[2][2] = {{"\xE2\x94\x82", "\xE2\x94\xA4"}, {"|", "+"}}; /* [ascii][tick] */
     const heed_raster *r = &f->raster;
     for (int row = 0; row < r->rows; row++) {
         int tick = tick_of_row(p, row, r->rows);
-        const char *text = "";
-        if (tick >= 0)
-            HEED_TRY(tick_text(f, p, tick, &text));
+        const char *text = tick >= 0 ? heed_curve_tick(f->zone, p, tick) : "";
+        if (text == NULL)
+            return HEED_ENOMEM;
         put_right(f->out, text, f->label_columns);
-        heed_text_printf(f->out, " %s", f->options->ascii ? (tick >= 0 ? "+" : "|") : (tick >= 0 ? "\xE2\x94\xA4" : "\xE2\x94\x82"));
+        heed_text_printf(f->out, " %s", axis[f->options->ascii][tick >= 0]);
         for (int column = 0; column < r->columns; column++)
             put_cell(f, p, row * r->columns + column);
         heed_terminal_newline(f->out);
@@ -152,8 +142,9 @@ static void put_epochs(heed_curves_form *f)
     heed_scale epochs = heed_scale_epochs(f->panels.epochs, columns / 8 + 1);
     for (int i = 0; i < epochs.count; i++) {
         char number[32];
-        int length = snprintf(number, sizeof number, "%.0f", heed_scale_tick(&epochs, i));
-        int place = (int)lround(heed_curve_across(&f->panels, heed_scale_tick(&epochs, i)) * (columns - 1)) - length / 2;
+        double epoch = heed_scale_tick(&epochs, i);
+        int length = snprintf(number, sizeof number, "%.0f", epoch);
+        int place = (int)lround(heed_curve_across(&f->panels, epoch) * (columns - 1)) - length / 2;
         place = place < 0 ? 0 : place + length > columns ? columns - length : place;
         if (place < used + (used > 0)) /* would touch the one before */
             continue;
@@ -176,8 +167,8 @@ static heed_status put_name(heed_curves_form *f, const char *name)
 static heed_status put_legend(heed_curves_form *f, const heed_curve_panel *p)
 {
     HEED_TRY(put_name(f, p->name));
-    bool alone = p->count == 1 && strcmp(p->curves[0]->name, p->name) == 0;
-    for (size_t k = 0; k < p->count && !alone; k++) {
+    size_t entries = heed_curve_panel_needs_legend(p) ? p->count : 0;
+    for (size_t k = 0; k < entries; k++) {
         heed_text_printf(f->out, "   ");
         put_colour(f, k);
         if (in_braille(f, p))
@@ -191,13 +182,23 @@ static heed_status put_legend(heed_curves_form *f, const heed_curve_panel *p)
     return HEED_OK;
 }
 
-static heed_status put_panel(heed_curves_form *f, const heed_curve_panel *p)
+/* As many rows as asked for, but for what it takes to have ticks at equal distances. */
+static heed_status prepare_raster(heed_curves_form *f, const heed_curve_panel *p)
 {
     heed_raster *r = &f->raster;
-    size_t cells = (size_t)r->columns * (size_t)r->rows;
-    memset(r->dots, 0, cells);
+    int intervals = p->scale.count - 1, distance = (int)lround((f->options->height - 1.0) / intervals);
+    r->rows = intervals * (distance > 1 ? distance : 1) + 1;
+    r->columns = f->options->width - f->label_columns - 2;
     r->across = in_braille(f, p) ? 2 : 1;
     r->down = in_braille(f, p) ? 4 : 1;
+    r->dots = heed_zone_alloc(f->zone, (size_t)r->columns, (size_t)r->rows);
+    r->owner = heed_zone_alloc(f->zone, (size_t)r->columns, (size_t)r->rows);
+    return r->dots != NULL && r->owner != NULL ? HEED_OK : HEED_ENOMEM;
+}
+
+static heed_status put_panel(heed_curves_form *f, const heed_curve_panel *p)
+{
+    HEED_TRY(prepare_raster(f, p));
     for (size_t k = p->count; k-- > 0;) /* the first comes out on top */
         draw_curve(f, p, k);
     HEED_TRY(put_legend(f, p));
@@ -208,21 +209,17 @@ static heed_status put_panel(heed_curves_form *f, const heed_curve_panel *p)
 
 static heed_status prepare(heed_curves_form *f, heed_context *c, const heed_curves *curves)
 {
-    HEED_TRY(heed_curves_arrange(c, f->zone, curves, f->options->log_scale, f->options->height / 2, &f->panels));
+    HEED_TRY(heed_curves_arrange(c, f->zone, curves, f->options->log_scale, (f->options->height + 1) / 3, &f->panels));
     for (size_t p = 0; p < f->panels.count; p++)
         for (int i = 0; i < f->panels.panels[p].scale.count; i++) {
-            const char *text;
-            HEED_TRY(tick_text(f, &f->panels.panels[p], i, &text));
+            const char *text = heed_curve_tick(f->zone, &f->panels.panels[p], i);
+            if (text == NULL)
+                return HEED_ENOMEM;
             int columns = (int)strlen(text);
             f->label_columns = columns > f->label_columns ? columns : f->label_columns;
         }
-    heed_raster *r = &f->raster;
-    r->columns = f->options->width - f->label_columns - 2;
-    r->rows = f->options->height;
-    r->dots = heed_zone_alloc(f->zone, (size_t)r->columns, (size_t)r->rows);
-    r->owner = heed_zone_alloc(f->zone, (size_t)r->columns, (size_t)r->rows);
     f->x_label = heed_label_show(f->zone, curves->x_label != NULL ? curves->x_label : "epoch", f->options->ascii);
-    return r->dots != NULL && r->owner != NULL && f->x_label != NULL ? HEED_OK : HEED_ENOMEM;
+    return f->x_label != NULL ? HEED_OK : HEED_ENOMEM;
 }
 
 static heed_status put_curves(heed_curves_form *f, heed_context *c, const heed_curves *curves)

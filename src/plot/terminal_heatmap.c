@@ -171,6 +171,9 @@ static heed_status put_source_labels(heed_terminal_form *f, size_t first, size_t
     return HEED_OK;
 }
 
+/* The nearest of `levels` shades, from 0. */
+static int level_of(double share, int levels) { return (int)(share * (levels - 1) + 0.5); }
+
 /* `columns` of the shade for a depth in 0..1. */
 static void put_shade(heed_terminal_form *f, double depth, int columns)
 {
@@ -182,11 +185,11 @@ static void put_shade(heed_terminal_form *f, double depth, int columns)
     heed_colour_bytes rgb;
     switch (o->colour) {
     case HEED_PLOT_MONOCHROME:
-        heed_terminal_repeat(f->out, o->ascii ? ascii[(int)(depth * (ASCII_LEVELS - 1) + 0.5)]
-                                              : blocks[(int)(depth * (BLOCK_LEVELS - 1) + 0.5)], columns);
+        heed_terminal_repeat(f->out, o->ascii ? ascii[level_of(depth, ASCII_LEVELS)]
+                                              : blocks[level_of(depth, BLOCK_LEVELS)], columns);
         return;
     case HEED_PLOT_256:
-        heed_text_printf(f->out, "\033[48;5;%dm", heed_colour_indices[(int)(darkness * (HEED_COLOUR_LEVELS - 1) + 0.5)]);
+        heed_text_printf(f->out, "\033[48;5;%dm", heed_colour_indices[level_of(darkness, HEED_COLOUR_LEVELS)]);
         break;
     case HEED_PLOT_TRUECOLOUR:
         rgb = heed_colour_to_bytes(heed_colour_ramp(darkness));
@@ -242,30 +245,40 @@ static size_t panel_end(const heed_terminal_form *f, size_t first)
     return end;
 }
 
-static heed_status put_axis(heed_terminal_form *f, const char *where, const char *label)
+/* Appends "across: label" behind what stands in the line already, or in a line of its own. */
+static heed_status put_axis(heed_terminal_form *f, const char *where, const char *label, int *used)
 {
-    if (label == NULL)
-        return HEED_OK;
-    char *shown = heed_label_show(f->zone, label, f->options->ascii);
-    if (shown == NULL)
-        return HEED_ENOMEM;
-    heed_text_printf(f->out, "   %s: %s", where, shown);
+    char *shown = label != NULL ? heed_label_show(f->zone, label, f->options->ascii) : NULL;
+    char *whole = shown != NULL ? heed_zone_printf(f->zone, "%s: %s", where, shown) : NULL;
+    char *cut = whole != NULL ? heed_label_cut(f->zone, whole, f->options->width, f->options->ascii) : NULL;
+    if (cut == NULL)
+        return label != NULL ? HEED_ENOMEM : HEED_OK;
+    int columns = heed_label_columns(cut);
+    bool beside = *used + 3 + columns <= f->options->width;
+    heed_text_printf(f->out, "%s%s", beside ? "   " : "\n", cut);
+    *used = beside ? *used + 3 + columns : columns;
     return HEED_OK;
 }
 
 /* What the shades mean, and the axes. */
 static heed_status put_legend(heed_terminal_form *f)
 {
-    enum { STEPS = 20 };
-    heed_text_printf(f->out, "weight 0 ");
+    char *end = heed_scale_text(f->zone, heed_scale_end(&f->scale), f->scale.decimals);
+    if (end == NULL)
+        return HEED_ENOMEM;
+    static const char start[] = "weight 0 ";
+    int used = (int)(sizeof start - 1 + 2 * framed(f) + 1 + strlen(end));
+    int steps = f->options->width - used;
+    steps = steps > 20 ? 20 : steps < 2 ? 2 : steps;
+    used += steps;
+    heed_text_printf(f->out, "%s", start);
     put_frame(f);
-    for (int i = 0; i < STEPS; i++)
-        put_shade(f, i / (STEPS - 1.0), 1);
+    for (int i = 0; i < steps; i++)
+        put_shade(f, i / (steps - 1.0), 1);
     put_frame(f);
-    heed_text_printf(f->out, " ");
-    heed_scale_number(f->out, heed_scale_end(&f->scale), f->scale.decimals);
-    HEED_TRY(put_axis(f, "across", f->alignment->source_label));
-    HEED_TRY(put_axis(f, "down", f->alignment->target_label));
+    heed_text_printf(f->out, " %s", end);
+    HEED_TRY(put_axis(f, "across", f->alignment->source_label, &used));
+    HEED_TRY(put_axis(f, "down", f->alignment->target_label, &used));
     heed_terminal_newline(f->out);
     return HEED_OK;
 }
@@ -289,7 +302,8 @@ heed_status heed_terminal_heatmap(heed_context *c, const heed_alignment *a, cons
     HEED_TRY(heed_alignment_check(c, a, filled.maximum));
     heed_zone zone;
     heed_zone_init(&zone, c);
-    heed_status status = put_heatmap(&(heed_terminal_form){.alignment = a, .options = &filled, .zone = &zone, .out = out});
+    heed_terminal_form form = {.alignment = a, .options = &filled, .zone = &zone, .out = out};
+    heed_status status = put_heatmap(&form);
     heed_zone_free(&zone);
     return status;
 }
