@@ -1,0 +1,78 @@
+/* HDF5 as Keras uses it: a tree of groups and arrays, with attributes that are strings or numbers.
+ *
+ * Files are read by a reader of our own (hdf5_read.c and its neighbours): the subset of the format that h5py writes for
+ * Keras, straight from memory. libhdf5 is not given bytes from strangers, because it crashes on some. Files are written by
+ * libhdf5, which is not thread-safe in most builds: one process-wide mutex stands around it. */
+#ifndef HEED_FORMATS_HDF5_H
+#define HEED_FORMATS_HDF5_H
+
+#include "heed/array.h"
+
+#include "base/memory.h"
+
+/* Strings or numbers under a name, at a group or an array. */
+typedef struct heed_hdf5_attribute {
+    struct heed_hdf5_attribute *next;
+    const char  *name;
+    bool         scalar; /* one value, not a list of them */
+    const char **strings; /* NULL for numbers */
+    size_t       count;   /* of strings */
+    heed_array  *array;   /* numbers; NULL for strings */
+} heed_hdf5_attribute;
+
+/* A group or an array. Read the members freely; change a tree through the functions below only. */
+typedef struct heed_hdf5 {
+    const char          *name; /* "" at the root */
+    struct heed_hdf5    *parent, *next, *first, *last; /* `next` below the same parent; `first` to `last`: below this */
+    heed_hdf5_attribute *attributes;
+    heed_array          *array; /* NULL for a group */
+    heed_zone           *zone;  /* the whole tree's */
+} heed_hdf5;
+
+/* Names of parts, and values in a tree, at most. */
+enum { HEED_HDF5_MAX_DEPTH = 64 };
+
+/* ---- a tree ---- */
+
+/* An empty root group. Free the root, which frees all below it and all arrays. */
+heed_status heed_hdf5_create(heed_context *c, heed_hdf5 **out);
+void        heed_hdf5_free(heed_hdf5 *root); /* NULL is allowed */
+
+/* What stands at "layers/dense/vars/0" below `from` ("" is `from` itself); NULL when there is none. */
+heed_hdf5 *heed_hdf5_find(const heed_hdf5 *from, const char *path);
+/* The group at that path, made with all groups on the way where they are not there yet. HEED_EINVAL where an array stands. */
+heed_status heed_hdf5_group(heed_hdf5 *from, const char *path, heed_hdf5 **out);
+/* A new array at that path, groups on the way made as needed. Takes over `array`, also when it fails. HEED_EINVAL where
+ * something stands already. */
+heed_status heed_hdf5_put(heed_hdf5 *from, const char *path, heed_array *array);
+/* The place of a node, "layers/dense/vars/0", cut to size; returns text. */
+char *heed_hdf5_path(const heed_hdf5 *node, char *text, size_t size);
+/* The next node in a walk through all below `top`, parents first; starts with node = top, ends with NULL. */
+heed_hdf5 *heed_hdf5_walk(const heed_hdf5 *top, const heed_hdf5 *node);
+
+/* ---- attributes ---- */
+
+const heed_hdf5_attribute *heed_hdf5_attribute_of(const heed_hdf5 *node, const char *name); /* or NULL */
+/* The string or the list of strings, which must be there (HEED_EFORMAT). A list may be split over name0, name1..., as Keras
+ * does with long ones, and an empty one may be an empty list of numbers, as h5py makes it. They live as long as the tree. */
+heed_status heed_hdf5_get_string(const heed_hdf5 *node, const char *name, const char **out);
+heed_status heed_hdf5_get_strings(const heed_hdf5 *node, const char *name, const char *const **out, size_t *count);
+/* Sets anew or replaces; strings are copied, `array` is taken over, also on failure. A list longer than an HDF5 attribute
+ * can be is split when it is written. */
+heed_status heed_hdf5_set_string(heed_hdf5 *node, const char *name, const char *value);
+heed_status heed_hdf5_set_strings(heed_hdf5 *node, const char *name, const char *const *values, size_t count);
+heed_status heed_hdf5_set_numbers(heed_hdf5 *node, const char *name, heed_array *array);
+
+/* ---- files ---- */
+
+bool heed_hdf5_is(const void *bytes, size_t size);
+
+/* Reads a whole file. `name` is what errors call it. Integers narrower than 32 bits become int32 (uint8 stays), uint32 and
+ * uint64 int64, float16 and bfloat16 float32. HEED_EUNSUPPORTED: links other than hard ones, data outside the file, filters
+ * other than gzip and shuffle, types and layouts that Keras does not write. Attributes of other types are left out. */
+heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out);
+
+/* The file for a tree, in memory; equal trees give equal bytes. *out is released by the caller. */
+heed_status heed_hdf5_write(const heed_hdf5 *root, unsigned char **out, size_t *size);
+
+#endif
