@@ -72,7 +72,11 @@ bool heed_hdf5_is(const void *bytes, size_t size);
  * other than gzip and shuffle, types and layouts that Keras does not write. Attributes of other types are left out. */
 heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out);
 
+heed_status heed_hdf5_read_file(heed_context *c, const char *path, heed_hdf5 **out);
+
 /* The file for a tree, in memory; equal trees give equal bytes. *out is released by the caller. */
 heed_status heed_hdf5_write(const heed_hdf5 *root, unsigned char **out, size_t *size);
+/* The file appears whole or not at all; "-" is standard output. */
+heed_status heed_hdf5_write_file(const heed_hdf5 *root, const char *path);
 
 #endif

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "formats/hdf5_reader.h"
 
 #include <string.h>
@@ -489,4 +490,15 @@ heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes,
     }
     *out = tree;
     return HEED_OK;
+}
+
+heed_status heed_hdf5_read_file(heed_context *c, const char *path, heed_hdf5 **out)
+{
+    *out = NULL;
+    unsigned char *bytes;
+    size_t size;
+    HEED_TRY(heed_file_read(c, path, SIZE_MAX / 2, &bytes, &size));
+    heed_status status = heed_hdf5_read(c, path, bytes, size, out);
+    heed_release(c, bytes);
+    return status;
 }
