@@ -29,22 +29,50 @@ static const cli_example examples[] = {
     {0},
 };
 
-/* Scores all lines. *longer is set to the file that still has some when the other has no more. */
-static heed_status score_lines(heed_scorer *scorer, heed_lines *hypotheses, heed_lines *references, int *longer)
+/* What is open while lines are compared. */
+typedef struct comparison {
+    heed_scorer *scorer;
+    heed_lines  *hypotheses, *references;
+} comparison;
+
+static heed_status open_all(comparison *c, const cli_session *s, const score_values *v)
 {
-    for (;;) {
-        bool more_hypotheses, more_references;
+    const heed_scorer_config config = {
+        .alternatives = v->alternatives, .lowercase = v->lowercase, .tokenize = v->tokenize};
+    heed_status status = heed_scorer_create(s->context, &config, &c->scorer);
+    if (status == HEED_OK)
+        status = heed_lines_open(s->context, v->hypothesis, 0, &c->hypotheses);
+    if (status == HEED_OK)
+        status = heed_lines_open(s->context, v->reference, 0, &c->references);
+    return status;
+}
+
+static void close_all(comparison *c)
+{
+    heed_lines_free(c->references);
+    heed_lines_free(c->hypotheses);
+    heed_scorer_free(c->scorer);
+}
+
+/* Scores all lines. *surplus tells which side still has some where the other ends: 1 the hypotheses, -1 the references. */
+static heed_status compare_all(comparison *c, int *surplus)
+{
+    bool more = true, more_references = true;
+    heed_status status = HEED_OK;
+    *surplus = 0;
+    while (status == HEED_OK && more) {
         heed_line hypothesis, reference;
-        heed_status status = heed_lines_next(hypotheses, &more_hypotheses, &hypothesis);
+        status = heed_lines_next(c->hypotheses, &more, &hypothesis);
         if (status == HEED_OK)
-            status = heed_lines_next(references, &more_references, &reference);
-        if (status == HEED_OK && more_hypotheses && more_references)
-            status = heed_scorer_add(scorer, hypothesis.text, reference.text);
-        else if (status == HEED_OK)
-            *longer = more_hypotheses - more_references;
-        if (status != HEED_OK || !more_hypotheses || !more_references)
-            return status;
+            status = heed_lines_next(c->references, &more_references, &reference);
+        if (status == HEED_OK && more != more_references) {
+            *surplus = more ? 1 : -1;
+            return HEED_OK;
+        }
+        if (status == HEED_OK && more)
+            status = heed_scorer_add(c->scorer, hypothesis.text, reference.text);
     }
+    return status;
 }
 
 /* JSON has no NaN. */
@@ -83,25 +111,16 @@ static int run(cli_session *s, const void *values)
     const score_values *v = values;
     if (strcmp(v->hypothesis, "-") == 0 && strcmp(v->reference, "-") == 0)
         return cli_error(CLI_WRONG_USAGE, NULL, "standard input: cannot be both hypothesis and reference");
-    heed_scorer *scorer = NULL;
-    heed_lines *hypotheses = NULL, *references = NULL;
-    const heed_scorer_config config = {
-        .alternatives = v->alternatives, .lowercase = v->lowercase, .tokenize = v->tokenize};
-    int longer = 0;
-    heed_status status = heed_scorer_create(s->context, &config, &scorer);
+    comparison c = {0};
+    int surplus = 0;
+    heed_status status = open_all(&c, s, v);
     if (status == HEED_OK)
-        status = heed_lines_open(s->context, v->hypothesis, 0, &hypotheses);
-    if (status == HEED_OK)
-        status = heed_lines_open(s->context, v->reference, 0, &references);
-    if (status == HEED_OK)
-        status = score_lines(scorer, hypotheses, references, &longer);
-    heed_scores scores = scorer != NULL ? heed_scorer_result(scorer) : (heed_scores){0};
-    heed_lines_free(references);
-    heed_lines_free(hypotheses);
-    heed_scorer_free(scorer);
-    if (longer != 0)
-        return cli_error(CLI_FAILED, NULL, "%s: more lines than %s (expected as many, found more than %lld)",
-                         longer > 0 ? v->hypothesis : v->reference, longer > 0 ? v->reference : v->hypothesis,
+        status = compare_all(&c, &surplus);
+    heed_scores scores = status == HEED_OK ? heed_scorer_result(c.scorer) : (heed_scores){0};
+    close_all(&c);
+    if (surplus != 0)
+        return cli_error(CLI_FAILED, NULL, "%s: more lines than %s (expected %lld)",
+                         surplus > 0 ? v->hypothesis : v->reference, surplus > 0 ? v->reference : v->hypothesis,
                          (long long)scores.lines);
     if (status == HEED_OK)
         status = write_scores(s, &scores, v->json);

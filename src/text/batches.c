@@ -52,13 +52,14 @@ static int compare_random(const void *a, const void *b)
     return x->key != y->key ? compare_keys(x->key, y->key) : (x->index > y->index) - (x->index < y->index);
 }
 
+/* By target first: a step of a decoder, with attention and the output layer, costs more than one of an encoder. */
 static int compare_lengths(const void *a, const void *b)
 {
     const sorted_example *x = a, *y = b;
-    if (x->source_length != y->source_length)
-        return x->source_length < y->source_length ? -1 : 1;
     if (x->target_length != y->target_length)
         return x->target_length < y->target_length ? -1 : 1;
+    if (x->source_length != y->source_length)
+        return x->source_length < y->source_length ? -1 : 1;
     return compare_random(a, b);
 }
 
