@@ -1,0 +1,398 @@
+/* The gradient of every operation against finite differences. Walks the table of operations: a row needs a case below
+ * whose graph it takes part in, or a reason for having no gradient. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "ops/op.h"
+#include "support/op_check.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the cases: row of the table, name, the expression of x[0], x[1], ..., and the operands it is taken at */
+
+#define AXES(...) (const int[]){__VA_ARGS__}, sizeof((int[]){__VA_ARGS__}) / sizeof(int)
+#define SHAPE(...) &(const heed_shape)HEED_TEST_SHAPE(__VA_ARGS__)
+
+static heed_tensor *concatenate3(heed_tensor *const *x, int axis) { return heed_op_concatenate(x, 3, axis); }
+
+/* h and c of a step side by side, or one of them; and with the second one leading nowhere */
+static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previous)
+{
+    heed_tensor *h, *c;
+    heed_op_lstm(zx, zh, c_previous, &h, &c);
+    return heed_op_concatenate((heed_tensor *[]){h, c}, 2, -1);
+}
+
+static heed_tensor *lstm_one(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previous, bool state)
+{
+    heed_tensor *h, *c;
+    heed_op_lstm(zx, zh, c_previous, &h, &c);
+    return state ? c : h;
+}
+
+/* a random tensor beside x: its numbers are the same in every run of one step */
+static heed_tensor *with_noise(heed_tensor *x)
+{
+    heed_graph *g = heed_tensor_graph(x);
+    const heed_shape *shape = heed_tensor_shape(x);
+    return heed_op_multiply(x, heed_op_add(heed_op_random_normal(g, shape), heed_op_random_uniform(g, shape)));
+}
+
+static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
+
+#define GRADIENT_CASES(X)                                                                                              \
+    X(binary, add, heed_op_add(x[0], x[1]), ANY(3, 4), ANY(3, 4))                                                      \
+    X(binary, add_row, heed_op_add(x[0], x[1]), ANY(3, 4), ANY(4))                                                     \
+    X(binary, add_column, heed_op_add(x[0], x[1]), ANY(3, 1), ANY(3, 4))                                               \
+    X(binary, add_itself, heed_op_add(x[0], x[0]), ANY(5))                                                             \
+    X(binary, subtract, heed_op_subtract(x[0], x[1]), ANY(2, 3, 4), ANY(3, 1))                                         \
+    X(binary, multiply, heed_op_multiply(x[0], x[1]), ANY(2, 1, 4), ANY(3, 1))                                         \
+    X(binary, multiply_scalar, heed_op_multiply(x[0], x[1]), ANY_SCALAR, ANY(3, 5))                                    \
+    X(binary, multiply_scalars, heed_op_multiply(x[0], x[1]), ANY_SCALAR, ANY_SCALAR)                                  \
+    X(binary, square_by_multiply, heed_op_multiply(x[0], x[0]), ANY(3, 5))                                             \
+    X(binary, divide, heed_op_divide(x[0], x[1]), ANY(3, 4), POSITIVE(4))                                              \
+    X(binary, divide_row, heed_op_divide(x[0], x[1]), ANY(1, 4), POSITIVE(3, 1))                                       \
+    X(binary, maximum, heed_op_maximum(x[0], x[1]), DISTINCT(3, 4), DISTINCT(3, 4))                                    \
+    X(binary, maximum_row, heed_op_maximum(x[0], x[1]), DISTINCT(3, 4), DISTINCT(4))                                   \
+    X(binary, minimum, heed_op_minimum(x[0], x[1]), DISTINCT(4), DISTINCT(3, 4))                                       \
+    X(binary, empty, heed_op_multiply(x[0], x[1]), ANY(0, 4), ANY(4))                                                  \
+    X(select, select, heed_op_select(x[0], x[1], x[2]), MASK(3, 4), ANY(3, 4), ANY(3, 4))                              \
+    X(select, select_rows, heed_op_select(x[0], x[1], x[2]), MASK(3, 1), ANY(3, 4), ANY(4))                            \
+    X(select, select_scalar, heed_op_select(x[0], x[1], x[2]), MASK(3, 4), ANY_SCALAR, ANY(1, 4))                      \
+    X(matmul, matmul, heed_op_matmul(x[0], x[1]), ANY(3, 4), ANY(4, 5))                                                \
+    X(matmul, matmul_batch, heed_op_matmul(x[0], x[1]), ANY(2, 3, 4), ANY(2, 4, 5))                                    \
+    X(matmul, matmul_broadcast, heed_op_matmul(x[0], x[1]), ANY(2, 1, 3, 4), ANY(3, 4, 2))                             \
+    X(matmul, matmul_shared, heed_op_matmul(x[0], x[1]), ANY(2, 3, 4), ANY(4, 5))                                      \
+    X(matmul, matmul_nt, heed_op_matmul_transposed(x[0], false, x[1], true), ANY(2, 3, 4), ANY(2, 5, 4))               \
+    X(matmul, matmul_tn, heed_op_matmul_transposed(x[0], true, x[1], false), ANY(2, 4, 3), ANY(2, 4, 5))               \
+    X(matmul, matmul_tt, heed_op_matmul_transposed(x[0], true, x[1], true), ANY(2, 4, 3), ANY(2, 5, 4))                \
+    X(matmul, matmul_nt_shared, heed_op_matmul_transposed(x[0], false, x[1], true), ANY(2, 3, 4), ANY(5, 4))           \
+    X(matmul, dense, heed_op_dense(x[0], x[1], x[2]), ANY(2, 3, 4), ANY(4, 5), ANY(5))                                 \
+    X(matmul, dense_no_bias, heed_op_dense(x[0], x[1], NULL), ANY(3, 4), ANY(4, 5))                                    \
+    X(reduce, sum, heed_op_sum(x[0], NULL, 0, false), ANY(2, 3, 4))                                                    \
+    X(reduce, sum_last, heed_op_sum(x[0], AXES(-1), false), ANY(2, 3, 4))                                              \
+    X(reduce, sum_first, heed_op_sum(x[0], AXES(0), true), ANY(3, 4))                                                  \
+    X(reduce, sum_middle, heed_op_sum(x[0], AXES(1), false), ANY(2, 3, 4))                                             \
+    X(reduce, sum_outer, heed_op_sum(x[0], AXES(0, 2), true), ANY(2, 3, 4))                                            \
+    X(reduce, sum_of_scalar, heed_op_sum(x[0], NULL, 0, false), ANY_SCALAR)                                            \
+    X(reduce, mean, heed_op_mean(x[0], NULL, 0, true), ANY(2, 3, 4))                                                   \
+    X(reduce, mean_middle, heed_op_mean(x[0], AXES(1), false), ANY(2, 3, 4))                                           \
+    X(reduce, mean_outer, heed_op_mean(x[0], AXES(0, -1), false), ANY(2, 3, 4))                                        \
+    X(reduce, max, heed_op_max(x[0], NULL, 0, false), DISTINCT(3, 4))                                                  \
+    X(reduce, max_last, heed_op_max(x[0], AXES(-1), true), DISTINCT(3, 4))                                             \
+    X(reduce, max_first, heed_op_max(x[0], AXES(0), false), DISTINCT(2, 3, 2))                                         \
+    X(reduce, min_middle, heed_op_min(x[0], AXES(1), false), DISTINCT(2, 3, 2))                                        \
+    X(reduce, min_outer, heed_op_min(x[0], AXES(2, 0), true), DISTINCT(2, 3, 2))                                       \
+    X(softmax, softmax, heed_op_softmax(x[0], NULL), ANY(3, 5))                                                        \
+    X(softmax, softmax_vector, heed_op_softmax(x[0], NULL), ANY(19))                                                   \
+    X(softmax, softmax_mask, heed_op_softmax(x[0], x[1]), ANY(2, 3, 5), MASK(2, 3, 5))                                 \
+    X(softmax, softmax_mask_row, heed_op_softmax(x[0], x[1]), ANY(2, 3, 5), MASK(2, 1, 5))                             \
+    X(softmax, softmax_mask_column, heed_op_softmax(x[0], x[1]), ANY(2, 3, 5), MASK(3, 1))                             \
+    X(log_softmax, log_softmax, heed_op_log_softmax(x[0]), ANY(3, 5))                                                  \
+    X(softmax_cross_entropy, cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1]), ANY(2, 3, 5), IDS(5, 2, 3))     \
+    X(softmax_cross_entropy, cross_entropy_outside, heed_op_softmax_cross_entropy(x[0], x[1]), ANY(9, 3), IDS(5, 9))   \
+    X(reshape, reshape, heed_op_reshape(x[0], SHAPE(4, HEED_ANY)), ANY(2, 3, 2))                                       \
+    X(reshape, expand, heed_op_expand(x[0], -1), ANY(2, 3))                                                            \
+    X(reshape, squeeze, heed_op_squeeze(x[0], 1), ANY(2, 1, 3))                                                        \
+    X(transpose, transpose, heed_op_transpose(x[0], (const int[]){1, 0}), ANY(3, 4))                                   \
+    X(transpose, transpose_heads, heed_op_transpose(x[0], (const int[]){0, 2, 1, 3}), ANY(2, 3, 2, 4))                 \
+    X(transpose, rotate, heed_op_transpose(x[0], (const int[]){2, 0, 1}), ANY(2, 3, 4))                                \
+    X(broadcast, broadcast, heed_op_broadcast(x[0], SHAPE(2, 3, 4)), ANY(3, 1))                                        \
+    X(broadcast, broadcast_scalar, heed_op_broadcast(x[0], SHAPE(2, 3)), ANY_SCALAR)                                   \
+    X(concatenate, concatenate_last, concatenate3(x, -1), ANY(2, 3), ANY(2, 1), ANY(2, 4))                             \
+    X(concatenate, concatenate_first, concatenate3(x, 0), ANY(1, 3), ANY(2, 3), ANY(0, 3))                             \
+    X(slice, slice_first, heed_op_slice(x[0], 0, 1, 2), ANY(4, 3))                                                     \
+    X(slice, slice_middle, heed_op_slice(x[0], 1, 2, 1), ANY(2, 3, 4))                                                 \
+    X(slice, slice_last, heed_op_slice(x[0], -1, 0, 2), ANY(2, 3))                                                     \
+    X(pad, pad_first, heed_op_pad(x[0], 0, 1, 2, 7), ANY(2, 3))                                                        \
+    X(pad, pad_last, heed_op_pad(x[0], -1, 2, 0, -1), ANY(2, 3))                                                       \
+    X(reverse, reverse_first, heed_op_reverse(x[0], 0), ANY(4, 3))                                                     \
+    X(reverse, reverse_middle, heed_op_reverse(x[0], 1), ANY(2, 3, 2))                                                 \
+    X(reverse, reverse_last, heed_op_reverse(x[0], -1), ANY(2, 3))                                                     \
+    X(repeat, repeat_first, heed_op_repeat(x[0], 0, 3), ANY(2, 3))                                                     \
+    X(repeat, repeat_last, heed_op_repeat(x[0], -1, 2), ANY(2, 3))                                                     \
+    X(gather, gather, heed_op_gather(x[0], x[1]), ANY(5, 3), IDS(5, 2, 4))                                             \
+    X(gather, gather_scalars, heed_op_gather(x[0], x[1]), ANY(5), IDS(5, 7))                                           \
+    X(gather, gather_blocks, heed_op_gather(x[0], x[1]), ANY(3, 2, 35), IDS(3, 4))                                     \
+    X(layer_norm, layer_norm, heed_op_layer_norm(x[0], x[1], x[2], 1e-3f), ANY(2, 3, 5), ANY(5), ANY(5))               \
+    X(layer_norm, layer_norm_plain, heed_op_layer_norm(x[0], NULL, NULL, 1e-3f), ANY(3, 7))                            \
+    X(layer_norm, layer_norm_gamma, heed_op_layer_norm(x[0], x[1], NULL, 1e-3f), ANY(3, 5), ANY(5))                    \
+    X(layer_norm, layer_norm_beta, heed_op_layer_norm(x[0], NULL, x[1], 0.5f), ANY(40, 3), ANY(3))                     \
+    X(dropout, dropout, heed_op_dropout(x[0], 0.4f), ANY(7, 9))                                                        \
+    X(random, random, with_noise(x[0]), ANY(3, 5))                                                                     \
+    X(additive_scores, additive, scores(x), ANY(2, 3, 5), ANY(2, 4, 5), ANY(5))                                        \
+    X(additive_scores, additive_step, scores(x), ANY(3, 1, 17), ANY(3, 4, 17), ANY(17))                                \
+    X(additive_scores, additive_blocks, scores(x), ANY(1, 35, 3), ANY(1, 2, 3), ANY(3))                                \
+    X(additive_scores, additive_large, scores(x), LARGE(2, 3, 4), ANY(2, 3, 4), ANY(4))                                \
+    X(lstm, lstm, lstm_both(x[0], x[1], x[2]), ANY(3, 20), ANY(3, 20), ANY(3, 5))                                      \
+    X(lstm, lstm_h_only, lstm_one(x[0], x[1], x[2], false), ANY(2, 12), ANY(2, 12), ANY(2, 3))                         \
+    X(lstm, lstm_c_only, lstm_one(x[0], x[1], x[2], true), ANY(2, 12), ANY(2, 12), ANY(2, 3))                          \
+    X(lstm, lstm_without_zh, lstm_both(x[0], NULL, x[1]), ANY(2, 12), ANY(2, 3))                                       \
+    X(gru, gru, heed_op_gru(x[0], x[1], x[2]), ANY(3, 15), ANY(3, 15), ANY(3, 5))                                      \
+    X(gru, gru_wide, heed_op_gru(x[0], x[1], x[2]), ANY(2, 51), ANY(2, 51), ANY(2, 17))
+
+typedef heed_tensor *build_function(heed_tensor *const *x);
+
+#define BUILD_FUNCTION(row, name, expression, ...)                                                                     \
+    static heed_tensor *build_##name(heed_tensor *const *x) { return expression; }
+GRADIENT_CASES(BUILD_FUNCTION)
+
+typedef struct gradient_case {
+    const char        *row, *name;
+    build_function    *build;
+    heed_test_operand  operands[HEED_TEST_OPERANDS];
+} gradient_case;
+
+#define CASE_ROW(row, name, expression, ...) {#row, #name, build_##name, {__VA_ARGS__}},
+static const gradient_case cases[] = {GRADIENT_CASES(CASE_ROW)};
+enum { CASE_COUNT = sizeof cases / sizeof *cases };
+
+/* Every elementwise function, with the parameters that make its kinks multiples of 0.5, or 0 where it has none. */
+static const float unary_parameters[HEED_UNARY_COUNT][2] = {
+    [HEED_UNARY_SCALE] = {-1.5f, 0.75f},   [HEED_UNARY_CLIP] = {-1, 2},
+    [HEED_UNARY_POWER] = {2.5f, 0},        [HEED_UNARY_LEAKY_RELU] = {0.3f, 0},
+    [HEED_UNARY_ELU] = {0.8f, 0},          [HEED_UNARY_CELU] = {1.3f, 0},
+    [HEED_UNARY_HARD_SIGMOID] = {0.2f, 0}, [HEED_UNARY_HARD_SILU] = {1 / 6.0f, 0},
+    [HEED_UNARY_SOFT_SHRINK] = {0.5f, 0},  [HEED_UNARY_HARD_SHRINK] = {0.5f, 0},
+    [HEED_UNARY_THRESHOLD] = {1, -4},      [HEED_UNARY_SQUAREPLUS] = {4, 0},
+};
+
+static const char *const unary_names[] = {
+#define UNARY_NAME(id, text) text,
+    HEED_UNARY_MAP(UNARY_NAME)
+#undef UNARY_NAME
+};
+
+static bool for_positive_only(heed_unary_function f)
+{
+    return f == HEED_UNARY_SQRT || f == HEED_UNARY_RSQRT || f == HEED_UNARY_LOG || f == HEED_UNARY_LOG1P ||
+           f == HEED_UNARY_POWER || f == HEED_UNARY_RECIPROCAL;
+}
+
+/* ---- one case */
+
+typedef struct probe {
+    heed_context *context;
+    heed_graph   *graph;
+    int           count;
+    heed_array    arrays[HEED_TEST_OPERANDS];
+    heed_tensor  *x[HEED_TEST_OPERANDS], *seed, *y, *gradients[HEED_TEST_OPERANDS];
+    float        *weights;  /* of y's elements in the loss */
+    float        *y_around; /* (4, y's elements): y at the points of the difference */
+} probe;
+
+static void draw_weights(probe *p)
+{
+    heed_random r = {.seed = 23};
+    p->weights = malloc((size_t)p->y->count * sizeof *p->weights + 1);
+    p->y_around = malloc((size_t)p->y->count * 4 * sizeof *p->y_around + 1);
+    assert_non_null(p->weights);
+    assert_non_null(p->y_around);
+    for (int64_t i = 0; i < p->y->count; i++)
+        p->weights[i] = (float)(heed_random_double(&r) * 2 - 1);
+}
+
+/* x[i] for build, the gradient graph behind it, planned. Operands that are not floats get no gradient. */
+static void open_probe(probe *p, const char *cpu, const heed_test_operand *operands)
+{
+    heed_context_config config = {.threads = 2, .cpu = cpu};
+    assert_int_equal(heed_context_create(&config, &p->context), HEED_OK);
+    assert_int_equal(heed_graph_create(p->context, &p->graph), HEED_OK);
+    p->count = heed_test_operand_count(operands);
+    heed_test_draw_operands(operands, p->count, p->arrays);
+    for (int i = 0; i < p->count; i++)
+        p->x[i] = heed_graph_input(p->graph, p->arrays[i].dtype, &p->arrays[i].shape);
+}
+
+static void check_status(const probe *p, const char *name)
+{
+    if (heed_graph_status(p->graph) != HEED_OK)
+        fail_msg("%s: %s", name, heed_error(p->context));
+}
+
+static void differentiate(probe *p, const char *name)
+{
+    check_status(p, name);
+    draw_weights(p);
+    p->seed = heed_graph_input(p->graph, HEED_FLOAT32, &p->y->shape);
+    heed_tensor *of[HEED_TEST_OPERANDS], *gradients[HEED_TEST_OPERANDS], *wanted[HEED_TEST_OPERANDS + 1] = {p->y};
+    size_t floats = 0, wanted_count = 1;
+    for (int i = 0; i < p->count; i++)
+        if (p->arrays[i].dtype == HEED_FLOAT32)
+            of[floats++] = p->x[i];
+    heed_graph_gradients(p->y, p->seed, of, floats, gradients);
+    check_status(p, name);
+    floats = 0;
+    for (int i = 0; i < p->count; i++) {
+        p->gradients[i] = p->arrays[i].dtype == HEED_FLOAT32 ? gradients[floats++] : NULL;
+        if (p->gradients[i] != NULL)
+            wanted[wanted_count++] = p->gradients[i];
+    }
+    assert_int_equal(heed_graph_plan(p->graph, wanted, wanted_count), HEED_OK);
+    for (int i = 0; i < p->count; i++)
+        heed_graph_bind(p->x[i], p->arrays[i].data);
+    heed_graph_bind(p->seed, p->weights);
+}
+
+static void close_probe(probe *p)
+{
+    heed_test_free(p->arrays, p->count);
+    free(p->weights);
+    free(p->y_around);
+    heed_graph_free(p->graph);
+    heed_context_free(p->context);
+}
+
+static const float *run(probe *p)
+{
+    assert_int_equal(heed_graph_run(p->graph, 5, 1), HEED_OK);
+    return heed_tensor_data(p->y);
+}
+
+/* Distance of the outer points is 4 STEP; kinks are at least 0.15 from any operand. */
+#define STEP 0.03125f
+
+/* Derivative of sum_i weights_i y_i along one element, by the difference of fourth order; *noise receives a bound of
+ * what rounding the y that depend on it, to 24 bits, can do to it. Nothing else rounds: the rest is in double precision. */
+static double numeric_derivative(probe *p, float *element, double *noise)
+{
+    static const float at[4] = {-2, -1, 1, 2};
+    float original = *element;
+    int64_t n = p->y->count;
+    for (int s = 0; s < 4; s++) {
+        *element = original + at[s] * STEP;
+        memcpy(p->y_around + s * n, run(p), (size_t)n * sizeof(float));
+    }
+    *element = original;
+    double derivative = 0, size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double far_left = p->y_around[i], left = p->y_around[n + i];
+        double right = p->y_around[2 * n + i], far_right = p->y_around[3 * n + i];
+        derivative += p->weights[i] * (8 * (right - left) - (far_right - far_left)) / (12 * (double)STEP);
+        if (right != left || far_right != far_left)
+            size += fabs(p->weights[i] * right);
+    }
+    *noise = size * 1.5 * FLT_EPSILON / (double)STEP;
+    return derivative;
+}
+
+static double worst; /* error in units of the tolerance, over all cases */
+
+static void check_gradients(probe *p, const char *name)
+{
+    for (int k = 0; k < p->count; k++) {
+        if (p->arrays[k].dtype != HEED_FLOAT32)
+            continue;
+        int64_t n = heed_shape_count(&p->arrays[k].shape);
+        double *given = calloc((size_t)n + 1, sizeof *given);
+        assert_non_null(given);
+        run(p);
+        for (int64_t i = 0; i < n && p->gradients[k] != NULL; i++)
+            given[i] = ((const float *)heed_tensor_data(p->gradients[k]))[i];
+        for (int64_t i = 0; i < n; i++) {
+            double noise, numeric = numeric_derivative(p, (float *)p->arrays[k].data + i, &noise);
+            /* The difference of fourth order is off by STEP^4/30 = 3e-8 of the fifth derivative, which stays under
+             * 1,000 here. The error of y is not quite that of rounding: kernels approximate, and sums round within. */
+            double tolerance = 1e-5 + 3e-5 * fabs(numeric) + 2 * noise, error = fabs(numeric - given[i]);
+            worst = fmax(worst, error / tolerance);
+            if (!(error <= tolerance))
+                fail_msg("%s: operand %d, element %lld: gradient %g, expected %g (tolerance %g), on %s", name, k + 1,
+                         (long long)i, given[i], numeric, tolerance, heed_cpu_name(heed_cpu_used(p->context)));
+        }
+        free(given);
+    }
+}
+
+/* The row takes part in the graph, so that a case cannot claim to be of one and test another. */
+static void check_row_is_used(const probe *p, const char *row, const char *name)
+{
+    for (size_t i = 0; i < p->graph->node_count; i++)
+        if (strcmp(p->graph->nodes[i]->op->name, row) == 0)
+            return;
+    fail_msg("%s: no node of %s in its graph", name, row);
+}
+
+static void check_case(const gradient_case *c, const char *cpu)
+{
+    probe p = {0};
+    open_probe(&p, cpu, c->operands);
+    p.y = c->build(p.x);
+    check_status(&p, c->name);
+    check_row_is_used(&p, c->row, c->name);
+    differentiate(&p, c->name);
+    check_gradients(&p, c->name);
+    close_probe(&p);
+}
+
+/* ---- the tests */
+
+static void test_every_case(void **state)
+{
+    const char *cpus[3];
+    int cpu_count = heed_test_cpus(cpus);
+    for (int k = 0; k < cpu_count; k++)
+        for (int i = 0; i < CASE_COUNT; i++)
+            check_case(&cases[i], cpus[k]);
+    print_message("largest error: %.2f of the tolerance\n", worst);
+}
+
+static void test_every_elementwise_function(void **state)
+{
+    const char *cpus[3];
+    int cpu_count = heed_test_cpus(cpus);
+    for (int k = 0; k < cpu_count; k++) {
+        for (int f = 0; f < HEED_UNARY_COUNT; f++) {
+            const heed_test_operand any[HEED_TEST_OPERANDS] = {ANY(3, 19)};
+            const heed_test_operand positive[HEED_TEST_OPERANDS] = {POSITIVE(57)};
+            probe p = {0};
+            open_probe(&p, cpus[k], for_positive_only((heed_unary_function)f) ? positive : any);
+            p.y = heed_op_function(p.x[0], unary_names[f], unary_parameters[f][0], unary_parameters[f][1]);
+            differentiate(&p, unary_names[f]);
+            check_gradients(&p, unary_names[f]);
+            close_probe(&p);
+        }
+    }
+}
+
+static bool has_case(const char *row)
+{
+    if (strcmp(row, "unary") == 0)
+        return true; /* test_every_elementwise_function */
+    for (int i = 0; i < CASE_COUNT; i++)
+        if (strcmp(cases[i].row, row) == 0)
+            return true;
+    return false;
+}
+
+/* No operation is left out: each has a gradient that a case above checks, or says why it has none. */
+static void test_walk_of_the_table(void **state)
+{
+    for (size_t i = 0; i < heed_op_count; i++) {
+        const heed_op *op = heed_op_table[i];
+        if (op->gradient == NULL && op->no_gradient == NULL)
+            fail_msg("%s has neither a gradient nor a reason for having none", op->name);
+        if (op->gradient != NULL && op->no_gradient != NULL)
+            fail_msg("%s has a gradient and a reason for having none", op->name);
+        if (op->gradient != NULL && !has_case(op->name))
+            fail_msg("%s has a gradient that no case checks", op->name);
+        if (op->alias == (op->forward != NULL))
+            fail_msg("%s: an alias has no forward function, anything else has one", op->name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_walk_of_the_table),
+        cmocka_unit_test(test_every_elementwise_function),
+        cmocka_unit_test(test_every_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
