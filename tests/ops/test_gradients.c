@@ -47,6 +47,33 @@ static heed_tensor *with_noise(heed_tensor *x)
 
 static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
 
+/* h' = tanh(x W + h U) k over time, all outputs and the last state beside each other. Operands: x (B, T, F), the first h
+ * (B, H), W (F, H), U (H, H), k (B, H), and a mask or lengths if there are six. */
+static heed_status recurrent_step(void *cell, heed_step *s)
+{
+    heed_tensor *const *x = cell;
+    heed_tensor *w = heed_graph_variable(s->graph, x[2]->variable), *u = heed_graph_variable(s->graph, x[3]->variable);
+    heed_tensor *z = heed_op_add(heed_op_matmul(s->inputs[0], w), heed_op_matmul(s->states[0], u));
+    s->new_states[0] = heed_op_multiply(heed_op_tanh(z), s->constants[0]);
+    s->outputs[0] = heed_op_square(s->new_states[0]);
+    return heed_graph_status(s->graph);
+}
+
+static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse, bool zeros, bool last)
+{
+    heed_scan_config config = {.step = recurrent_step, .cell = (void *)(uintptr_t)x, .inputs = x, .input_count = 1,
+                               .states = x + 1, .state_count = 1, .constants = x + 4, .constant_count = 1,
+                               .output_count = 1, .mask = operands == 6 ? x[5] : NULL, .reverse = reverse,
+                               .zero_output_for_mask = zeros, .last_output_only = last};
+    heed_tensor *output = NULL, *state = NULL;
+    if (heed_op_scan(heed_tensor_graph(x[0]), &config, &output, &state) != HEED_OK)
+        return NULL;
+    heed_tensor *flat = heed_op_reshape(output, &(heed_shape){2, {heed_tensor_dim(x[0], 0), HEED_ANY}});
+    return heed_op_concatenate((heed_tensor *[]){flat, state}, 2, 1);
+}
+
+#define RECURRENT SMALL(2, 4, 3), SMALL(2, 5), SMALL(3, 5), SMALL(5, 5), SMALL(2, 5)
+
 #define GRADIENT_CASES(X)                                                                                              \
     X(binary, add, heed_op_add(x[0], x[1]), ANY(3, 4), ANY(3, 4))                                                      \
     X(binary, add_row, heed_op_add(x[0], x[1]), ANY(3, 4), ANY(4))                                                     \
@@ -136,6 +163,12 @@ static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scor
     X(lstm, lstm_c_only, lstm_one(x[0], x[1], x[2], true), ANY(2, 12), ANY(2, 12), ANY(2, 3))                          \
     X(lstm, lstm_without_zh, lstm_both(x[0], NULL, x[1]), ANY(2, 12), ANY(2, 3))                                       \
     X(gru, gru, heed_op_gru(x[0], x[1], x[2]), ANY(3, 15), ANY(3, 15), ANY(3, 5))                                      \
+    X(scan, scan, recurrent(x, 5, false, false, false), RECURRENT)                                                     \
+    X(scan, scan_last, recurrent(x, 5, false, false, true), RECURRENT)                                                 \
+    X(scan, scan_reverse, recurrent(x, 5, true, false, false), RECURRENT)                                              \
+    X(scan, scan_mask, recurrent(x, 6, false, false, false), RECURRENT, MASK(2, 4))                                    \
+    X(scan, scan_mask_zeros, recurrent(x, 6, true, true, false), RECURRENT, MASK(2, 4))                                \
+    X(scan, scan_lengths, recurrent(x, 6, false, false, true), RECURRENT, IDS(5, 2))                                   \
     X(gru, gru_wide, heed_op_gru(x[0], x[1], x[2]), ANY(2, 51), ANY(2, 51), ANY(2, 17))
 
 typedef heed_tensor *build_function(heed_tensor *const *x);
@@ -183,6 +216,7 @@ typedef struct probe {
     heed_graph   *graph;
     int           count;
     heed_array    arrays[HEED_TEST_OPERANDS];
+    heed_variable variables[HEED_TEST_OPERANDS]; /* of the operands that are floats */
     heed_tensor  *x[HEED_TEST_OPERANDS], *seed, *y, *gradients[HEED_TEST_OPERANDS];
     float        *weights;  /* of y's elements in the loss */
     float        *y_around; /* (4, y's elements): y at the points of the difference */
@@ -199,7 +233,7 @@ static void draw_weights(probe *p)
         p->weights[i] = (float)(heed_random_double(&r) * 2 - 1);
 }
 
-/* x[i] for build, the gradient graph behind it, planned. Operands that are not floats get no gradient. */
+/* x[i] for build: variables, so that a step inside a scan can reach them too; inputs where they are not floats. */
 static void open_probe(probe *p, const char *cpu, const heed_test_operand *operands)
 {
     heed_context_config config = {.threads = 2, .cpu = cpu};
@@ -207,8 +241,12 @@ static void open_probe(probe *p, const char *cpu, const heed_test_operand *opera
     assert_int_equal(heed_graph_create(p->context, &p->graph), HEED_OK);
     p->count = heed_test_operand_count(operands);
     heed_test_draw_operands(operands, p->count, p->arrays);
-    for (int i = 0; i < p->count; i++)
-        p->x[i] = heed_graph_input(p->graph, p->arrays[i].dtype, &p->arrays[i].shape);
+    for (int i = 0; i < p->count; i++) {
+        heed_array *a = &p->arrays[i];
+        p->variables[i] = (heed_variable){.name = "x", .shape = a->shape, .count = heed_array_count(a), .data = a->data};
+        p->x[i] = a->dtype == HEED_FLOAT32 ? heed_graph_variable(p->graph, &p->variables[i])
+                                           : heed_graph_input(p->graph, a->dtype, &a->shape);
+    }
 }
 
 static void check_status(const probe *p, const char *name)
@@ -217,6 +255,7 @@ static void check_status(const probe *p, const char *name)
         fail_msg("%s: %s", name, heed_error(p->context));
 }
 
+/* The gradients of y behind it, planned. Operands that are not floats get none. */
 static void differentiate(probe *p, const char *name)
 {
     check_status(p, name);

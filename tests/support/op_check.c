@@ -30,6 +30,7 @@ static float draw_float(heed_test_draw draw, heed_random *r)
     switch (draw) {
     case HEED_TEST_ANY: return (float)(((int)heed_random_below(r, 12) - 6) * 0.5 + 0.15 + 0.2 * u);
     case HEED_TEST_POSITIVE: return (float)(0.7 + 2.3 * u);
+    case HEED_TEST_SMALL: return (float)(u - 0.5);
     default: return (float)(-60 + 120 * u);
     }
 }

@@ -13,6 +13,7 @@ typedef enum heed_test_draw {
     HEED_TEST_POSITIVE, /* 0.7..3 */
     HEED_TEST_DISTINCT, /* multiples of 0.2 around 0, no two of them equal, nor equal to one of another operand */
     HEED_TEST_LARGE,    /* -60..60 */
+    HEED_TEST_SMALL,    /* -0.5..0.5 */
     HEED_TEST_IDS,      /* int32, 0..limit-1 */
     HEED_TEST_MASK,     /* bool, two thirds true; row 0 of the last dimension all false if there are several rows */
 } heed_test_draw;
@@ -28,6 +29,7 @@ typedef struct heed_test_operand {
 #define POSITIVE(...) {HEED_TEST_POSITIVE, HEED_TEST_SHAPE(__VA_ARGS__), 0}
 #define DISTINCT(...) {HEED_TEST_DISTINCT, HEED_TEST_SHAPE(__VA_ARGS__), 0}
 #define LARGE(...) {HEED_TEST_LARGE, HEED_TEST_SHAPE(__VA_ARGS__), 0}
+#define SMALL(...) {HEED_TEST_SMALL, HEED_TEST_SHAPE(__VA_ARGS__), 0}
 #define MASK(...) {HEED_TEST_MASK, HEED_TEST_SHAPE(__VA_ARGS__), 0}
 #define IDS(limit, ...) {HEED_TEST_IDS, HEED_TEST_SHAPE(__VA_ARGS__), limit}
 #define ANY_SCALAR {HEED_TEST_ANY, {0, {0}}, 0}
