@@ -27,11 +27,6 @@ static inline float finite(float x)
     return clip(x, -FLT_MAX, FLT_MAX);
 }
 
-static inline float sigmoid(float x)
-{
-    return 1.0f / (1.0f + expf(-x));
-}
-
 static inline float softplus(float x)
 {
     return (x < 0.0f ? 0.0f : x) + log1pf(expf(-fabsf(x)));
@@ -62,7 +57,7 @@ static inline float squareplus_root(float x, float a)
 static inline float squareplus(float x, float a)
 {
     float root = squareplus_root(x, a);
-    return x < 0.0f ? 0.5f * a / (root - x) : 0.5f * (x + root); /* the same number, without cancellation */
+    return x < 0.0f ? 0.5f * a / (root - x) : 0.5f * x + 0.5f * root; /* the same number, without cancellation */
 }
 
 static inline float softsign(float x)
@@ -99,7 +94,7 @@ void heed_generic_unary(heed_unary_function f, int64_t n, const float *input, fl
         EACH(CLIP, clip(x, a, b))
         EACH(POWER, powf(x, a))
         EACH(TANH, tanhf(x))
-        EACH(SIGMOID, sigmoid(x))
+        EACH(SIGMOID, heed_generic_sigmoid(x))
         EACH(RELU, x < 0.0f ? 0.0f : x)
         EACH(RELU6, clip(x, 0.0f, 6.0f))
         EACH(LEAKY_RELU, x > 0.0f ? x : a * x)
@@ -107,8 +102,8 @@ void heed_generic_unary(heed_unary_function f, int64_t n, const float *input, fl
         EACH(SELU, SELU_SCALE * (x > 0.0f ? x : SELU_ALPHA * expm1f(x)))
         EACH(CELU, x > 0.0f ? x : a * expm1f(x / a))
         EACH(GELU, finite(x) * normal_distribution(x))
-        EACH(GELU_TANH, finite(x) * sigmoid(2.0f * gelu_tanh_argument(x)))
-        EACH(SILU, finite(x) * sigmoid(x))
+        EACH(GELU_TANH, finite(x) * heed_generic_sigmoid(2.0f * gelu_tanh_argument(x)))
+        EACH(SILU, finite(x) * heed_generic_sigmoid(x))
         EACH(MISH, finite(x) * tanhf(softplus(x)))
         EACH(SOFTPLUS, softplus(x))
         EACH(SOFTSIGN, softsign(x))
@@ -143,20 +138,20 @@ static inline float gelu_slope(float x)
 
 static inline float gelu_tanh_slope(float x)
 {
-    float s = sigmoid(2.0f * gelu_tanh_argument(x)), y = clip(x, -50.0f, 50.0f);
+    float s = heed_generic_sigmoid(2.0f * gelu_tanh_argument(x)), y = clip(x, -50.0f, 50.0f);
     return s + 2.0f * y * s * (1.0f - s) * SQRT_2_OVER_PI * (1.0f + 3.0f * 0.044715f * y * y);
 }
 
 static inline float silu_slope(float x)
 {
-    float s = sigmoid(x);
-    return s + s * (finite(x) * sigmoid(-x));
+    float s = heed_generic_sigmoid(x);
+    return s + s * (finite(x) * heed_generic_sigmoid(-x));
 }
 
 static inline float mish_slope(float x)
 {
     float t = tanhf(softplus(x));
-    return t + finite(x) * sigmoid(x) * (1.0f - t * t);
+    return t + finite(x) * heed_generic_sigmoid(x) * (1.0f - t * t);
 }
 
 static inline float hard_sigmoid_slope(float x, float a)
@@ -203,11 +198,11 @@ void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *
         EACH(GELU_TANH, gelu_tanh_slope(x))
         EACH(SILU, silu_slope(x))
         EACH(MISH, mish_slope(x))
-        EACH(SOFTPLUS, sigmoid(x))
+        EACH(SOFTPLUS, heed_generic_sigmoid(x))
         EACH(SOFTSIGN, square(1.0f / (1.0f + fabsf(x))))
         EACH(HARD_SIGMOID, hard_sigmoid_slope(x, a))
         EACH(HARD_SILU, hard_sigmoid(x, a) + finite(x) * hard_sigmoid_slope(x, a))
-        EACH(LOG_SIGMOID, sigmoid(-x))
+        EACH(LOG_SIGMOID, heed_generic_sigmoid(-x))
         EACH(HARD_TANH, x >= -1.0f && x <= 1.0f ? 1.0f : 0.0f)
         EACH(TANH_SHRINK, square(tanhf(x)))
         EACH(SOFT_SHRINK, fabsf(x) > a ? 1.0f : 0.0f)
@@ -222,39 +217,4 @@ void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *
         break;
     }
 #undef EACH
-}
-
-void heed_generic_binary(heed_binary_function f, int64_t n, const float *a, int64_t a_step, const float *b,
-                         int64_t b_step, float *y)
-{
-#define EACH(ID, VALUE)                                                                                                \
-    case HEED_BINARY_##ID:                                                                                             \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            float p = a[i * a_step], q = b[i * b_step];                                                                \
-            y[i] = (VALUE);                                                                                            \
-        }                                                                                                              \
-        break;
-    switch (f) {
-        EACH(ADD, p + q)
-        EACH(SUBTRACT, p - q)
-        EACH(MULTIPLY, p * q)
-        EACH(DIVIDE, p / q)
-        EACH(MAXIMUM, p > q || isnan(p) ? p : q)
-        EACH(MINIMUM, p < q || isnan(p) ? p : q)
-    case HEED_BINARY_COUNT:
-        break;
-    }
-#undef EACH
-}
-
-void heed_generic_axpy(int64_t n, float alpha, const float *x, float *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += alpha * x[i];
-}
-
-void heed_generic_multiply_add(int64_t n, const float *a, const float *b, float *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += a[i] * b[i];
 }

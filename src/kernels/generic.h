@@ -4,6 +4,15 @@
 
 #include "kernels/kernels.h"
 
+#include <math.h>
+
+/* 1 / (1 + e^-x), without overflow and with all its digits on either side */
+static inline float heed_generic_sigmoid(float x)
+{
+    float e = expf(-fabsf(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
+
 enum { HEED_GENERIC_COLUMNS = 8 };
 
 void heed_generic_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
@@ -15,16 +24,11 @@ void heed_generic_gemm_packed(int64_t m, int64_t n, int64_t k, const float *a, i
 void heed_generic_unary(heed_unary_function f, int64_t n, const float *x, float a, float b, float *y);
 void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *x, const float *y, const float *dy,
                                  float a, float b, float *dx);
-void heed_generic_binary(heed_binary_function f, int64_t n, const float *a, int64_t a_step, const float *b,
-                         int64_t b_step, float *y);
-void heed_generic_axpy(int64_t n, float alpha, const float *x, float *y);
-void heed_generic_multiply_add(int64_t n, const float *a, const float *b, float *y);
 
-float  heed_generic_sum(int64_t n, const float *x);
-float  heed_generic_maximum(int64_t n, const float *x);
-float  heed_generic_dot(int64_t n, const float *a, const float *b);
-double heed_generic_sum_of_squares(int64_t n, const float *x);
-void   heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y);
+float heed_generic_sum(int64_t n, const float *x);
+float heed_generic_maximum(int64_t n, const float *x);
+float heed_generic_dot(int64_t n, const float *a, const float *b);
+void  heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y);
 
 void  heed_generic_softmax(int64_t n, const float *x, const uint8_t *keep, float *y);
 void  heed_generic_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx);
@@ -58,13 +62,5 @@ void heed_generic_random_uniform(int64_t n, uint64_t seed, uint64_t stream, uint
 void heed_generic_random_normal(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y);
 void heed_generic_dropout(int64_t n, const float *x, float rate, uint64_t seed, uint64_t stream, uint64_t first,
                           float *y);
-
-void heed_generic_sgd(int64_t n, float *w, const float *g, float rate);
-void heed_generic_momentum(int64_t n, float *w, const float *g, float *m, float rate, float momentum, bool nesterov);
-void heed_generic_adam(int64_t n, float *w, const float *g, float *m, float *v, float *v_max, float alpha, float beta1,
-                       float beta2, float epsilon);
-void heed_generic_rmsprop(int64_t n, float *w, const float *g, float *v, float *average, float *m, float rate,
-                          float rho, float momentum, float epsilon);
-void heed_generic_adagrad(int64_t n, float *w, const float *g, float *accumulator, float rate, float epsilon);
 
 #endif

@@ -2,11 +2,6 @@
 
 #include <math.h>
 
-static inline float sigmoid(float x)
-{
-    return 1.0f / (1.0f + expf(-x));
-}
-
 static inline float recurrent_part(const float *zh, int64_t j)
 {
     return zh ? zh[j] : 0.0f;
@@ -16,10 +11,10 @@ void heed_generic_lstm(int64_t u, const float *zx, const float *zh, const float 
                        float *h)
 {
     for (int64_t j = 0; j < u; j++) {
-        float input = sigmoid(zx[j] + recurrent_part(zh, j));
-        float forget = sigmoid(zx[u + j] + recurrent_part(zh, u + j));
+        float input = heed_generic_sigmoid(zx[j] + recurrent_part(zh, j));
+        float forget = heed_generic_sigmoid(zx[u + j] + recurrent_part(zh, u + j));
         float candidate = tanhf(zx[2 * u + j] + recurrent_part(zh, 2 * u + j));
-        float output = sigmoid(zx[3 * u + j] + recurrent_part(zh, 3 * u + j));
+        float output = heed_generic_sigmoid(zx[3 * u + j] + recurrent_part(zh, 3 * u + j));
         float state = forget * c_previous[j] + input * candidate;
         gates[j] = input;
         gates[u + j] = forget;
@@ -48,8 +43,8 @@ void heed_generic_lstm_gradient(int64_t u, const float *gates, const float *c_pr
 void heed_generic_gru(int64_t u, const float *zx, const float *zh, const float *h_previous, float *gates, float *h)
 {
     for (int64_t j = 0; j < u; j++) {
-        float update = sigmoid(zx[j] + zh[j]);
-        float reset = sigmoid(zx[u + j] + zh[u + j]);
+        float update = heed_generic_sigmoid(zx[j] + zh[j]);
+        float reset = heed_generic_sigmoid(zx[u + j] + zh[u + j]);
         float candidate = tanhf(zx[2 * u + j] + reset * zh[2 * u + j]);
         gates[j] = update;
         gates[u + j] = reset;

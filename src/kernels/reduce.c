@@ -28,14 +28,6 @@ float heed_generic_dot(int64_t n, const float *a, const float *b)
     return (float)total;
 }
 
-double heed_generic_sum_of_squares(int64_t n, const float *x)
-{
-    double total = 0;
-    for (int64_t i = 0; i < n; i++)
-        total += (double)x[i] * x[i];
-    return total;
-}
-
 void heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y)
 {
     for (int64_t i = 0; i < rows; i++)

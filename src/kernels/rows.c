@@ -26,9 +26,9 @@ void heed_generic_softmax(int64_t n, const float *x, const uint8_t *keep, float 
         y[i] = kept(keep, i) && !empty ? expf(x[i] - top) : 0.0f;
         total += y[i];
     }
-    float scale = empty ? 0.0f : (float)(1.0 / total);
+    float scale = (float)(1.0 / total);
     for (int64_t i = 0; i < n; i++)
-        y[i] *= scale;
+        y[i] = kept(keep, i) && !empty ? y[i] * scale : 0.0f;
 }
 
 void heed_generic_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx)

@@ -5,7 +5,9 @@
 #define HEED_KERNELS_SIMD_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
@@ -55,6 +57,7 @@ INLINE vec v_select(mask m, vec yes, vec no) { return _mm512_mask_blend_ps(m, no
 INLINE float v_sum(vec x) { return _mm512_reduce_add_ps(x); }
 INLINE float v_largest(vec x) { return _mm512_reduce_max_ps(x); }
 INLINE vec v_scale(vec x, vec n) { return _mm512_scalef_ps(x, n); } /* x 2^n, n whole and small enough for int32 */
+INLINE vec v_power_of_two(vec n) { return _mm512_scalef_ps(v_set(1.0f), n); } /* n whole in -126..127 */
 /* x = mantissa 2^exponent, mantissa in [0.75, 1.5); for finite x > 0, denormals too */
 INLINE vec v_split(vec x, vec *exponent)
 {
@@ -152,6 +155,11 @@ INLINE float v_largest(vec x)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+INLINE vec v_power_of_two(vec n) /* n whole in -126..127 */
+{
+    ivec whole = _mm256_cvtps_epi32(n);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23));
+}
 /* x 2^n, n whole in -252..254; in two steps, so that denormals and infinities come out */
 INLINE vec v_scale(vec x, vec n)
 {
@@ -173,11 +181,10 @@ INLINE vec v_split(vec x, vec *exponent)
 /* elements whose byte is not zero; reads `count` (0..VL) bytes */
 INLINE mask v_bytes(const uint8_t *p, int64_t count)
 {
-    int64_t bytes = 0;
-    for (int64_t i = 0; i < count; i++)
-        bytes |= (int64_t)p[i] << 8 * i;
-    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)),
-                                                  _mm256_setzero_si256()));
+    uint8_t bytes[VL] = {0};
+    memcpy(bytes, p, (size_t)count);
+    ivec wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes));
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()));
 }
 /* the VL by VL matrix whose rows are given becomes its transpose */
 INLINE void v_transpose(vec row[VL])

@@ -1,5 +1,8 @@
 #include "kernels/tables.h"
 
+#include "kernels/loops_tmpl.h"
+#include "kernels/optimizer_tmpl.h"
+
 static const heed_kernels generic = {
     .name = "generic",
     .gemm_columns = HEED_GENERIC_COLUMNS,
@@ -8,13 +11,13 @@ static const heed_kernels generic = {
     .gemm_packed = heed_generic_gemm_packed,
     .unary = heed_generic_unary,
     .unary_gradient = heed_generic_unary_gradient,
-    .binary = heed_generic_binary,
-    .axpy = heed_generic_axpy,
-    .multiply_add = heed_generic_multiply_add,
+    .binary = binary,
+    .axpy = axpy,
+    .multiply_add = multiply_add,
     .sum = heed_generic_sum,
     .maximum = heed_generic_maximum,
     .dot = heed_generic_dot,
-    .sum_of_squares = heed_generic_sum_of_squares,
+    .sum_of_squares = sum_of_squares,
     .add_columns = heed_generic_add_columns,
     .softmax = heed_generic_softmax,
     .softmax_gradient = heed_generic_softmax_gradient,
@@ -35,11 +38,11 @@ static const heed_kernels generic = {
     .random_uniform = heed_generic_random_uniform,
     .random_normal = heed_generic_random_normal,
     .dropout = heed_generic_dropout,
-    .sgd = heed_generic_sgd,
-    .momentum = heed_generic_momentum,
-    .adam = heed_generic_adam,
-    .rmsprop = heed_generic_rmsprop,
-    .adagrad = heed_generic_adagrad,
+    .sgd = sgd,
+    .momentum = momentum,
+    .adam = adam,
+    .rmsprop = rmsprop,
+    .adagrad = adagrad,
 };
 
 const heed_kernels *heed_kernels_for(heed_cpu cpu)

@@ -6,7 +6,15 @@
 
 #include "kernels/tables.h"
 
+#include "kernels/additive_tmpl.h"
+#include "kernels/elementwise_tmpl.h"
 #include "kernels/gemm_tmpl.h"
+#include "kernels/loops_tmpl.h"
+#include "kernels/noise_tmpl.h"
+#include "kernels/optimizer_tmpl.h"
+#include "kernels/recurrent_tmpl.h"
+#include "kernels/reduce_tmpl.h"
+#include "kernels/rows_tmpl.h"
 
 const heed_kernels TABLE = {
     .name = NAME,
@@ -14,38 +22,38 @@ const heed_kernels TABLE = {
     .gemm = gemm,
     .gemm_pack = gemm_pack,
     .gemm_packed = gemm_packed,
-    .unary = heed_generic_unary,
-    .unary_gradient = heed_generic_unary_gradient,
-    .binary = heed_generic_binary,
-    .axpy = heed_generic_axpy,
-    .multiply_add = heed_generic_multiply_add,
-    .sum = heed_generic_sum,
-    .maximum = heed_generic_maximum,
-    .dot = heed_generic_dot,
-    .sum_of_squares = heed_generic_sum_of_squares,
-    .add_columns = heed_generic_add_columns,
-    .softmax = heed_generic_softmax,
-    .softmax_gradient = heed_generic_softmax_gradient,
-    .log_softmax = heed_generic_log_softmax,
-    .log_softmax_gradient = heed_generic_log_softmax_gradient,
-    .layer_norm = heed_generic_layer_norm,
-    .layer_norm_gradient = heed_generic_layer_norm_gradient,
-    .softmax_cross_entropy = heed_generic_softmax_cross_entropy,
-    .lstm = heed_generic_lstm,
-    .lstm_gradient = heed_generic_lstm_gradient,
-    .gru = heed_generic_gru,
-    .gru_gradient = heed_generic_gru_gradient,
-    .additive_exp = heed_generic_additive_exp,
-    .additive_scores = heed_generic_additive_scores,
-    .additive_scores_tanh = heed_generic_additive_scores_tanh,
-    .additive_gradient = heed_generic_additive_gradient,
-    .additive_gradient_tanh = heed_generic_additive_gradient_tanh,
-    .random_uniform = heed_generic_random_uniform,
-    .random_normal = heed_generic_random_normal,
-    .dropout = heed_generic_dropout,
-    .sgd = heed_generic_sgd,
-    .momentum = heed_generic_momentum,
-    .adam = heed_generic_adam,
-    .rmsprop = heed_generic_rmsprop,
-    .adagrad = heed_generic_adagrad,
+    .unary = unary,
+    .unary_gradient = unary_gradient,
+    .binary = binary,
+    .axpy = axpy,
+    .multiply_add = multiply_add,
+    .sum = sum,
+    .maximum = maximum,
+    .dot = dot,
+    .sum_of_squares = sum_of_squares,
+    .add_columns = add_columns,
+    .softmax = softmax,
+    .softmax_gradient = softmax_gradient,
+    .log_softmax = log_softmax,
+    .log_softmax_gradient = log_softmax_gradient,
+    .layer_norm = layer_norm,
+    .layer_norm_gradient = layer_norm_gradient,
+    .softmax_cross_entropy = softmax_cross_entropy,
+    .lstm = lstm,
+    .lstm_gradient = lstm_gradient,
+    .gru = gru,
+    .gru_gradient = gru_gradient,
+    .additive_exp = additive_exp,
+    .additive_scores = additive_scores,
+    .additive_scores_tanh = additive_scores_tanh,
+    .additive_gradient = additive_gradient,
+    .additive_gradient_tanh = additive_gradient_tanh,
+    .random_uniform = random_uniform,
+    .random_normal = random_normal,
+    .dropout = dropout,
+    .sgd = sgd,
+    .momentum = momentum,
+    .adam = adam,
+    .rmsprop = rmsprop,
+    .adagrad = adagrad,
 };

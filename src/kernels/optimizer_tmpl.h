@@ -1,24 +1,31 @@
-#include "kernels/generic.h"
+/* Optimizer updates: plain loops, which every instruction set compiles for itself. */
+#ifndef HEED_KERNELS_OPTIMIZER_TMPL_H
+#define HEED_KERNELS_OPTIMIZER_TMPL_H
+
+#include "kernels/kernels.h"
 
 #include <math.h>
 
-void heed_generic_sgd(int64_t n, float *w, const float *g, float rate)
+static void sgd(int64_t n, float *w, const float *g, float rate)
 {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++)
         w[i] -= rate * g[i];
 }
 
-void heed_generic_momentum(int64_t n, float *w, const float *g, float *m, float rate, float momentum, bool nesterov)
+static void momentum(int64_t n, float *w, const float *g, float *m, float rate, float momentum, bool nesterov)
 {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         m[i] = momentum * m[i] - rate * g[i];
         w[i] += nesterov ? momentum * m[i] - rate * g[i] : m[i];
     }
 }
 
-void heed_generic_adam(int64_t n, float *w, const float *g, float *m, float *v, float *v_max, float alpha, float beta1,
-                       float beta2, float epsilon)
+static void adam(int64_t n, float *w, const float *g, float *m, float *v, float *v_max, float alpha, float beta1,
+                 float beta2, float epsilon)
 {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         m[i] += (g[i] - m[i]) * (1.0f - beta1);
         v[i] += (g[i] * g[i] - v[i]) * (1.0f - beta2);
@@ -31,9 +38,10 @@ void heed_generic_adam(int64_t n, float *w, const float *g, float *m, float *v, 
     }
 }
 
-void heed_generic_rmsprop(int64_t n, float *w, const float *g, float *v, float *average, float *m, float rate,
-                          float rho, float momentum, float epsilon)
+static void rmsprop(int64_t n, float *w, const float *g, float *v, float *average, float *m, float rate,
+                    float rho, float momentum, float epsilon)
 {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         v[i] = rho * v[i] + (1.0f - rho) * g[i] * g[i];
         float variance = v[i];
@@ -51,10 +59,13 @@ void heed_generic_rmsprop(int64_t n, float *w, const float *g, float *v, float *
     }
 }
 
-void heed_generic_adagrad(int64_t n, float *w, const float *g, float *accumulator, float rate, float epsilon)
+static void adagrad(int64_t n, float *w, const float *g, float *accumulator, float rate, float epsilon)
 {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         accumulator[i] += g[i] * g[i];
         w[i] -= rate * g[i] / sqrtf(accumulator[i] + epsilon);
     }
 }
+
+#endif
