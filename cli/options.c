@@ -238,7 +238,7 @@ static bool parse_word(parser *p, const char *word)
         slot s = find_letter(p, word[1]);
         if (s.option != NULL)
             return parse_option(p, s, word[2] != '\0' ? word + 2 : NULL);
-        if (strspn(word, "-.0123456789") == 0 || find_argument(p, p->arguments).option == NULL)
+        if (strchr(".0123456789", word[1]) == NULL) /* a negative number is an argument */
             return wrong_option(p, word, strlen(word));
     }
     return parse_argument(p, word);

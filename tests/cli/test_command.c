@@ -134,6 +134,7 @@ static void test_wrong_usage(void **state)
         {"heed dates", "N is missing"},
         {"heed dates 1 2", "2: one argument too many for heed dates"},
         {"heed dates x", "N: not a value it can take (expected a whole number of 0 or more, found \"x\")"},
+        {"heed dates -1", "N: not a value it can take (expected a whole number of 0 or more, found \"-1\")"},
         {"heed dates -- -1", "N: not a value it can take (expected a whole number of 0 or more, found \"-1\")"},
         {"heed dates ''", "N: not a value it can take (expected a whole number of 0 or more, found \"\")"},
         {"heed dates 1e3", "N: not a value it can take (expected a whole number of 0 or more, found \"1e3\")"},
