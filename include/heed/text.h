@@ -154,15 +154,15 @@ typedef struct heed_batches_config {
  *  function of the settings alone, so that a resumed run meets the same ones. */
 typedef struct heed_batches heed_batches;
 
-typedef struct heed_batch {
+typedef struct heed_text_batch {
     const int64_t *examples; /**< (count), owned by the batches */
     int64_t        count;
     int32_t        source_length, target_length; /**< of the longest */
-} heed_batch;
+} heed_text_batch;
 
 HEED_API heed_status heed_batches_create(heed_context *c, const heed_batches_config *config, heed_batches **out);
 HEED_API int64_t     heed_batches_count(const heed_batches *b);
-HEED_API heed_batch  heed_batches_get(const heed_batches *b, int64_t index); /**< index in 0..count-1 */
+HEED_API heed_text_batch  heed_batches_get(const heed_batches *b, int64_t index); /**< index in 0..count-1 */
 HEED_API void        heed_batches_free(heed_batches *b);                     /**< NULL is allowed */
 
 /* ---- scores ----------------------------------------------------------------------------------------------------- */

@@ -176,10 +176,10 @@ heed_status heed_batches_create(heed_context *c, const heed_batches_config *conf
 
 int64_t heed_batches_count(const heed_batches *b) { return (int64_t)b->count; }
 
-heed_batch heed_batches_get(const heed_batches *b, int64_t index)
+heed_text_batch heed_batches_get(const heed_batches *b, int64_t index)
 {
     const batch_range *range = &b->ranges[index];
-    return (heed_batch){.examples = b->examples + range->first,
+    return (heed_text_batch){.examples = b->examples + range->first,
                         .count = range->count,
                         .source_length = range->source_length,
                         .target_length = range->target_length};

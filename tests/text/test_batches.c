@@ -48,7 +48,7 @@ static void check_whole(const heed_batches *b, const heed_batches_config *config
     assert_non_null(seen);
     size_t total = 0;
     for (int64_t i = 0; i < heed_batches_count(b); i++) {
-        heed_batch batch = heed_batches_get(b, i);
+        heed_text_batch batch = heed_batches_get(b, i);
         int32_t source_length = 0, target_length = 0;
         assert_true(batch.count >= 1);
         for (int64_t j = 0; j < batch.count; j++) {
@@ -100,7 +100,7 @@ static bool same(const heed_batches *a, const heed_batches *b)
     if (heed_batches_count(a) != heed_batches_count(b))
         return false;
     for (int64_t i = 0; i < heed_batches_count(a); i++) {
-        heed_batch x = heed_batches_get(a, i), y = heed_batches_get(b, i);
+        heed_text_batch x = heed_batches_get(a, i), y = heed_batches_get(b, i);
         if (x.count != y.count || memcmp(x.examples, y.examples, (size_t)x.count * sizeof *x.examples) != 0)
             return false;
     }
@@ -140,7 +140,7 @@ static void test_similar_lengths_together(void **state)
     int64_t padded = 0, real = 0;
     double position_of_long = 0, number_of_long = 0;
     for (int64_t i = 0; i < heed_batches_count(b); i++) {
-        heed_batch batch = heed_batches_get(b, i);
+        heed_text_batch batch = heed_batches_get(b, i);
         padded += batch.count * (batch.source_length + batch.target_length);
         if (batch.source_length > 30) {
             position_of_long += (double)i / (double)heed_batches_count(b);
