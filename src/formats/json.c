@@ -1,6 +1,6 @@
 #include "formats/json.h"
 
-#include "formats/number.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <math.h>

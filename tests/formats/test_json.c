@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "formats/json.h"
-#include "formats/number.h"
+#include "base/number.h"
 #include "support/damage.h"
 #include "support/failing_allocator.h"
 

@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "formats/number.h"
+#include "base/number.h"
 
 #include <float.h>
 #include <locale.h>

@@ -1,6 +1,6 @@
 /* Numbers as text, written and read the same way whatever locale the program around us has set. */
-#ifndef HEED_FORMATS_NUMBER_H
-#define HEED_FORMATS_NUMBER_H
+#ifndef HEED_BASE_NUMBER_H
+#define HEED_BASE_NUMBER_H
 
 #include "base/context.h"
 
