@@ -5,9 +5,21 @@
  * A layer class is a table of functions: `build` makes the weights once the input shapes are known, `call` computes the
  * outputs by the operations of graph.h. Gradients, masks, saving, the summary and the option checks follow from that.
  *
- *     typedef struct scale_config { HEED_LAYER_OPTIONS(HEED_OPTION_FIELD) float factor; } scale_config;
+ * Options are written once, as an X-macro:
  *
- * Options are written once, as an X-macro: see HEED_LAYER_OPTIONS and any layer in layers.h.
+ *     #define SCALE_OPTIONS(X, config)                                                       \
+ *         HEED_LAYER_OPTIONS(X, config)                                                      \
+ *         X(config, FLOAT, factor, 2.0, "(0,)", "what the input is multiplied with")
+ *     typedef struct scale_config { SCALE_OPTIONS(HEED_OPTION_FIELD, ) } scale_config;
+ *     static heed_status scale_call(heed_layer *layer, heed_call *call)
+ *     {
+ *         const scale_config *o = heed_layer_config(layer);
+ *         call->outputs[0] = heed_op_scale(call->inputs[0], (float)o->factor, 0);
+ *         return HEED_OK;
+ *     }
+ *     static const heed_layer_class scale_class = {.name = "Scale", .collection = "mine", .min_inputs = 1, .max_inputs = 1,
+ *                                                  .passes_mask = true, .call = scale_call,
+ *                                                  HEED_CLASS_OPTIONS(scale_config, SCALE_OPTIONS)};
  */
 #ifndef HEED_LAYER_H
 #define HEED_LAYER_H
@@ -44,9 +56,10 @@ typedef struct heed_specs {
  */
 typedef enum heed_option_type {
     HEED_OPTION_INT,         /**< int */
-    HEED_OPTION_FLOAT,       /**< double */
+    HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default */
     HEED_OPTION_BOOL,        /**< bool */
-    HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|' */
+    HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the word
+                                  None allows NULL */
     HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list or None */
     HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */
     HEED_OPTION_INITIALIZER, /**< const char *, an expression */
@@ -82,6 +95,13 @@ typedef struct heed_option {
 #define HEED_OPTION_DEFAULT(config, type, name, value, range, meaning) .name = value,
 #define HEED_OPTION_ROW(config, type, name, value, range, meaning)                                                     \
     {#name, HEED_OPTION_##type, offsetof(config, name), range, meaning},
+/** The members of a class that follow from its options: the rows, their number, the config's size and its defaults. */
+#define HEED_CLASS_OPTIONS(config, LIST)                                                                               \
+    .options = (const heed_option[]){LIST(HEED_OPTION_ROW, config)},                                                   \
+    .option_count = (int)(sizeof((const heed_option[]){LIST(HEED_OPTION_ROW, config)}) / sizeof(heed_option)),         \
+    .config_size = sizeof(config), .defaults = &(const config){LIST(HEED_OPTION_DEFAULT, config)}
+/** A shape as the default of an option. */
+#define HEED_DIMS(rank, ...) {rank, {__VA_ARGS__}}
 
 /** The options that every layer has; each list begins with them. */
 #define HEED_LAYER_OPTIONS(X, config)                                                                                  \
@@ -105,6 +125,44 @@ typedef struct heed_call {
 
 enum { HEED_MAX_OUTPUTS = 64 };
 
+/**
+ * A loop of a recurrent layer around a cell: what its `begin` is given before the first step. What begin sets stays the same
+ * over the steps: dropout masks, products of the constants.
+ */
+typedef struct heed_loop {
+    heed_graph         *graph;
+    bool                training;
+    heed_shape          input_shape;   /**< of a step's input: (B, ...) */
+    heed_tensor        *sequence;      /**< the whole input (B, T, ...); NULL for a cell inside of a stack */
+    heed_tensor        *mask;          /**< as in heed_call */
+    bool                wants_attention;
+    heed_tensor *const *given;         /**< what the recurrent layer's caller passed along, (B, ...) */
+    int                 given_count;
+    heed_tensor       **constants;     /**< to be set: (B, ...), then seen by every step; room for HEED_MAX_CONSTANTS */
+    int                 constant_count;/**< to be set */
+    heed_tensor       **states;        /**< initial states (B, ...), to be set where they are not zeros */
+    int                 output_count;  /**< 1; may be set higher: what the cell tells beside its output */
+    void               *data;          /**< the cell's own, for its steps: lives in the graph, see heed_loop_alloc() */
+} heed_loop;
+
+enum { HEED_MAX_STATES = 32, HEED_MAX_CONSTANTS = 64 };
+
+/** Memory that lives as long as the loop's graph; zeroed; NULL on failure, which the graph remembers. */
+HEED_API void *heed_loop_alloc(heed_loop *loop, size_t count, size_t size);
+
+/** A cell computes one step: outputs and new states from a step's inputs and the states. */
+typedef struct heed_cell_functions {
+    int (*state_count)(const heed_layer *cell); /**< NULL: 1 */
+    /** Shape of a state, without the batch. */
+    void (*state_shape)(const heed_layer *cell, int state, heed_shape *shape);
+    /** Shape of the output, without the batch; NULL: as state 0. */
+    void (*output_shape)(const heed_layer *cell, heed_shape *shape);
+    /** Called once before the steps; NULL: nothing to do. */
+    heed_status (*begin)(heed_layer *cell, heed_loop *loop);
+    /** One step, as heed_step_function: works on each row alone, and gives the same operations each time. */
+    heed_status (*step)(heed_layer *cell, const heed_loop *loop, heed_step *step);
+} heed_cell_functions;
+
 struct heed_layer_class {
     const char        *name;         /**< as in Keras: "LSTM" */
     const char        *collection;   /**< who defined it: "keras", "keras-self-attention", ...; yours: your own word */
@@ -113,7 +171,7 @@ struct heed_layer_class {
     size_t             config_size;
     const void        *defaults;     /**< a config with every default set */
     int                min_inputs, max_inputs; /**< max 0: any number */
-    /** Whether an output without a mask of its own passes on the mask of the first input. */
+    /** Whether the first output, when call sets no mask for it, passes on the mask of the first input. */
     bool               passes_mask;
     /** Checks options that depend on each other, after each was checked on its own; sets up what build and call need.
      *  NULL: nothing to do. */
@@ -124,6 +182,8 @@ struct heed_layer_class {
     heed_status (*call)(heed_layer *layer, heed_call *call);
     /** Frees what init made outside of the layer's memory; NULL: nothing. */
     void (*free)(heed_layer *layer);
+    /** What makes a class a recurrent cell, for heed_rnn() and all that works over cells; NULL: it is none. */
+    const heed_cell_functions *cell;
     const char *equation; /**< for the documentation, a few lines of plain text */
     const char *source;   /**< paper and equation */
 };
@@ -140,11 +200,16 @@ HEED_API void heed_layer_release(heed_layer *layer); /**< NULL is allowed */
 HEED_API heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_class);
 /** The class of a name, the user's own first; NULL if there is none. @p collection may be NULL. */
 HEED_API const heed_layer_class *heed_find_layer(heed_context *c, const char *name, const char *collection);
+/** The built-in classes, by number from 0; NULL behind the last. */
+HEED_API const heed_layer_class *heed_layer_class_at(int index);
 
-/* ---- for build */
+/* ---- for init and build */
+
+/** Memory for what the class keeps about this layer; zeroed, freed with the layer; heed_layer_state() finds it again. */
+HEED_API void *heed_layer_alloc(heed_layer *layer, size_t size);
 
 /** A new weight: name "kernel", initializer etc. as expressions (NULL initializer: "glorot_uniform"). NULL on failure, which
- *  the context explains. Its numbers are drawn when the model is built. */
+ *  need not be looked at: it ends the build. Its numbers are drawn when the model is built. */
 HEED_API heed_variable *heed_layer_weight(heed_layer *layer, const char *name, const heed_shape *shape,
                                           const char *initializer, const char *regularizer, const char *constraint,
                                           bool trainable);
@@ -161,6 +226,10 @@ HEED_API heed_status heed_layer_fail(heed_layer *layer, heed_status status, cons
 HEED_API heed_status heed_layer_call(heed_layer *layer, heed_call *call);
 /** Applies an activation expression; NULL is linear. */
 HEED_API heed_tensor *heed_activate(heed_tensor *x, const char *activation);
+/** Offers attention weights (B, ..., Tq, Tk) to whoever looks at them; does nothing when nobody does. */
+HEED_API void heed_call_publish(heed_call *call, const heed_layer *layer, heed_tensor *weights);
+/** Whether somebody looks at attention weights, so that computing them just to publish them is worth it. */
+HEED_API bool heed_call_wants_attention(const heed_call *call);
 /** Adds a scalar to the loss (an activity regulariser, say). */
 HEED_API void heed_call_add_loss(heed_call *call, heed_tensor *loss);
 /** Has `variable` replaced by `value` after the step (moving averages, states). */
@@ -174,6 +243,10 @@ HEED_API heed_context           *heed_layer_context(const heed_layer *layer);
 HEED_API const heed_layer_class *heed_layer_class_of(const heed_layer *layer);
 HEED_API const char             *heed_layer_name(const heed_layer *layer);
 HEED_API const void             *heed_layer_config(const heed_layer *layer); /**< the class's config struct */
+HEED_API void                   *heed_layer_state(const heed_layer *layer);  /**< what heed_layer_alloc() gave last */
+HEED_API bool                    heed_layer_trainable(const heed_layer *layer);
+/** Freezes or thaws all weights of the layer and its children, but for those that are never trained. */
+HEED_API void                    heed_layer_set_trainable(heed_layer *layer, bool trainable);
 HEED_API int                     heed_layer_weight_count(const heed_layer *layer); /**< own and children's */
 HEED_API heed_variable          *heed_layer_weight_at(const heed_layer *layer, int index); /**< in Keras' order */
 

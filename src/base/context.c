@@ -1,6 +1,7 @@
 #include "base/context.h"
 
 #include "base/cpu.h"
+#include "base/memory.h"
 #include "base/pool.h"
 
 #include <stdio.h>
@@ -85,6 +86,7 @@ void heed_context_free(heed_context *c)
     if (c == NULL)
         return;
     heed_pool_free(c, c->pool);
+    heed_release(c, c->registered);
     c->allocator.release(c->allocator.user, c);
 }
 

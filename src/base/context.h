@@ -15,6 +15,8 @@ struct heed_context {
     struct heed_pool  *pool;
     heed_log_function *log;
     void              *log_user;
+    const void       **registered; /* layer classes of the program's own: see layers/registry.c */
+    size_t             registered_count, registered_capacity;
     char               error[HEED_ERROR_SIZE], hint[HEED_ERROR_SIZE];
 };
 

@@ -2,22 +2,27 @@
 #ifndef HEED_LAYERS_LAYER_H
 #define HEED_LAYERS_LAYER_H
 
-#include "base/memory.h"
+#include "base/value.h"
 #include "graph/graph.h"
 #include "heed/layer.h"
+#include "layers/options.h"
 
 struct heed_layer {
     heed_context           *context;
     const heed_layer_class *layer_class;
     int                     references;
     heed_zone               zone;   /* config, names, what the class keeps */
-    char                   *name;   /* set by the model where the options give none; then in config too */
+    char                   *name;   /* NULL until heed_layer_set_name where the options give none; in config too */
     void                   *config; /* a copy, its texts and nested specs copied too */
+    bool                    trainable; /* of the options, and of the layer that this one belongs to */
     bool                    built;
+    heed_status             weights_status; /* the first failure of heed_layer_weight, which ends the build */
     heed_shape             *built_shapes; /* the input shapes it was built for */
     int                     built_count;
-    heed_variable         **variables; /* own, in order of creation */
-    size_t                  variable_count, variable_capacity;
+    heed_variable         **variables; /* own, in order of creation, those made to be trained first */
+    size_t                  variable_count, variable_capacity, declared_trainable;
+    heed_variable         **states;    /* what stateful layers carry from batch to batch; no weights, not saved */
+    size_t                  state_count, state_capacity;
     struct heed_child {
         const char *attribute;
         heed_layer *layer;
@@ -25,6 +30,44 @@ struct heed_layer {
     size_t child_count, child_capacity;
     void  *state;    /* of the class */
 };
+
+/* What every config struct begins with. */
+typedef struct heed_layer_common {
+    HEED_LAYER_OPTIONS(HEED_OPTION_FIELD, )
+} heed_layer_common;
+
+/* ---- making ---- */
+
+/* A layer from a class's name and a dict (or call) of options, as files give them: {"units": 5, ...}. Keys that only other
+ * versions of Keras know are renamed or passed over; any other unknown one is refused. `collection` may be NULL. */
+heed_status heed_layer_create_value(heed_context *c, const char *class_name, const char *collection,
+                                    const heed_value *options, heed_layer **out);
+/* The spec of a nested layer, its config in the zone: {"class_name": ..., "config": ...} or a call, LSTM(units=3). */
+heed_status heed_spec_read(heed_zone *z, const char *who, const heed_value *v, heed_spec *out);
+/* The other way, in Keras' form: {module, class_name, config, registered_name}. NULL when there is no memory. */
+heed_value *heed_spec_value(heed_zone *z, heed_spec spec);
+/* The options of a layer as a dict (Keras' get_config); NULL when there is no memory. */
+heed_value *heed_layer_options_value(heed_zone *z, const heed_layer *layer);
+
+/* Names the layer: a copy of `name`, in the config too. */
+heed_status heed_layer_set_name(heed_layer *layer, const char *name);
+/* "dense" for "Dense": the name a layer gets when it has none, and how files call it. Written into text, cut to size. */
+char *heed_snake_case(const char *class_name, char *text, size_t size);
+/* "Dense layer 'x'", cut to size; returns text. */
+char *heed_layer_describe(const heed_layer *layer, char *text, size_t size);
+
+/* Puts the layer's name before the recorded error, unless it begins with it. Returns `status`. */
+heed_status heed_layer_explain(const heed_layer *layer, heed_status status);
+/* Refuses a number of inputs that the class does not take. */
+heed_status heed_layer_check_count(heed_layer *layer, int count);
+
+/* A state that a stateful layer carries from batch to batch: zeros until set by heed_call_update; the `index`-th of that
+ * layer, made when it is first asked for or when its shape changes. NULL on failure. */
+heed_variable *heed_layer_carried(heed_layer *layer, size_t index, const heed_shape *shape);
+/* Sets what the layer and its children carry to zero (Keras' reset_states). */
+void heed_layer_reset(heed_layer *layer);
+
+/* ---- calling ---- */
 
 /* What a whole pass collects; behind heed_call's `arguments`. One for a graph, shared by all calls in it. */
 typedef struct heed_pass {
@@ -50,6 +93,27 @@ typedef struct heed_call_arguments {
     const struct heed_value *keywords; /* a dict, or NULL */
 } heed_call_arguments;
 
+/* A call made within another: of a child. Start it by heed_inner_call, which runs it too; then read call.outputs. */
+typedef struct heed_inner {
+    heed_call           call;
+    heed_call_arguments arguments;
+    heed_tensor        *outputs[HEED_MAX_OUTPUTS], *output_masks[HEED_MAX_OUTPUTS];
+} heed_inner;
+
+/* Calls `child` on `count` inputs in the graph and pass of `outer`; masks may be NULL: none. The outer call's keywords do not
+ * reach it, unless passed here (may be NULL). */
+heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_layer *child, heed_tensor *const *inputs,
+                            heed_tensor *const *masks, int count, const heed_value *keywords);
+
+/* Keras' relu with all its options: x from the threshold on, at most max_value; else negative_slope (x - threshold). */
+heed_tensor *heed_relu_general(heed_tensor *x, double negative_slope, double max_value, double threshold_value);
+
+/* ---- variables ---- */
+
+/* The regulariser's penalty on a variable, a scalar; NULL when it has none (or on failure, which the graph remembers). */
+heed_tensor *heed_variable_penalty(heed_graph *g, heed_variable *v);
+/* Applies its constraint, in place. */
+void heed_variable_constrain(heed_variable *v);
 /* Draws a variable's numbers by its initializer: a function of (seed, stream) and the shape. */
 heed_status heed_variable_initialize(heed_context *c, heed_variable *v, uint64_t seed, uint64_t stream);
 

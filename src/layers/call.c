@@ -1,0 +1,177 @@
+/* Calls of layers: what is checked before and after, and what a pass collects on the way. */
+#include "layers/layer.h"
+
+#include "layers/object.h"
+#include "layers/regularizers.h"
+
+#include <string.h>
+
+static heed_pass *pass_of(const heed_call *call)
+{
+    const heed_call_arguments *a = call->arguments;
+    return a == NULL ? NULL : a->pass;
+}
+
+/* ---- what a layer leaves with the pass ---- */
+
+static void remember_failure(heed_call *call, heed_status status)
+{
+    if (call->graph->status == HEED_OK)
+        call->graph->status = status;
+}
+
+#define GROW(call, list, count, capacity)                                                                              \
+    do {                                                                                                               \
+        void *items = list;                                                                                            \
+        heed_status status = heed_grow((call)->graph->context, &items, &(capacity), count, sizeof *(list));            \
+        list = items;                                                                                                  \
+        if (status != HEED_OK) {                                                                                       \
+            remember_failure(call, status);                                                                            \
+            return;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+void heed_call_add_loss(heed_call *call, heed_tensor *loss)
+{
+    heed_pass *pass = pass_of(call);
+    if (pass == NULL || loss == NULL)
+        return;
+    GROW(call, pass->losses, pass->loss_count, pass->loss_capacity);
+    pass->losses[pass->loss_count++] = loss;
+}
+
+void heed_call_update(heed_call *call, heed_variable *variable, heed_tensor *value)
+{
+    heed_pass *pass = pass_of(call);
+    if (pass == NULL || variable == NULL || value == NULL)
+        return;
+    GROW(call, pass->updates, pass->update_count, pass->update_capacity);
+    pass->updates[pass->update_count++] = (struct heed_update){variable, value};
+}
+
+bool heed_call_wants_attention(const heed_call *call)
+{
+    const heed_pass *pass = pass_of(call);
+    return pass != NULL && pass->wants_attention;
+}
+
+void heed_call_publish(heed_call *call, const heed_layer *layer, heed_tensor *weights)
+{
+    heed_pass *pass = pass_of(call);
+    if (!heed_call_wants_attention(call) || weights == NULL)
+        return;
+    GROW(call, pass->attention, pass->attention_count, pass->attention_capacity);
+    pass->attention[pass->attention_count++] = (struct heed_published){layer, weights};
+}
+
+double heed_call_argument(const heed_call *call, const char *name, double otherwise)
+{
+    const heed_call_arguments *a = call->arguments;
+    const heed_value *v = a == NULL ? NULL : heed_value_find(a->keywords, name);
+    if (heed_value_is(v, HEED_VALUE_BOOL))
+        return v->boolean;
+    if (heed_value_is(v, HEED_VALUE_INT))
+        return (double)v->integer;
+    return heed_value_is(v, HEED_VALUE_REAL) ? v->real : otherwise;
+}
+
+/* ---- calling ---- */
+
+/* Builds a layer that is met for the first time; of what batch size it is then does not matter. */
+static heed_status build_for(heed_layer *layer, const heed_call *call)
+{
+    if (layer->built)
+        return HEED_OK;
+    heed_shape *shapes = heed_alloc(layer->context, (size_t)call->input_count, sizeof *shapes);
+    if (shapes == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < call->input_count; i++) {
+        shapes[i] = call->inputs[i]->shape;
+        if (shapes[i].rank > 0)
+            shapes[i].dims[0] = HEED_ANY;
+    }
+    heed_status status = heed_layer_build(layer, shapes, call->input_count);
+    heed_release(layer->context, shapes);
+    return status;
+}
+
+static heed_status check_inputs(heed_layer *layer, const heed_call *call)
+{
+    HEED_TRY(heed_layer_check_count(layer, call->input_count));
+    for (int i = 0; i < call->input_count; i++)
+        if (call->inputs[i] == NULL)
+            return heed_graph_status(call->graph) != HEED_OK
+                       ? heed_graph_status(call->graph)
+                       : heed_layer_fail(layer, HEED_EINVAL, "input %d is missing", i + 1);
+    return HEED_OK;
+}
+
+static heed_status check_outputs(heed_layer *layer, const heed_call *call)
+{
+    if (call->output_count < 1 || call->output_count > HEED_MAX_OUTPUTS)
+        return heed_layer_fail(layer, HEED_EINVAL, "it gives an impossible number of outputs (expected 1 to %d, found %d)",
+                               HEED_MAX_OUTPUTS, call->output_count);
+    for (int i = 0; i < call->output_count; i++)
+        if (call->outputs[i] == NULL)
+            return heed_layer_fail(layer, HEED_EINVAL, "its call leaves output %d unset", i + 1);
+    return HEED_OK;
+}
+
+/* The penalty of an activity_regularizer, which any class may have among its options: per example, as Keras counts. */
+static heed_status penalize_activity(heed_layer *layer, heed_call *call)
+{
+    heed_option_table t = HEED_TABLE_OF(layer->layer_class);
+    const heed_option *o = heed_options_find(t, "activity_regularizer");
+    const char *expression = o == NULL ? NULL : *(const char **)((char *)layer->config + o->offset);
+    if (expression == NULL)
+        return HEED_OK;
+    heed_object *regularizer;
+    HEED_TRY(heed_object_parse(&call->graph->zone, &heed_regularizers, expression, &regularizer));
+    for (int i = 0; i < call->output_count; i++) {
+        int64_t batch = heed_tensor_dim(call->outputs[i], 0);
+        heed_tensor *penalty = heed_penalty(call->outputs[i], regularizer);
+        heed_call_add_loss(call, heed_op_scale(penalty, batch > 0 ? 1.0f / (float)batch : 0.0f, 0.0f));
+    }
+    return HEED_OK;
+}
+
+static heed_status run_call(heed_layer *layer, heed_call *call)
+{
+    HEED_TRY(check_inputs(layer, call));
+    HEED_TRY(build_for(layer, call));
+    HEED_TRY(layer->layer_class->call(layer, call));
+    HEED_TRY(heed_graph_status(call->graph));
+    HEED_TRY(check_outputs(layer, call));
+    if (layer->layer_class->passes_mask && call->output_masks[0] == NULL && call->input_count > 0)
+        call->output_masks[0] = call->masks[0];
+    HEED_TRY(penalize_activity(layer, call));
+    return heed_graph_status(call->graph);
+}
+
+heed_status heed_layer_call(heed_layer *layer, heed_call *call)
+{
+    heed_status status = heed_graph_status(call->graph);
+    if (status != HEED_OK) /* explained already, and not by this layer */
+        return status;
+    call->output_count = 1;
+    for (int i = 0; i < HEED_MAX_OUTPUTS; i++)
+        call->outputs[i] = call->output_masks[i] = NULL;
+    status = run_call(layer, call);
+    if (status == HEED_OK)
+        return HEED_OK;
+    remember_failure(call, status);
+    return heed_layer_explain(layer, status);
+}
+
+heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_layer *child, heed_tensor *const *inputs,
+                            heed_tensor *const *masks, int count, const heed_value *keywords)
+{
+    static heed_tensor *const no_masks[HEED_MAX_OUTPUTS];
+    if (masks == NULL && count > HEED_MAX_OUTPUTS)
+        return heed_layer_fail(child, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS, count);
+    inner->arguments = (heed_call_arguments){pass_of(outer), keywords};
+    inner->call = (heed_call){.graph = outer->graph, .training = outer->training, .input_count = count, .inputs = inputs,
+                              .masks = masks == NULL ? no_masks : masks, .outputs = inner->outputs,
+                              .output_masks = inner->output_masks, .arguments = &inner->arguments};
+    return heed_layer_call(child, &inner->call);
+}

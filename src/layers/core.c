@@ -1,0 +1,95 @@
+/* Layers without weights that change numbers one by one. */
+#include "heed/layers.h"
+#include "layers/layer.h"
+
+static heed_status identity_call(heed_layer *layer, heed_call *call)
+{
+    call->outputs[0] = call->inputs[0];
+    return HEED_OK;
+}
+
+static heed_status activation_call(heed_layer *layer, heed_call *call)
+{
+    const heed_activation_config *o = heed_layer_config(layer);
+    call->outputs[0] = heed_activate(call->inputs[0], o->activation);
+    return HEED_OK;
+}
+
+/* What is drawn for all that share a draw: as the input, but for the sizes that noise_shape gives. */
+static heed_shape noise_shape(const heed_dropout_config *o, const heed_shape *input)
+{
+    heed_shape shape = *input;
+    for (int i = 0; i < o->noise_shape.rank && i < shape.rank; i++)
+        if (o->noise_shape.dims[i] != HEED_ANY)
+            shape.dims[i] = o->noise_shape.dims[i];
+    return shape;
+}
+
+static heed_status dropout_init(heed_layer *layer)
+{
+    const heed_dropout_config *o = heed_layer_config(layer);
+    for (int i = 0; i < o->noise_shape.rank; i++)
+        if (o->noise_shape.dims[i] != HEED_ANY && o->noise_shape.dims[i] < 1)
+            return heed_layer_fail(layer, HEED_EINVAL, "noise_shape has a size below 1 (found %lld)",
+                                   (long long)o->noise_shape.dims[i]);
+    return HEED_OK;
+}
+
+static heed_status dropout_call(heed_layer *layer, heed_call *call)
+{
+    const heed_dropout_config *o = heed_layer_config(layer);
+    heed_tensor *x = call->inputs[0];
+    char text[128];
+    if (o->noise_shape.rank != 0 && o->noise_shape.rank != x->shape.rank)
+        return heed_layer_fail(layer, HEED_ESHAPE, "noise_shape has another rank than the input (expected %d numbers, found %s)",
+                               x->shape.rank, heed_shape_text(&o->noise_shape, text, sizeof text));
+    if (!call->training || o->rate == 0.0)
+        call->outputs[0] = x;
+    else if (o->rate == 1.0)
+        call->outputs[0] = heed_op_scale(x, 0.0f, 0.0f);
+    else if (o->noise_shape.rank == 0)
+        call->outputs[0] = heed_op_dropout(x, (float)o->rate);
+    else {
+        heed_shape shape = noise_shape(o, &x->shape);
+        heed_tensor *noise = heed_op_dropout(heed_graph_fill(call->graph, &shape, 1.0f), (float)o->rate);
+        call->outputs[0] = heed_op_multiply(x, noise);
+    }
+    return HEED_OK;
+}
+
+const heed_layer_class heed_input_layer_class = {
+    .name = "InputLayer",
+    .collection = "keras",
+    HEED_CLASS_OPTIONS(heed_input_layer_config, HEED_INPUT_LAYER_OPTIONS),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .passes_mask = true,
+    .call = identity_call,
+    .equation = "y = x",
+    .source = "Keras, layers/core/input_layer.py",
+};
+
+const heed_layer_class heed_activation_class = {
+    .name = "Activation",
+    .collection = "keras",
+    HEED_CLASS_OPTIONS(heed_activation_config, HEED_ACTIVATION_OPTIONS),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .passes_mask = true,
+    .call = activation_call,
+    .equation = "y = activation(x)",
+    .source = "Keras, layers/activations/activation.py",
+};
+
+const heed_layer_class heed_dropout_class = {
+    .name = "Dropout",
+    .collection = "keras",
+    HEED_CLASS_OPTIONS(heed_dropout_config, HEED_DROPOUT_OPTIONS),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .passes_mask = true,
+    .init = dropout_init,
+    .call = dropout_call,
+    .equation = "y = x m / (1 - rate) in training, each m 0 with probability rate, else 1; y = x otherwise",
+    .source = "Srivastava et al. 2014, section 4; Keras, layers/regularization/dropout.py",
+};

@@ -1,0 +1,239 @@
+/* Classes by name, and layers from what files and other languages say about them. */
+#include "heed/layers.h"
+#include "layers/layer.h"
+
+#include <string.h>
+
+#define HEED_CLASS_ROW(name) &heed_##name##_class,
+static const heed_layer_class *const built_in[] = {HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW)};
+#undef HEED_CLASS_ROW
+
+enum { BUILT_IN_COUNT = sizeof built_in / sizeof *built_in };
+
+const heed_layer_class *heed_layer_class_at(int index)
+{
+    return index < 0 || index >= BUILT_IN_COUNT ? NULL : built_in[index];
+}
+
+static const heed_layer_class *find_in(const heed_layer_class *const *classes, size_t count, const char *name,
+                                       const char *collection)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(classes[i]->name, name) == 0 &&
+            (collection == NULL || strcmp(classes[i]->collection, collection) == 0))
+            return classes[i];
+    return NULL;
+}
+
+const heed_layer_class *heed_find_layer(heed_context *c, const char *name, const char *collection)
+{
+    const heed_layer_class *own = find_in((const heed_layer_class *const *)c->registered, c->registered_count, name, collection);
+    return own != NULL ? own : find_in(built_in, BUILT_IN_COUNT, name, collection);
+}
+
+heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_class)
+{
+    if (layer_class == NULL || layer_class->name == NULL || layer_class->collection == NULL || layer_class->call == NULL)
+        return heed_fail(c, HEED_EINVAL, "heed_register_layer: the class needs a name, a collection and a call");
+    if (layer_class->defaults == NULL || layer_class->config_size < sizeof(heed_layer_common) ||
+        heed_options_find(HEED_TABLE_OF(layer_class), "trainable") == NULL)
+        return heed_fail(c, HEED_EINVAL, "heed_register_layer: the options of %s do not begin with HEED_LAYER_OPTIONS",
+                         layer_class->name);
+    void *registered = c->registered;
+    heed_status status = heed_grow(c, &registered, &c->registered_capacity, c->registered_count, sizeof *c->registered);
+    c->registered = registered;
+    if (status == HEED_OK)
+        c->registered[c->registered_count++] = layer_class;
+    return status;
+}
+
+/* ---- names that changed, and keys that say nothing here ---- */
+
+static const struct renamed {
+    const char *class_name; /* NULL: any */
+    const char *key, *now;  /* now NULL: passed over */
+} renamed[] = {
+    {"LeakyReLU", "alpha", "negative_slope"},
+    {"Dropout", "p", "rate"},
+    {"Dense", "output_dim", "units"},
+    {"Dense", "init", "kernel_initializer"},
+    {"Dense", "W_regularizer", "kernel_regularizer"},
+    {"Dense", "b_regularizer", "bias_regularizer"},
+    {"Dense", "bias", "use_bias"},
+    {NULL, "dtype", NULL},
+    {NULL, "batch_input_shape", NULL}, /* the model makes an input layer of it */
+    {NULL, "batch_shape", NULL},
+    {NULL, "input_shape", NULL},
+    {NULL, "input_dtype", NULL},
+    {NULL, "input_dim", NULL},
+    {NULL, "input_length", NULL},
+    {NULL, "ragged", NULL},
+    {NULL, "sparse", NULL},
+    {NULL, "optional", NULL},
+    {NULL, "lora_rank", NULL}, /* merged into the weights when saved */
+    {NULL, "lora_alpha", NULL},
+    {NULL, "quantization_config", NULL},
+    {NULL, "implementation", NULL},
+    {NULL, "num_constants", NULL},
+    {NULL, "use_cudnn", NULL},
+    {NULL, "seed", NULL},
+    {NULL, "activity_regularizer", NULL},
+    {NULL, "autocast", NULL},
+};
+
+static const struct renamed *find_renamed(const char *class_name, const char *key)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
+        if (strcmp(renamed[i].key, key) == 0 &&
+            (renamed[i].class_name == NULL || strcmp(renamed[i].class_name, class_name) == 0))
+            return &renamed[i];
+    return NULL;
+}
+
+/* The options under today's names, as a call. */
+static heed_status translate(heed_zone *z, const heed_layer_class *class, const heed_value *given, heed_value **out)
+{
+    *out = heed_value_call(z, class->name);
+    if (*out == NULL)
+        return HEED_ENOMEM;
+    if (!heed_value_is(given, HEED_VALUE_DICT) && !heed_value_is(given, HEED_VALUE_CALL))
+        return heed_value_unexpected(z->context, given, class->name, "options");
+    for (const heed_value *item = given->first; item != NULL; item = item->next) {
+        heed_value *copy = heed_value_copy(z, item);
+        if (item->key == NULL) {
+            HEED_TRY(heed_value_append(*out, copy));
+            continue;
+        }
+        bool known = heed_options_find(HEED_TABLE_OF(class), item->key) != NULL;
+        const struct renamed *r = known ? NULL : find_renamed(class->name, item->key);
+        if (r == NULL || r->now != NULL)
+            HEED_TRY(heed_value_set(z, *out, r == NULL ? item->key : r->now, copy));
+    }
+    return HEED_OK;
+}
+
+/* ---- from values ---- */
+
+static heed_status need_class(heed_context *c, const char *name, const char *collection, const heed_layer_class **out)
+{
+    *out = heed_find_layer(c, name, collection);
+    if (*out != NULL)
+        return HEED_OK;
+    heed_guess guess = {.word = name};
+    for (int i = 0; i < BUILT_IN_COUNT; i++)
+        heed_guess_offer(&guess, built_in[i]->name);
+    for (size_t i = 0; i < c->registered_count; i++)
+        heed_guess_offer(&guess, ((const heed_layer_class *)c->registered[i])->name);
+    heed_fail(c, HEED_ENOTFOUND, "no layer of this class: %s", name);
+    if (guess.best != NULL)
+        heed_hint(c, "did you mean %s?", guess.best);
+    return HEED_ENOTFOUND;
+}
+
+static heed_status read_config(heed_zone *z, const char *class_name, const char *collection, const heed_value *given,
+                               heed_spec *out)
+{
+    const heed_layer_class *class;
+    HEED_TRY(need_class(z->context, class_name, collection, &class));
+    heed_value *options;
+    HEED_TRY(translate(z, class, given, &options));
+    heed_option_table t = HEED_TABLE_OF(class);
+    void *config = heed_options_copy(z, t, NULL);
+    if (config == NULL)
+        return HEED_ENOMEM;
+    const int first = 2; /* positional arguments come behind name and trainable */
+    HEED_TRY(heed_options_read(z, class->name, t, first, options, config));
+    *out = (heed_spec){class, config};
+    return HEED_OK;
+}
+
+/* "Foo" of "package>Foo". */
+static const char *bare_name(const char *name)
+{
+    const char *mark = strrchr(name, '>');
+    return mark == NULL ? name : mark + 1;
+}
+
+heed_status heed_spec_read(heed_zone *z, const char *who, const heed_value *v, heed_spec *out)
+{
+    *out = (heed_spec){0};
+    if (v->type == HEED_VALUE_NULL)
+        return HEED_OK;
+    if (v->type == HEED_VALUE_CALL)
+        return read_config(z, v->text, NULL, v, out);
+    const heed_value *name = heed_value_find(v, "class_name"), *config = heed_value_find(v, "config");
+    const heed_value *registered = heed_value_find(v, "registered_name");
+    if (!heed_value_is(name, HEED_VALUE_TEXT) || config == NULL)
+        return heed_value_unexpected(z->context, v, who, "a layer: its class_name and config");
+    if (heed_value_is(registered, HEED_VALUE_TEXT))
+        name = registered;
+    return read_config(z, bare_name(name->text), NULL, config, out);
+}
+
+heed_status heed_layer_create_value(heed_context *c, const char *class_name, const char *collection,
+                                    const heed_value *options, heed_layer **out)
+{
+    *out = NULL;
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_spec spec;
+    heed_status status = read_config(&z, bare_name(class_name), collection, options, &spec);
+    if (status == HEED_OK)
+        status = heed_layer_create(c, spec, out);
+    heed_zone_free(&z);
+    return status;
+}
+
+heed_status heed_layer_create_text(heed_context *c, const char *class_name, const char *options, heed_layer **out)
+{
+    *out = NULL;
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_value *given;
+    heed_status status = heed_value_parse_arguments(&z, class_name, options == NULL ? "" : options, &given);
+    if (status == HEED_OK)
+        status = heed_layer_create_value(c, class_name, NULL, given, out);
+    heed_zone_free(&z);
+    return status;
+}
+
+/* ---- to values ---- */
+
+/* Options that Keras 3 does not know any more, or not as an option: written only where they say something. */
+static bool is_silent(const heed_option *o, const void *config)
+{
+    return strcmp(o->name, "time_major") == 0 && !*(const bool *)((const char *)config + o->offset);
+}
+
+static heed_value *options_value(heed_zone *z, const heed_layer_class *class, const void *config)
+{
+    heed_option_table t = HEED_TABLE_OF(class);
+    heed_value *dict = heed_value_dict(z);
+    for (int i = 0; i < t.count; i++) {
+        heed_option_table row = {&t.rows[i], 1, t.size, t.defaults};
+        if (dict == NULL || (!is_silent(&t.rows[i], config) && heed_options_write(z, row, config, dict) != HEED_OK))
+            return NULL;
+    }
+    return dict;
+}
+
+heed_value *heed_layer_options_value(heed_zone *z, const heed_layer *layer)
+{
+    return options_value(z, layer->layer_class, layer->config);
+}
+
+heed_value *heed_spec_value(heed_zone *z, heed_spec spec)
+{
+    if (spec.layer_class == NULL)
+        return heed_value_null(z);
+    const heed_layer_class *class = spec.layer_class;
+    bool keras = strcmp(class->collection, "keras") == 0;
+    heed_value *v = heed_value_dict(z);
+    if (heed_value_set(z, v, "module", heed_value_text(z, keras ? "keras.layers" : NULL)) != HEED_OK ||
+        heed_value_set(z, v, "class_name", heed_value_text(z, class->name)) != HEED_OK ||
+        heed_value_set(z, v, "config",
+                       options_value(z, class, spec.config == NULL ? class->defaults : spec.config)) != HEED_OK ||
+        heed_value_set(z, v, "registered_name", heed_value_text(z, keras ? NULL : class->name)) != HEED_OK)
+        return NULL;
+    return v;
+}
