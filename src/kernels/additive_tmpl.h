@@ -1,11 +1,11 @@
 /* Additive attention on vectors. With r = 1 / (1 + e^2(q+k)), tanh(q + k) is 1 - 2 r and its slope 4 r (1 - r), so that
  * a pair of elements costs a reciprocal and a few multiply-adds. Tiles of some queries by some keys share what they load.
  *
- * Where lanes are left over q, k and v are zero there: r is 1/2 or 1, times a v of zero. */
+ * Lanes that are left over hold zeros; their r is a number, and their v is zero. */
 #ifndef HEED_KERNELS_ADDITIVE_TMPL_H
 #define HEED_KERNELS_ADDITIVE_TMPL_H
 
-#include "kernels/reduce_tmpl.h"
+#include "kernels/simd_math.h"
 
 #define EXPONENT_LIMIT 87.0f
 
@@ -24,26 +24,28 @@ static bool additive_exp(int64_t n, const float *x, float *exp2x)
     return any(v_less(limit, largest)) || any(v_is_nan(strange));
 }
 
-typedef vec reciprocal(vec q, vec k);
+/* Half the tanh, 1/2 - r. Its sum over u, unlike that of r, is not much larger than the score that it becomes. */
+typedef vec half_tanh(vec q, vec k);
 
-/* r from the exponentials. The approximation and its one Newton step need a denominator whose reciprocal is a normal
- * number; where it would be larger r is zero for all that matters. */
-INLINE vec from_exponentials(vec exp_q, vec exp_k)
+/* 1 + e^2q e^2k; the bound keeps its reciprocal a normal number, which is nothing by then */
+INLINE vec denominator(vec exp_q, vec exp_k)
 {
-    vec d = v_minimum(v_set(8e37f), v_fma(exp_q, exp_k, v_set(1.0f))), r = v_near_reciprocal(d);
-    return v_multiply(r, v_fnma(d, r, v_set(2.0f)));
+    return v_minimum(v_set(8e37f), v_fma(exp_q, exp_k, v_set(1.0f)));
 }
 
-/* r from q and k themselves, however large */
-INLINE vec from_sum(vec q, vec k)
+INLINE vec half_tanh_factored(vec exp_q, vec exp_k)
 {
-    vec x = v_add(q, k);
-    return v_sigmoid(v_multiply(v_set(-2.0f), x));
+    return v_minus_reciprocal(v_set(0.5f), denominator(exp_q, exp_k));
 }
 
-/* e (rows, columns) = total - 2 sum_u v r, `total` the sum of v; rows and columns are constants */
-INLINE void score_tile(reciprocal *r, const int rows, const int columns, int64_t u, const float *q, const float *k,
-                       const float *v, float total, float *e, int64_t lde)
+INLINE vec half_tanh_direct(vec q, vec k)
+{
+    return v_multiply(v_set(0.5f), v_tanh(v_add(q, k)));
+}
+
+/* e (rows, columns) = 2 sum_u v tanh/2; rows and columns are constants */
+INLINE void score_tile(half_tanh *f, const int rows, const int columns, int64_t u, const float *q, const float *k,
+                       const float *v, float *e, int64_t lde)
 {
     vec sums[TILE_QUERIES][TILE_KEYS];
     UNROLL for (int i = 0; i < rows; i++)
@@ -57,45 +59,57 @@ INLINE void score_tile(reciprocal *r, const int rows, const int columns, int64_t
         UNROLL for (int j = 0; j < columns; j++) {
             const vec key = v_load_some(k + j * u + l, u - l);
             UNROLL for (int i = 0; i < rows; i++)
-                sums[i][j] = v_fma(weight, r(query[i], key), sums[i][j]);
+                sums[i][j] = v_fma(weight, f(query[i], key), sums[i][j]);
         }
     }
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < columns; j++)
-            e[i * lde + j] = total - 2.0f * v_sum(sums[i][j]);
+            e[i * lde + j] = 2.0f * v_sum(sums[i][j]);
 }
 
-INLINE void score_row(reciprocal *r, const int rows, int64_t tk, int64_t u, const float *q, const float *k,
-                      const float *v, float total, float *e, int64_t lde)
+INLINE void score_row(half_tanh *f, const int rows, int64_t tk, int64_t u, const float *q, const float *k,
+                      const float *v, float *e, int64_t lde)
 {
     int64_t j = 0;
     for (; j + TILE_KEYS <= tk; j += TILE_KEYS)
-        score_tile(r, rows, TILE_KEYS, u, q, k + j * u, v, total, e + j, lde);
+        score_tile(f, rows, TILE_KEYS, u, q, k + j * u, v, e + j, lde);
     for (; j < tk; j++)
-        score_tile(r, rows, 1, u, q, k + j * u, v, total, e + j, lde);
+        score_tile(f, rows, 1, u, q, k + j * u, v, e + j, lde);
 }
 
-INLINE void score(reciprocal *r, int64_t tq, int64_t tk, int64_t u, const float *q, const float *k, const float *v,
+INLINE void score(half_tanh *f, int64_t tq, int64_t tk, int64_t u, const float *q, const float *k, const float *v,
                   float *e, int64_t lde)
 {
-    const float total = sum(u, v);
     int64_t i = 0;
     for (; i + TILE_QUERIES <= tq; i += TILE_QUERIES)
-        score_row(r, TILE_QUERIES, tk, u, q + i * u, k, v, total, e + i * lde, lde);
+        score_row(f, TILE_QUERIES, tk, u, q + i * u, k, v, e + i * lde, lde);
     for (; i < tq; i++)
-        score_row(r, 1, tk, u, q + i * u, k, v, total, e + i * lde, lde);
+        score_row(f, 1, tk, u, q + i * u, k, v, e + i * lde, lde);
 }
 
 static void additive_scores(int64_t tq, int64_t tk, int64_t u, const float *exp_q, const float *exp_k, const float *v,
                             float *e, int64_t lde)
 {
-    score(from_exponentials, tq, tk, u, exp_q, exp_k, v, e, lde);
+    score(half_tanh_factored, tq, tk, u, exp_q, exp_k, v, e, lde);
 }
 
 static void additive_scores_tanh(int64_t tq, int64_t tk, int64_t u, const float *q, const float *k, const float *v,
                                  float *e, int64_t lde)
 {
-    score(from_sum, tq, tk, u, q, k, v, e, lde);
+    score(half_tanh_direct, tq, tk, u, q, k, v, e, lde);
+}
+
+/* r itself, which the slope is made of: exact to its last digits where it is small */
+typedef vec reciprocal(vec q, vec k);
+
+INLINE vec reciprocal_factored(vec exp_q, vec exp_k)
+{
+    return v_negative(v_minus_reciprocal(v_zero(), denominator(exp_q, exp_k)));
+}
+
+INLINE vec reciprocal_direct(vec q, vec k)
+{
+    return v_sigmoid(v_multiply(v_set(-2.0f), v_add(q, k)));
 }
 
 INLINE void add_product(float *y, int64_t left, vec a, vec b) /* y += a b, y may be NULL */
@@ -170,13 +184,13 @@ INLINE void gradient(reciprocal *r, int64_t tq, int64_t tk, int64_t u, const flo
 static void additive_gradient(int64_t tq, int64_t tk, int64_t u, const float *exp_q, const float *exp_k, const float *v,
                               const float *de, int64_t lde, float *dq, float *dk, float *dv)
 {
-    gradient(from_exponentials, tq, tk, u, exp_q, exp_k, v, de, lde, dq, dk, dv);
+    gradient(reciprocal_factored, tq, tk, u, exp_q, exp_k, v, de, lde, dq, dk, dv);
 }
 
 static void additive_gradient_tanh(int64_t tq, int64_t tk, int64_t u, const float *q, const float *k, const float *v,
                                    const float *de, int64_t lde, float *dq, float *dk, float *dv)
 {
-    gradient(from_sum, tq, tk, u, q, k, v, de, lde, dq, dk, dv);
+    gradient(reciprocal_direct, tq, tk, u, q, k, v, de, lde, dq, dk, dv);
 }
 
 #endif

@@ -46,7 +46,12 @@ INLINE vec v_round(vec x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST
 INLINE vec v_abs(vec x) { return _mm512_abs_ps(x); }
 INLINE vec v_with_sign(vec magnitude, vec sign) { return _mm512_or_ps(magnitude, _mm512_and_ps(sign, v_set(-0.0f))); }
 INLINE vec v_negative(vec x) { return _mm512_xor_ps(x, v_set(-0.0f)); }
-INLINE vec v_near_reciprocal(vec x) { return _mm512_rcp14_ps(x); } /* relative error below 2^-11 */
+/* minuend - 1/x, to a unit in the last place of 1/x, where x and 1/x are normal numbers; from 14 bits by one step */
+INLINE vec v_minus_reciprocal(vec minuend, vec x)
+{
+    vec r = _mm512_rcp14_ps(x);
+    return v_fnma(r, v_fnma(x, r, v_set(2.0f)), minuend);
+}
 INLINE mask v_less(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 INLINE mask v_less_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 INLINE mask v_is_nan(vec x) { return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q); }
@@ -135,7 +140,12 @@ INLINE vec v_round(vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT 
 INLINE vec v_abs(vec x) { return _mm256_andnot_ps(v_set(-0.0f), x); }
 INLINE vec v_with_sign(vec magnitude, vec sign) { return _mm256_or_ps(magnitude, _mm256_and_ps(sign, v_set(-0.0f))); }
 INLINE vec v_negative(vec x) { return _mm256_xor_ps(x, v_set(-0.0f)); }
-INLINE vec v_near_reciprocal(vec x) { return _mm256_rcp_ps(x); } /* relative error below 2^-11 */
+/* minuend - 1/x, to a unit in the last place of 1/x, where x and 1/x are normal numbers; from 11 bits by a cubic step */
+INLINE vec v_minus_reciprocal(vec minuend, vec x)
+{
+    vec r = _mm256_rcp_ps(x), error = v_fnma(x, r, v_set(1.0f));
+    return v_fnma(v_fma(error, error, error), r, v_subtract(minuend, r));
+}
 INLINE mask v_less(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 INLINE mask v_less_equal(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 INLINE mask v_is_nan(vec x) { return _mm256_cmp_ps(x, x, _CMP_UNORD_Q); }
