@@ -1,6 +1,6 @@
 #include "formats/csv.h"
 
-#include "formats/number.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <string.h>

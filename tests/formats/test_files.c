@@ -163,7 +163,7 @@ static void test_csv(void **state)
     (void)state;
     heed_context *c = new_context();
     static const char *const same[] = {
-        "1,2.5\n-3e2,4\n", "1,2.5\r\n-3e2,4", "\xef\xbb\xbf" "a,b\n1,2.5\n-3e2,4\n", "\"x, \"\"y\"\"\nz\", w\n\"1\" , 2.5\n\n-300,\"4\"\n\n",
+        "1,2.5\n-3e2,4\n", "1,2.5\r\n-3e2,4", "\xef\xbb\xbfx,b\n1,2.5\n-3e2,4\n", "\"x, \"\"y\"\"\nz\", w\n\"1\" , 2.5\n\n-300,\"4\"\n\n",
         "1,b\n1,2.5\n-300,4.0\n",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
