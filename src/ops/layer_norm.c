@@ -29,7 +29,7 @@ static heed_status layer_norm_shape(heed_node *n)
         const heed_shape *found = &n->inputs[i]->shape;
         char text[HEED_SHAPE_TEXT];
         if (i > 0 && (found->rank != 1 || found->dims[0] != heed_row_size(x)))
-            return heed_node_fail(n, "gamma or beta does not fit (expected (%lld), found %s)",
+            return heed_node_fail(n, "gamma or beta does not fit (expected (%lld,), found %s)",
                                   (long long)heed_row_size(x), heed_text_of(n->inputs[i], text));
     }
     heed_shape rows = heed_shape_of_rows(&x->shape);

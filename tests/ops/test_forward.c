@@ -278,6 +278,42 @@ static void gru(const heed_array *a, const heed_shape *s, double *y)
     }
 }
 
+/* gradients at sizes of several tiles; the last operand is dy */
+
+static void gather_gradient(const heed_array *a, const heed_shape *s, double *y)
+{
+    int64_t width = heed_shape_count(s) / s->dims[0];
+    for (int64_t i = 0; i < heed_array_count(&a[1]); i++)
+        for (int64_t j = 0; j < width; j++)
+            y[(int64_t)heed_test_at(&a[1], i) * width + j] += heed_test_at(&a[2], i * width + j);
+}
+
+/* dgamma, or dbeta, of operands x, gamma, beta, dy */
+static void layer_norm_shares(const heed_array *a, const heed_shape *s, double *y, double epsilon, bool gamma)
+{
+    int64_t n = s->dims[0], count = heed_array_count(&a[0]);
+    double *normal = calloc((size_t)count, sizeof *normal);
+    assert_non_null(normal);
+    layer_norm(a, &a[0].shape, normal, epsilon, false);
+    for (int64_t i = 0; i < count; i++)
+        y[i % n] += heed_test_at(&a[3], i) * (gamma ? normal[i] : 1);
+    free(normal);
+}
+
+/* by operand 0, 1 or 2 of query, key, scale, de */
+static void additive_gradient(const heed_array *a, const heed_shape *s, double *y, int by)
+{
+    int64_t tq = a[3].shape.dims[1], tk = a[3].shape.dims[2], u = row_size(&a[0]);
+    for (int64_t i = 0; i < heed_array_count(&a[3]); i++) {
+        int64_t q = (i / tk) * u, k = (i / tk / tq * tk + i % tk) * u;
+        for (int64_t l = 0; l < u; l++) {
+            double t = tanh(heed_test_at(&a[0], q + l) + heed_test_at(&a[1], k + l));
+            double d = heed_test_at(&a[3], i) * (by == 2 ? t : heed_test_at(&a[2], l) * (1 - t * t));
+            y[(by == 0 ? q : by == 1 ? k : 0) + l] += d;
+        }
+    }
+}
+
 /* ---- the cases: name, expression of x[0], x[1]..., result, reference, tolerance (of 1 + |expected|), operands */
 
 #define AXES(...) (const int[]){__VA_ARGS__}, sizeof((int[]){__VA_ARGS__}) / sizeof(int)
@@ -303,6 +339,15 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
     return heed_op_concatenate((heed_tensor *[]){h, c}, 2, -1);
 }
 
+static heed_tensor *gradient(heed_tensor *y, heed_tensor *dy, heed_tensor *by)
+{
+    heed_tensor *result = NULL;
+    heed_graph_gradients(y, dy, &by, 1, &result);
+    return result;
+}
+
+static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
+
 #define FORWARD_CASES(X)                                                                                               \
     X(add, heed_op_add(x[0], x[1]), IS(2, 3), each2(a, s, y, plus), ROUNDED, ANY(2, 3), ANY(2, 3))                     \
     X(add_large, heed_op_add(x[0], x[1]), IS(37, 1001), each2(a, s, y, plus), ROUNDED, ANY(37, 1001), ANY(37, 1001))   \
@@ -314,15 +359,15 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
     X(add_empty, heed_op_add(x[0], x[1]), IS(3, 0), each2(a, s, y, plus), ROUNDED, ANY(3, 0), ANY(1))                  \
     X(add_ones, heed_op_add(x[0], x[1]), IS(1, 1, 1), each2(a, s, y, plus), ROUNDED, ANY(1, 1, 1), ANY(1))             \
     X(subtract, heed_op_subtract(x[0], x[1]), IS(2, 3, 4), each2(a, s, y, minus), ROUNDED, ANY(3, 1), ANY(2, 1, 4))    \
-    X(multiply, heed_op_multiply(x[0], x[1]), IS(5, 40, 90), each2(a, s, y, times), ROUNDED, ANY(5, 40, 90), ANY(40,   \
-      1))                                                                                                              \
+    X(multiply, heed_op_multiply(x[0], x[1]), IS(5, 40, 90), each2(a, s, y, times), ROUNDED, ANY(5, 40, 90),           \
+      ANY(40, 1))                                                                                                      \
     X(divide, heed_op_divide(x[0], x[1]), IS(4, 5), each2(a, s, y, over), ROUNDED, ANY(5), POSITIVE(4, 1))             \
     X(maximum, heed_op_maximum(x[0], x[1]), IS(70, 200), each2(a, s, y, fmax), EXACT, ANY(70, 200), ANY(200))          \
     X(minimum, heed_op_minimum(x[0], x[1]), IS(3, 70, 200), each2(a, s, y, fmin), EXACT, ANY(70, 1), ANY(3, 1, 200))   \
     X(scale, heed_op_scale(x[0], 0.5f, 1), IS(3, 9001), each1(a, s, y, half_up), ROUNDED, ANY(3, 9001))                \
     X(equal, heed_op_equal(x[0], x[1]), IS(50, 300), each2(a, s, y, is_equal), EXACT, IDS(3, 50, 300), IDS(3, 300))    \
-    X(not_equal, heed_op_not_equal(x[0], x[1]), IS(9, 3), each2(a, s, y, is_not_equal), EXACT, IDS(3, 9, 3), IDS(3,    \
-      1))                                                                                                              \
+    X(not_equal, heed_op_not_equal(x[0], x[1]), IS(9, 3), each2(a, s, y, is_not_equal), EXACT, IDS(3, 9, 3),           \
+      IDS(3, 1))                                                                                                       \
     X(equal_float, heed_op_equal(x[0], x[0]), IS(9, 3), each2((heed_array[]){a[0], a[0]}, s, y, is_equal), EXACT,      \
       ANY(9, 3))                                                                                                       \
     X(less, heed_op_less(x[0], x[1]), IS(60, 200), each2(a, s, y, is_less), EXACT, ANY(60, 200), ANY(60, 1))           \
@@ -356,41 +401,41 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
     X(sum_rows, heed_op_sum(x[0], AXES(-1), false), IS(5), reduce(a, s, y, 2, 0, plus, false), SUMMED, ANY(5, 40000))  \
     X(sum_many_rows, heed_op_sum(x[0], AXES(2), true), IS(20, 90, 1), reduce(a, s, y, 4, 0, plus, false), SUMMED,      \
       ANY(20, 90, 13))                                                                                                 \
-    X(sum_columns, heed_op_sum(x[0], AXES(0), false), IS(20), reduce(a, s, y, 1, 0, plus, false), SUMMED, ANY(3000,    \
-      20))                                                                                                             \
-    X(sum_wide, heed_op_sum(x[0], AXES(0), true), IS(1, 5000), reduce(a, s, y, 1, 0, plus, false), SUMMED, ANY(40,     \
-      5000))                                                                                                           \
-    X(sum_bias, heed_op_sum(x[0], AXES(0, 1), false), IS(30), reduce(a, s, y, 3, 0, plus, false), SUMMED, ANY(40, 25,  \
-      30))                                                                                                             \
-    X(sum_middle, heed_op_sum(x[0], AXES(1), false), IS(3, 30), reduce(a, s, y, 2, 0, plus, false), SUMMED, ANY(3,     \
-      700, 30))                                                                                                        \
-    X(sum_around, heed_op_sum(x[0], AXES(0, 2), false), IS(30), reduce(a, s, y, 5, 0, plus, false), SUMMED, ANY(60,    \
-      30, 17))                                                                                                         \
+    X(sum_columns, heed_op_sum(x[0], AXES(0), false), IS(20), reduce(a, s, y, 1, 0, plus, false), SUMMED,              \
+      ANY(3000, 20))                                                                                                   \
+    X(sum_wide, heed_op_sum(x[0], AXES(0), true), IS(1, 5000), reduce(a, s, y, 1, 0, plus, false), SUMMED,             \
+      ANY(40, 5000))                                                                                                   \
+    X(sum_bias, heed_op_sum(x[0], AXES(0, 1), false), IS(30), reduce(a, s, y, 3, 0, plus, false), SUMMED,              \
+      ANY(40, 25, 30))                                                                                                 \
+    X(sum_middle, heed_op_sum(x[0], AXES(1), false), IS(3, 30), reduce(a, s, y, 2, 0, plus, false), SUMMED,            \
+      ANY(3, 700, 30))                                                                                                 \
+    X(sum_around, heed_op_sum(x[0], AXES(0, 2), false), IS(30), reduce(a, s, y, 5, 0, plus, false), SUMMED,            \
+      ANY(60, 30, 17))                                                                                                 \
     X(sum_comb, heed_op_sum(x[0], AXES(0, 2, 4), true), IS(1, 3, 1, 4, 1), reduce(a, s, y, 21, 0, plus, false),        \
       SUMMED, ANY(2, 3, 5, 4, 6))                                                                                      \
     X(sum_no_rows, heed_op_sum(x[0], AXES(0), false), IS(4), reduce(a, s, y, 1, 0, plus, false), EXACT, ANY(0, 4))     \
     X(sum_of_nothing, heed_op_sum(x[0], AXES(1), false), IS(0), reduce(a, s, y, 2, 0, plus, false), EXACT, ANY(0, 4))  \
-    X(sum_of_ones, heed_op_sum(x[0], AXES(1), false), IS(3, 4), reduce(a, s, y, 2, 0, plus, false), EXACT, ANY(3, 1,   \
-      4))                                                                                                              \
+    X(sum_of_ones, heed_op_sum(x[0], AXES(1), false), IS(3, 4), reduce(a, s, y, 2, 0, plus, false), EXACT,             \
+      ANY(3, 1, 4))                                                                                                    \
     X(mean_all, heed_op_mean(x[0], ALL, false), IS_SCALAR, reduce(a, s, y, 3, 0, plus, true), CLOSE, ANY(70, 800))     \
-    X(mean_rows, heed_op_mean(x[0], AXES(1), true), IS(50, 1), reduce(a, s, y, 2, 0, plus, true), CLOSE, ANY(50,       \
-      333))                                                                                                            \
-    X(mean_middle, heed_op_mean(x[0], AXES(1), false), IS(9, 33), reduce(a, s, y, 2, 0, plus, true), CLOSE, ANY(9,     \
-      77, 33))                                                                                                         \
-    X(max_all, heed_op_max(x[0], ALL, false), IS_SCALAR, reduce(a, s, y, 3, -INFINITY, fmax, false), EXACT, ANY(70,    \
-      800))                                                                                                            \
+    X(mean_rows, heed_op_mean(x[0], AXES(1), true), IS(50, 1), reduce(a, s, y, 2, 0, plus, true), CLOSE,               \
+      ANY(50, 333))                                                                                                    \
+    X(mean_middle, heed_op_mean(x[0], AXES(1), false), IS(9, 33), reduce(a, s, y, 2, 0, plus, true), CLOSE,            \
+      ANY(9, 77, 33))                                                                                                  \
+    X(max_all, heed_op_max(x[0], ALL, false), IS_SCALAR, reduce(a, s, y, 3, -INFINITY, fmax, false), EXACT,            \
+      ANY(70, 800))                                                                                                    \
     X(max_rows, heed_op_max(x[0], AXES(-1), true), IS(90, 1), reduce(a, s, y, 2, -INFINITY, fmax, false), EXACT,       \
       ANY(90, 331))                                                                                                    \
     X(max_columns, heed_op_max(x[0], AXES(0), false), IS(31), reduce(a, s, y, 1, -INFINITY, fmax, false), EXACT,       \
       ANY(900, 31))                                                                                                    \
-    X(min_all, heed_op_min(x[0], ALL, false), IS_SCALAR, reduce(a, s, y, 3, INFINITY, fmin, false), EXACT, ANY(70,     \
-      800))                                                                                                            \
+    X(min_all, heed_op_min(x[0], ALL, false), IS_SCALAR, reduce(a, s, y, 3, INFINITY, fmin, false), EXACT,             \
+      ANY(70, 800))                                                                                                    \
     X(min_around, heed_op_min(x[0], AXES(0, 2), false), IS(31), reduce(a, s, y, 5, INFINITY, fmin, false), EXACT,      \
       ANY(90, 31, 7))                                                                                                  \
-    X(any_rows, heed_op_any(x[0], AXES(-1), false), IS(9000), reduce(a, s, y, 2, 0, either, false), EXACT, MASK(9000,  \
-      3))                                                                                                              \
-    X(any_columns, heed_op_any(x[0], AXES(0), true), IS(1, 900), reduce(a, s, y, 1, 0, either, false), EXACT, MASK(2,  \
-      900))                                                                                                            \
+    X(any_rows, heed_op_any(x[0], AXES(-1), false), IS(9000), reduce(a, s, y, 2, 0, either, false), EXACT,             \
+      MASK(9000, 3))                                                                                                   \
+    X(any_columns, heed_op_any(x[0], AXES(0), true), IS(1, 900), reduce(a, s, y, 1, 0, either, false), EXACT,          \
+      MASK(2, 900))                                                                                                    \
     X(any_all, heed_op_any(x[0], ALL, false), IS_SCALAR, reduce(a, s, y, 3, 0, either, false), EXACT, MASK(40, 900))   \
     X(argmax, heed_op_argmax(x[0]), IS(40, 30), argmax(a, s, y), EXACT, ANY(40, 30, 17))                               \
     X(argmax_vector, heed_op_argmax(x[0]), IS_SCALAR, argmax(a, s, y), EXACT, ANY(9000))                               \
@@ -410,8 +455,8 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
     X(softmax_mask_scalar, heed_op_softmax(x[0], x[1]), IS(9, 4), softmax(a, s, y, true), CLOSE, ANY(9, 4),            \
       MASK_SCALAR)                                                                                                     \
     X(log_softmax, heed_op_log_softmax(x[0]), IS(9, 40, 31), log_softmax(a, s, y), CLOSE, ANY(9, 40, 31))              \
-    X(cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1]), IS(9, 40), cross_entropy(a, s, y), CLOSE, ANY(9, 40,   \
-      31), IDS(31, 9, 40))                                                                                             \
+    X(cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1]), IS(9, 40), cross_entropy(a, s, y), CLOSE,              \
+      ANY(9, 40, 31), IDS(31, 9, 40))                                                                                  \
     X(cross_entropy_outside, heed_op_softmax_cross_entropy(x[0], x[1]), IS(99), cross_entropy(a, s, y), CLOSE,         \
       ANY(99, 4), IDS(6, 99))                                                                                          \
     X(reshape, heed_op_reshape(x[0], SHAPE(HEED_ANY, 6)), IS(2, 6), each1(a, s, y, same), EXACT, ANY(3, 4))            \
@@ -423,36 +468,36 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
     X(stop_gradient, heed_op_stop_gradient(x[0]), IS(3, 4), each1(a, s, y, same), EXACT, ANY(3, 4))                    \
     X(transpose, heed_op_transpose(x[0], (int[]){1, 0}), IS(130, 140), moved(a, s, y, exchanged_01, 0), EXACT,         \
       ANY(140, 130))                                                                                                   \
-    X(transpose_heads, heed_op_transpose(x[0], (int[]){0, 2, 1, 3}), IS(4, 5, 30, 17), moved(a, s, y, exchanged_12,    \
-      0), EXACT, ANY(4, 30, 5, 17))                                                                                    \
+    X(transpose_heads, heed_op_transpose(x[0], (int[]){0, 2, 1, 3}), IS(4, 5, 30, 17),                                 \
+      moved(a, s, y, exchanged_12, 0), EXACT, ANY(4, 30, 5, 17))                                                       \
     X(transpose_rotate, heed_op_transpose(x[0], (int[]){2, 0, 1}), IS(40, 20, 30), moved(a, s, y, rotated, 0), EXACT,  \
       ANY(20, 30, 40))                                                                                                 \
     X(transpose_mask, heed_op_transpose(x[0], (int[]){1, 0}), IS(130, 140), moved(a, s, y, exchanged_01, 0), EXACT,    \
       MASK(140, 130))                                                                                                  \
-    X(transpose_ids, heed_op_transpose(x[0], (int[]){1, 0}), IS(3, 0), moved(a, s, y, exchanged_01, 0), EXACT, IDS(9,  \
-      0, 3))                                                                                                           \
+    X(transpose_ids, heed_op_transpose(x[0], (int[]){1, 0}), IS(3, 0), moved(a, s, y, exchanged_01, 0), EXACT,         \
+      IDS(9, 0, 3))                                                                                                    \
     X(broadcast, heed_op_broadcast(x[0], SHAPE(9, 40, 31)), IS(9, 40, 31), broadcast(a, s, y), EXACT, ANY(40, 1))      \
-    X(broadcast_mask, heed_op_broadcast(x[0], SHAPE(9, 40, 31)), IS(9, 40, 31), broadcast(a, s, y), EXACT, MASK(9, 1,  \
-      31))                                                                                                             \
+    X(broadcast_mask, heed_op_broadcast(x[0], SHAPE(9, 40, 31)), IS(9, 40, 31), broadcast(a, s, y), EXACT,             \
+      MASK(9, 1, 31))                                                                                                  \
     X(broadcast_scalar, heed_op_broadcast(x[0], SHAPE(9, 2000)), IS(9, 2000), broadcast(a, s, y), EXACT, ANY_SCALAR)   \
     X(concatenate_last, concatenate3(x, -1), IS(90, 132), concatenate(a, s, y, 1), EXACT, ANY(90, 31), ANY(90, 1),     \
       ANY(90, 100))                                                                                                    \
     X(concatenate_first, concatenate3(x, 0), IS(93, 200), concatenate(a, s, y, 0), EXACT, ANY(90, 200), ANY(3, 200),   \
       ANY(0, 200))                                                                                                     \
-    X(concatenate_middle, concatenate3(x, 1), IS(9, 7, 3), concatenate(a, s, y, 1), EXACT, MASK(9, 4, 3), MASK(9, 1,   \
-      3), MASK(9, 2, 3))                                                                                               \
+    X(concatenate_middle, concatenate3(x, 1), IS(9, 7, 3), concatenate(a, s, y, 1), EXACT, MASK(9, 4, 3),              \
+      MASK(9, 1, 3), MASK(9, 2, 3))                                                                                    \
     X(slice_last, heed_op_slice(x[0], -1, 2, 50), IS(300, 50), moved(a, s, y, third_on, 0), EXACT, ANY(300, 60))       \
-    X(slice_first, heed_op_slice(x[0], 0, 1, 80), IS(80, 300), moved(a, s, y, second_row_on, 0), EXACT, IDS(99, 90,    \
-      300))                                                                                                            \
+    X(slice_first, heed_op_slice(x[0], 0, 1, 80), IS(80, 300), moved(a, s, y, second_row_on, 0), EXACT,                \
+      IDS(99, 90, 300))                                                                                                \
     X(slice_mask, heed_op_slice(x[0], 1, 2, 3), IS(2, 3, 7), moved(a, s, y, third_on, 0), EXACT, MASK(2, 9, 7))        \
     X(slice_nothing, heed_op_slice(x[0], 0, 1, 0), IS(0, 3), moved(a, s, y, second_row_on, 0), EXACT, ANY(9, 3))       \
-    X(pad_first, heed_op_pad(x[0], 0, 2, 4, -1), IS(9, 3000), moved(a, s, y, inside_of_3_first, -1), EXACT, ANY(3,     \
-      3000))                                                                                                           \
-    X(pad_last, heed_op_pad(x[0], -1, 1, 1, 7), IS(2000, 7), moved(a, s, y, inside_of_5_last, 7), EXACT, IDS(5, 2000,  \
-      5))                                                                                                              \
+    X(pad_first, heed_op_pad(x[0], 0, 2, 4, -1), IS(9, 3000), moved(a, s, y, inside_of_3_first, -1), EXACT,            \
+      ANY(3, 3000))                                                                                                    \
+    X(pad_last, heed_op_pad(x[0], -1, 1, 1, 7), IS(2000, 7), moved(a, s, y, inside_of_5_last, 7), EXACT,               \
+      IDS(5, 2000, 5))                                                                                                 \
     X(pad_mask, heed_op_pad(x[0], 1, 1, 0, 1), IS(4, 6), moved(a, s, y, inside_of_5_last, 1), EXACT, MASK(4, 5))       \
-    X(reverse_middle, heed_op_reverse(x[0], 1), IS(3, 700, 9), moved(a, s, y, from_end_of_700, 0), EXACT, ANY(3, 700,  \
-      9))                                                                                                              \
+    X(reverse_middle, heed_op_reverse(x[0], 1), IS(3, 700, 9), moved(a, s, y, from_end_of_700, 0), EXACT,              \
+      ANY(3, 700, 9))                                                                                                  \
     X(reverse_last, heed_op_reverse(x[0], -1), IS(30, 700), moved(a, s, y, from_end_of_700, 0), EXACT, ANY(30, 700))   \
     X(reverse_mask, heed_op_reverse(x[0], 0), IS(4, 3), moved(a, s, y, from_end_of_4, 0), EXACT, MASK(4, 3))           \
     X(reverse_nothing, heed_op_reverse(x[0], 0), IS(0, 3), moved(a, s, y, from_end_of_4, 0), EXACT, ANY(0, 3))         \
@@ -460,8 +505,8 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
     X(repeat_last, heed_op_repeat(x[0], -1, 2), IS(30, 600), moved(a, s, y, half_last, 0), EXACT, IDS(9, 30, 300))     \
     X(repeat_no_times, heed_op_repeat(x[0], 0, 0), IS(0, 6), moved(a, s, y, a_third_first, 0), EXACT, ANY(10, 6))      \
     X(gather, heed_op_gather(x[0], x[1]), IS(9, 50, 33), gather(a, s, y), EXACT, ANY(70, 33), IDS(70, 9, 50))          \
-    X(gather_scalar, heed_op_gather(x[0], x[1]), IS(3, 4), gather(a, s, y), EXACT, ANY(7, 3, 4), {HEED_TEST_IDS, {0,   \
-      {0}}, 7})                                                                                                        \
+    X(gather_scalar, heed_op_gather(x[0], x[1]), IS(3, 4), gather(a, s, y), EXACT, ANY(7, 3, 4),                       \
+      {HEED_TEST_IDS, {0, {0}}, 7})                                                                                    \
     X(gather_masks, heed_op_gather(x[0], x[1]), IS(9, 5), gather(a, s, y), EXACT, MASK(7, 5), IDS(7, 9))               \
     X(gather_nothing, heed_op_gather(x[0], x[1]), IS(0, 5), gather(a, s, y), EXACT, ANY(7, 5), IDS(7, 0))              \
     X(one_hot, heed_op_one_hot(x[0], 29), IS(9, 80, 29), one_hot(a, s, y), EXACT, IDS(33, 9, 80))                      \
@@ -469,14 +514,30 @@ static heed_tensor *lstm_both(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_p
       ANY(9, 70, 33), ANY(33), ANY(33))                                                                                \
     X(layer_norm_plain, heed_op_layer_norm(x[0], NULL, NULL, 1e-5f), IS(30, 700), layer_norm(a, s, y, 1e-5, false),    \
       CLOSE, ANY(30, 700))                                                                                             \
-    X(additive, heed_op_additive_scores(x[0], x[1], x[2]), IS(3, 60, 33), additive(a, s, y), SCORED, ANY(3, 60, 65),    \
-      ANY(3, 33, 65), ANY(65))                                                                                         \
-    X(additive_step, heed_op_additive_scores(x[0], x[1], x[2]), IS(70, 1, 33), additive(a, s, y), SCORED, ANY(70, 1,    \
-      65), ANY(70, 33, 65), ANY(65))                                                                                   \
-    X(additive_large, heed_op_additive_scores(x[0], x[1], x[2]), IS(3, 5, 33), additive(a, s, y), CLOSE, LARGE(3, 5,   \
-      65), LARGE(3, 33, 65), ANY(65))                                                                                  \
-    X(additive_nothing, heed_op_additive_scores(x[0], x[1], x[2]), IS(3, 5, 0), additive(a, s, y), CLOSE, ANY(3, 5,    \
-      6), ANY(3, 0, 6), ANY(6))                                                                                        \
+    X(additive, scores(x), IS(3, 60, 33), additive(a, s, y), SCORED, ANY(3, 60, 65), ANY(3, 33, 65), ANY(65))          \
+    X(additive_step, scores(x), IS(70, 1, 33), additive(a, s, y), SCORED, ANY(70, 1, 65), ANY(70, 33, 65), ANY(65))    \
+    X(additive_large, scores(x), IS(3, 5, 33), additive(a, s, y), CLOSE, LARGE(3, 5, 65), LARGE(3, 33, 65), ANY(65))   \
+    X(additive_nothing, scores(x), IS(3, 5, 0), additive(a, s, y), CLOSE, ANY(3, 5, 6), ANY(3, 0, 6), ANY(6))          \
+    X(gather_gradient, gradient(heed_op_gather(x[0], x[1]), x[2], x[0]), IS(1100, 130), gather_gradient(a, s, y),      \
+      SUMMED, ANY(1100, 130), IDS(600, 9, 50), ANY(9, 50, 130))                                                        \
+    X(gather_gradient_blocks, gradient(heed_op_gather(x[0], x[1]), x[2], x[0]), IS(3, 2, 50),                          \
+      gather_gradient(a, s, y), SUMMED, ANY(3, 2, 50), IDS(3, 70), ANY(70, 2, 50))                                     \
+    X(layer_norm_dgamma, gradient(heed_op_layer_norm(x[0], x[1], x[2], 1e-3f), x[3], x[1]), IS(33),                    \
+      layer_norm_shares(a, s, y, 1e-3, true), SUMMED, ANY(9, 90, 33), ANY(33), ANY(33), ANY(9, 90, 33))                \
+    X(layer_norm_dbeta, gradient(heed_op_layer_norm(x[0], x[1], x[2], 1e-3f), x[3], x[2]), IS(900),                    \
+      layer_norm_shares(a, s, y, 1e-3, false), SUMMED, ANY(40, 900), ANY(900), ANY(900), ANY(40, 900))                 \
+    X(additive_dquery, gradient(scores(x), x[3], x[0]), IS(2, 90, 33), additive_gradient(a, s, y, 0), SUMMED,          \
+      ANY(2, 90, 33), ANY(2, 31, 33), ANY(33), ANY(2, 90, 31))                                                         \
+    X(additive_dkey, gradient(scores(x), x[3], x[1]), IS(2, 31, 33), additive_gradient(a, s, y, 1), SUMMED,            \
+      ANY(2, 90, 33), ANY(2, 31, 33), ANY(33), ANY(2, 90, 31))                                                         \
+    X(additive_dkey_items, gradient(scores(x), x[3], x[1]), IS(20, 31, 33), additive_gradient(a, s, y, 1), SUMMED,     \
+      ANY(20, 9, 33), ANY(20, 31, 33), ANY(33), ANY(20, 9, 31))                                                        \
+    X(additive_dkey_no_query, gradient(scores(x), x[3], x[1]), IS(2, 3, 4), additive_gradient(a, s, y, 1), EXACT,      \
+      ANY(2, 0, 4), ANY(2, 3, 4), ANY(4), ANY(2, 0, 3))                                                                \
+    X(additive_dscale, gradient(scores(x), x[3], x[2]), IS(33), additive_gradient(a, s, y, 2), SUMMED,                 \
+      ANY(2, 90, 33), ANY(2, 31, 33), ANY(33), ANY(2, 90, 31))                                                         \
+    X(additive_dscale_steps, gradient(scores(x), x[3], x[2]), IS(33), additive_gradient(a, s, y, 2), SUMMED,           \
+      ANY(90, 1, 33), ANY(90, 31, 33), ANY(33), ANY(90, 1, 31))                                                        \
     X(lstm, lstm_both(x[0], x[1], x[2]), IS(300, 66), lstm(a, s, y, true), CLOSE, ANY(300, 132), ANY(300, 132),        \
       ANY(300, 33))                                                                                                    \
     X(lstm_without_zh, lstm_both(x[0], NULL, x[1]), IS(3, 66), lstm(a, s, y, false), CLOSE, ANY(3, 132), ANY(3, 33))   \

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "ops/op.h"
+#include "support/failing_allocator.h"
 #include "support/op_check.h"
 
 #include <float.h>
@@ -234,11 +235,10 @@ static void draw_weights(probe *p)
 }
 
 /* x[i] for build: variables, so that a step inside a scan can reach them too; inputs where they are not floats. */
-static void open_probe(probe *p, const char *cpu, const heed_test_operand *operands)
+static heed_status open_probe(probe *p, heed_context *c, const heed_test_operand *operands)
 {
-    heed_context_config config = {.threads = 2, .cpu = cpu};
-    assert_int_equal(heed_context_create(&config, &p->context), HEED_OK);
-    assert_int_equal(heed_graph_create(p->context, &p->graph), HEED_OK);
+    *p = (probe){.context = c};
+    HEED_TRY(heed_graph_create(c, &p->graph));
     p->count = heed_test_operand_count(operands);
     heed_test_draw_operands(operands, p->count, p->arrays);
     for (int i = 0; i < p->count; i++) {
@@ -247,18 +247,13 @@ static void open_probe(probe *p, const char *cpu, const heed_test_operand *opera
         p->x[i] = a->dtype == HEED_FLOAT32 ? heed_graph_variable(p->graph, &p->variables[i])
                                            : heed_graph_input(p->graph, a->dtype, &a->shape);
     }
-}
-
-static void check_status(const probe *p, const char *name)
-{
-    if (heed_graph_status(p->graph) != HEED_OK)
-        fail_msg("%s: %s", name, heed_error(p->context));
+    return heed_graph_status(p->graph);
 }
 
 /* The gradients of y behind it, planned. Operands that are not floats get none. */
-static void differentiate(probe *p, const char *name)
+static heed_status differentiate(probe *p)
 {
-    check_status(p, name);
+    HEED_TRY(heed_graph_status(p->graph));
     draw_weights(p);
     p->seed = heed_graph_input(p->graph, HEED_FLOAT32, &p->y->shape);
     heed_tensor *of[HEED_TEST_OPERANDS], *gradients[HEED_TEST_OPERANDS], *wanted[HEED_TEST_OPERANDS + 1] = {p->y};
@@ -266,18 +261,19 @@ static void differentiate(probe *p, const char *name)
     for (int i = 0; i < p->count; i++)
         if (p->arrays[i].dtype == HEED_FLOAT32)
             of[floats++] = p->x[i];
-    heed_graph_gradients(p->y, p->seed, of, floats, gradients);
-    check_status(p, name);
+    HEED_TRY(heed_graph_status(p->graph));
+    HEED_TRY(heed_graph_gradients(p->y, p->seed, of, floats, gradients));
     floats = 0;
     for (int i = 0; i < p->count; i++) {
         p->gradients[i] = p->arrays[i].dtype == HEED_FLOAT32 ? gradients[floats++] : NULL;
         if (p->gradients[i] != NULL)
             wanted[wanted_count++] = p->gradients[i];
     }
-    assert_int_equal(heed_graph_plan(p->graph, wanted, wanted_count), HEED_OK);
+    HEED_TRY(heed_graph_plan(p->graph, wanted, wanted_count));
     for (int i = 0; i < p->count; i++)
         heed_graph_bind(p->x[i], p->arrays[i].data);
     heed_graph_bind(p->seed, p->weights);
+    return HEED_OK;
 }
 
 static void close_probe(probe *p)
@@ -286,7 +282,6 @@ static void close_probe(probe *p)
     free(p->weights);
     free(p->y_around);
     heed_graph_free(p->graph);
-    heed_context_free(p->context);
 }
 
 static const float *run(probe *p)
@@ -358,46 +353,88 @@ static void check_row_is_used(const probe *p, const char *row, const char *name)
     fail_msg("%s: no node of %s in its graph", name, row);
 }
 
-static void check_case(const gradient_case *c, const char *cpu)
+/* The graph of a case, ready to run; to be closed whatever the status. */
+static heed_status prepare_case(const gradient_case *c, heed_context *context, probe *p)
 {
-    probe p = {0};
-    open_probe(&p, cpu, c->operands);
-    p.y = c->build(p.x);
-    check_status(&p, c->name);
+    HEED_TRY(open_probe(p, context, c->operands));
+    p->y = c->build(p->x);
+    return differentiate(p);
+}
+
+static void check_case(const gradient_case *c, heed_context *context)
+{
+    probe p;
+    if (prepare_case(c, context, &p) != HEED_OK)
+        fail_msg("%s: %s", c->name, heed_error(context));
     check_row_is_used(&p, c->row, c->name);
-    differentiate(&p, c->name);
     check_gradients(&p, c->name);
     close_probe(&p);
 }
 
 /* ---- the tests */
 
-static void test_every_case(void **state)
+/* Does `check` with a context of each instruction set. */
+static void on_each_cpu(void (*check)(heed_context *context))
 {
     const char *cpus[3];
-    int cpu_count = heed_test_cpus(cpus);
-    for (int k = 0; k < cpu_count; k++)
-        for (int i = 0; i < CASE_COUNT; i++)
-            check_case(&cases[i], cpus[k]);
+    int count = heed_test_cpus(cpus);
+    for (int k = 0; k < count; k++) {
+        heed_context *c;
+        assert_int_equal(heed_context_create(&(heed_context_config){.threads = 2, .cpu = cpus[k]}, &c), HEED_OK);
+        size_t before = heed_memory_used(c);
+        check(c);
+        assert_int_equal(heed_memory_used(c), before);
+        heed_context_free(c);
+    }
+}
+
+static void check_cases(heed_context *context)
+{
+    for (int i = 0; i < CASE_COUNT; i++)
+        check_case(&cases[i], context);
+}
+
+static void test_every_case(void **state)
+{
+    on_each_cpu(check_cases);
     print_message("largest error: %.2f of the tolerance\n", worst);
+}
+
+static void check_elementwise_functions(heed_context *context)
+{
+    const heed_test_operand any[HEED_TEST_OPERANDS] = {ANY(3, 19)};
+    const heed_test_operand positive[HEED_TEST_OPERANDS] = {POSITIVE(57)};
+    for (int f = 0; f < HEED_UNARY_COUNT; f++) {
+        probe p;
+        heed_status status = open_probe(&p, context, for_positive_only((heed_unary_function)f) ? positive : any);
+        assert_int_equal(status, HEED_OK);
+        p.y = heed_op_function(p.x[0], unary_names[f], unary_parameters[f][0], unary_parameters[f][1]);
+        assert_int_equal(differentiate(&p), HEED_OK);
+        check_gradients(&p, unary_names[f]);
+        close_probe(&p);
+    }
 }
 
 static void test_every_elementwise_function(void **state)
 {
-    const char *cpus[3];
-    int cpu_count = heed_test_cpus(cpus);
-    for (int k = 0; k < cpu_count; k++) {
-        for (int f = 0; f < HEED_UNARY_COUNT; f++) {
-            const heed_test_operand any[HEED_TEST_OPERANDS] = {ANY(3, 19)};
-            const heed_test_operand positive[HEED_TEST_OPERANDS] = {POSITIVE(57)};
-            probe p = {0};
-            open_probe(&p, cpus[k], for_positive_only((heed_unary_function)f) ? positive : any);
-            p.y = heed_op_function(p.x[0], unary_names[f], unary_parameters[f][0], unary_parameters[f][1]);
-            differentiate(&p, unary_names[f]);
-            check_gradients(&p, unary_names[f]);
-            close_probe(&p);
-        }
-    }
+    on_each_cpu(check_elementwise_functions);
+}
+
+/* Building, differentiating, planning and running, whichever allocation fails. */
+static heed_status live_through(heed_context *context, void *user)
+{
+    probe p;
+    heed_status status = prepare_case(user, context, &p);
+    if (status == HEED_OK)
+        status = heed_graph_run(p.graph, 5, 1);
+    close_probe(&p);
+    return status;
+}
+
+static void test_each_allocation_fails(void **state)
+{
+    for (int i = 0; i < CASE_COUNT; i++)
+        heed_test_each_allocation_fails(live_through, (void *)(uintptr_t)&cases[i]);
 }
 
 static bool has_case(const char *row)
@@ -432,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_walk_of_the_table),
         cmocka_unit_test(test_every_elementwise_function),
         cmocka_unit_test(test_every_case),
+        cmocka_unit_test(test_each_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ int heed_test_operand_count(const heed_test_operand *operands)
     return count;
 }
 
-static heed_dtype dtype_of(heed_test_draw draw)
+heed_dtype heed_test_dtype(heed_test_draw draw)
 {
     return draw == HEED_TEST_IDS ? HEED_INT32 : draw == HEED_TEST_MASK ? HEED_BOOL : HEED_FLOAT32;
 }
@@ -64,7 +64,7 @@ void heed_test_draw_operands(const heed_test_operand *operands, int count, heed_
         const heed_test_operand *o = &operands[k];
         heed_random r = {.seed = 17, .stream = (uint64_t)k};
         int64_t n = heed_shape_count(&o->shape);
-        out[k] = (heed_array){dtype_of(o->draw), o->shape, NULL};
+        out[k] = (heed_array){heed_test_dtype(o->draw), o->shape, NULL};
         out[k].data = malloc((size_t)n * heed_dtype_size(out[k].dtype) + 1);
         assert_non_null(out[k].data);
         if (o->draw == HEED_TEST_IDS) {

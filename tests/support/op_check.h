@@ -36,7 +36,8 @@ typedef struct heed_test_operand {
 #define DISTINCT_SCALAR {HEED_TEST_DISTINCT, {0, {0}}, 0}
 #define MASK_SCALAR {HEED_TEST_MASK, {0, {0}}, 0}
 
-int heed_test_operand_count(const heed_test_operand *operands);
+heed_dtype heed_test_dtype(heed_test_draw draw);
+int        heed_test_operand_count(const heed_test_operand *operands);
 
 /* Arrays for `count` operands, always the same for the same operands; freed with heed_test_free. */
 void heed_test_draw_operands(const heed_test_operand *operands, int count, heed_array *out);
