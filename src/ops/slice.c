@@ -13,9 +13,8 @@ static heed_status slice_shape(heed_node *n)
     int64_t size = shape.dims[a->axis];
     char text[HEED_SHAPE_TEXT];
     if (a->begin < 0 || a->size < 0 || a->begin > size || a->size > size - a->begin)
-        return heed_node_fail(n, "elements %lld..%lld are not in axis %d of %s (expected 0..%lld)", (long long)a->begin,
-                              (long long)(a->begin + a->size - 1), a->axis, heed_text_of(n->inputs[0], text),
-                              (long long)(size - 1));
+        return heed_node_fail(n, "%lld elements from %lld on are not in axis %d of %s", (long long)a->size,
+                              (long long)a->begin, a->axis, heed_text_of(n->inputs[0], text));
     shape.dims[a->axis] = a->size;
     heed_node_set(n, 0, n->inputs[0]->dtype, &shape);
     return HEED_OK;

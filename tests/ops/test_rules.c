@@ -62,7 +62,7 @@ static heed_tensor *lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previo
     X(concatenate_rank, heed_op_concatenate(x, 2, 0), "concatenate: ", "found (3,)", ANY(4, 3), ANY(3))                \
     X(concatenate_type, heed_op_concatenate(x, 2, 0), "concatenate: ", "operand 2", ANY(4, 3), IDS(2, 4, 3))           \
     X(concatenate_axis, heed_op_concatenate(x, 2, 2), "concatenate: ", "axis 2", ANY(4, 3), ANY(4, 3))                 \
-    X(slice, heed_op_slice(x[0], 0, 3, 2), "slice: ", "3..4 are not in axis 0 of (4, 3)", ANY(4, 3))                   \
+    X(slice, heed_op_slice(x[0], 0, 3, 2), "slice: ", "2 elements from 3 on are not in axis 0 of (4, 3)", ANY(4, 3))   \
     X(slice_huge, heed_op_slice(x[0], 0, 1, INT64_MAX), "slice: ", "not in axis 0", ANY(4, 3))                         \
     X(slice_negative, heed_op_slice(x[0], 0, -1, 2), "slice: ", "not in axis 0", ANY(4, 3))                            \
     X(pad, heed_op_pad(x[0], 0, -1, 2, 0), "pad: ", "negative", ANY(4, 3))                                             \
