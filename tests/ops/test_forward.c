@@ -1,5 +1,5 @@
-/* What every operation computes, against plain loops in double precision: on every instruction set, with the same bits at
- * 1, 2, 3 and 8 threads. Shapes are small, empty, scalar, and large enough for several tiles of work. */
+/* What every operation computes, against plain loops in double precision: on every instruction set, with the same bits
+ * at 1, 2, 3 and 8 threads. Shapes are small, empty, scalar, and large enough for several tiles of work. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

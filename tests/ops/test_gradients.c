@@ -48,8 +48,8 @@ static heed_tensor *with_noise(heed_tensor *x)
 
 static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
 
-/* h' = tanh(x W + h U) k over time, all outputs and the last state beside each other. Operands: x (B, T, F), the first h
- * (B, H), W (F, H), U (H, H), k (B, H), and a mask or lengths if there are six. */
+/* h' = tanh(x W + h U) k over time, all outputs and the last state beside each other. Operands: x (B, T, F), the first
+ * h (B, H), W (F, H), U (H, H), k (B, H), and a mask or lengths if there are six. */
 static heed_status recurrent_step(void *cell, heed_step *s)
 {
     heed_tensor *const *x = cell;
@@ -243,7 +243,8 @@ static heed_status open_probe(probe *p, heed_context *c, const heed_test_operand
     heed_test_draw_operands(operands, p->count, p->arrays);
     for (int i = 0; i < p->count; i++) {
         heed_array *a = &p->arrays[i];
-        p->variables[i] = (heed_variable){.name = "x", .shape = a->shape, .count = heed_array_count(a), .data = a->data};
+        p->variables[i] = (heed_variable){.name = "x", .shape = a->shape, .count = heed_array_count(a)};
+        p->variables[i].data = a->data;
         p->x[i] = a->dtype == HEED_FLOAT32 ? heed_graph_variable(p->graph, &p->variables[i])
                                            : heed_graph_input(p->graph, a->dtype, &a->shape);
     }
@@ -294,7 +295,8 @@ static const float *run(probe *p)
 #define STEP 0.03125f
 
 /* Derivative of sum_i weights_i y_i along one element, by the difference of fourth order; *noise receives a bound of
- * what rounding the y that depend on it, to 24 bits, can do to it. Nothing else rounds: the rest is in double precision. */
+ * what rounding the y that depend on it, to 24 bits, can do to it. Nothing else rounds: the rest is in double
+ * precision. */
 static double numeric_derivative(probe *p, float *element, double *noise)
 {
     static const float at[4] = {-2, -1, 1, 2};
