@@ -1,11 +1,10 @@
 /* Comparisons of two floats or two int32, broadcast; the result is bool. */
 #include "ops/walk.h"
 
-#define COMPARE_MAP(X)                                                                                                 \
-    X(EQUAL, "equal", ==) X(NOT_EQUAL, "not_equal", !=) X(LESS, "less", <) X(LESS_EQUAL, "less_equal", <=)
+#define COMPARE_MAP(X) X(EQUAL, "equal") X(NOT_EQUAL, "not_equal") X(LESS, "less") X(LESS_EQUAL, "less_equal")
 
 typedef enum compare_function {
-#define COMPARE_ENUM(id, name, operator) COMPARE_##id,
+#define COMPARE_ENUM(id, name) COMPARE_##id,
     COMPARE_MAP(COMPARE_ENUM)
 #undef COMPARE_ENUM
 } compare_function;
@@ -13,7 +12,7 @@ typedef enum compare_function {
 static heed_status compare_shape(heed_node *n)
 {
     static const char *const names[] = {
-#define COMPARE_NAME(id, name, operator) name,
+#define COMPARE_NAME(id, name) name,
         COMPARE_MAP(COMPARE_NAME)
 #undef COMPARE_NAME
     };
@@ -32,10 +31,16 @@ typedef struct compare_work {
     uint8_t         *y;
 } compare_work;
 
-#define COMPARE_CASE(id, name, operator)                                                                               \
+#define COMPARE_LOOP(operator, p, q)                                                                                   \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = a[i * (p)] operator b[i * (q)]
+#define COMPARE_LOOP_EQUAL(p, q) COMPARE_LOOP(==, p, q)
+#define COMPARE_LOOP_NOT_EQUAL(p, q) COMPARE_LOOP(!=, p, q)
+#define COMPARE_LOOP_LESS(p, q) COMPARE_LOOP(<, p, q)
+#define COMPARE_LOOP_LESS_EQUAL(p, q) COMPARE_LOOP(<=, p, q)
+
+#define COMPARE_CASE(id, name)                                                                                         \
     case COMPARE_##id:                                                                                                 \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            y[i] = a[i * steps[0]] operator b[i * steps[1]];                                                           \
+        HEED_WITH_STEPS(steps[0], steps[1], COMPARE_LOOP_##id);                                                        \
         break;
 
 #define COMPARE_RUN(function_name, type)                                                                               \

@@ -17,6 +17,12 @@ typedef struct select_work {
     void          *y;
 } select_work;
 
+#define SELECT_EACH(p, q)                                                                                              \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = condition[i] ? a[i * (p)] : b[i * (q)]
+#define SELECT_ALL(p, q)                                                                                               \
+    _Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = chosen[i * (p)]
+
+/* a row with one condition for all of it, or with one for each element */
 #define SELECT_RUN(function_name, type)                                                                                \
     static void function_name(void *work, int64_t n, int64_t at, const int64_t *offsets, const int64_t *steps)         \
     {                                                                                                                  \
@@ -24,8 +30,11 @@ typedef struct select_work {
         const uint8_t *condition = w->condition + offsets[0];                                                          \
         const type *a = (const type *)w->a + offsets[1], *b = (const type *)w->b + offsets[2];                         \
         type *y = (type *)w->y + at;                                                                                   \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            y[i] = condition[i * steps[0]] ? a[i * steps[1]] : b[i * steps[2]];                                        \
+        const type *chosen = *condition ? a : b;                                                                       \
+        if (steps[0] == 0)                                                                                             \
+            HEED_WITH_STEPS(*condition ? steps[1] : steps[2], 0, SELECT_ALL);                                          \
+        else                                                                                                           \
+            HEED_WITH_STEPS(steps[1], steps[2], SELECT_EACH);                                                          \
     }
 
 SELECT_RUN(select_float_run, float)

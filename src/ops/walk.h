@@ -17,6 +17,19 @@ typedef struct heed_walk {
 /* n elements of the result from element `at` on: operand k starts at offsets[k] and goes on in steps[k]. */
 typedef void heed_walk_run(void *work, int64_t n, int64_t at, const int64_t *offsets, const int64_t *steps);
 
+/* LOOP(p, q) with steps p and q, as constants where they are the common ones: then it compiles to vector code. */
+#define HEED_WITH_STEPS(p, q, LOOP)                                                                                    \
+    do {                                                                                                               \
+        if ((p) == 1 && (q) == 1)                                                                                      \
+            LOOP(1, 1);                                                                                                \
+        else if ((p) == 1 && (q) == 0)                                                                                 \
+            LOOP(1, 0);                                                                                                \
+        else if ((p) == 0 && (q) == 1)                                                                                 \
+            LOOP(0, 1);                                                                                                \
+        else                                                                                                           \
+            LOOP(p, q);                                                                                                \
+    } while (0)
+
 void heed_walk_start(heed_walk *w, const heed_shape *result);
 /* Adds an operand by its stride along each dimension of the result (0: the same element again). */
 void heed_walk_strides(heed_walk *w, const int64_t *strides);

@@ -205,6 +205,16 @@ static void test_ties(void **state)
     EXPECT(gradient(heed_op_min(a, NULL, 0, true), FLOATS(g, 3), a), 1, 0, 1, 1);
     g = new_graph(), a = FLOATS(g, 2, 5, 3, 5);
     EXPECT(heed_op_cast(heed_op_argmax(a), HEED_FLOAT32), 1);
+    for (int64_t place = 0; place < 700; place += 233) { /* the first of two that are equal, or NaN, beyond 256 or not */
+        float x[700] = {0};
+        x[place] = x[699] = place % 2 ? NAN : 1;
+        g = new_graph();
+        expect(heed_op_cast(heed_op_argmax(floats(g, 700, x)), HEED_FLOAT32), 1, (const float[]){(float)place});
+        for (int i = 0; i < 700; i++)
+            x[i] = -INFINITY;
+        g = new_graph();
+        EXPECT(heed_op_cast(heed_op_argmax(floats(g, 700, x)), HEED_FLOAT32), 0);
+    }
 }
 
 static void test_no_gradient_flows(void **state)
