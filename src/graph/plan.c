@@ -60,7 +60,8 @@ static void share_in_place(heed_graph *g)
         if (twice)
             continue;
         to->storage = from;
-        from->last_use = to->last_use;
+        if (to->last_use > n->index) /* else nobody reads it, but the node itself still reads and writes here */
+            from->last_use = to->last_use;
     }
 }
 
