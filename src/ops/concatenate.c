@@ -60,5 +60,7 @@ heed_tensor *heed_op_concatenate(heed_tensor *const *x, int count, int axis)
     axis = heed_op_axis(x[0], "concatenate", axis);
     if (axis < 0)
         return NULL;
+    if (count == 1)
+        return x[0];
     return heed_node_output(NULL, &heed_kind_concatenate, &axis, sizeof axis, x, count);
 }

@@ -359,7 +359,8 @@ static void check_row_is_used(const probe *p, const char *row, const char *name)
 static heed_status prepare_case(const gradient_case *c, heed_context *context, probe *p)
 {
     HEED_TRY(open_probe(p, context, c->operands));
-    p->y = c->build(p->x);
+    /* once more by 1, so that dy is a value of the graph, whose memory the gradient may take over */
+    p->y = heed_op_scale(c->build(p->x), 1, 0);
     return differentiate(p);
 }
 
