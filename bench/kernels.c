@@ -18,10 +18,11 @@ static const heed_kernels *K;
 static sgemm *blas;
 static const char *pattern = "";
 
+/* seconds of this thread, so that what else runs on the machine counts little */
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -139,6 +140,111 @@ static void bench_products(void)
     }
 }
 
+/* Everything else: a name, how many elements a call counts for, and the call. Buffers of N floats are shared. */
+enum { N = 4096, UNITS = 256, QUERIES = 64 };
+
+static float *x, *y, *z, *w, *positive, *exp_q, *exp_k;
+static volatile float sink;
+
+#define CASES(X)                                                                                                       \
+    X("unary exp", N, K->unary(HEED_UNARY_EXP, N, x, 0, 0, y))                                                         \
+    X("unary log", N, K->unary(HEED_UNARY_LOG, N, positive, 0, 0, y))                                                  \
+    X("unary tanh", N, K->unary(HEED_UNARY_TANH, N, x, 0, 0, y))                                                       \
+    X("unary sigmoid", N, K->unary(HEED_UNARY_SIGMOID, N, x, 0, 0, y))                                                 \
+    X("unary relu", N, K->unary(HEED_UNARY_RELU, N, x, 0, 0, y))                                                       \
+    X("unary gelu", N, K->unary(HEED_UNARY_GELU, N, x, 0, 0, y))                                                       \
+    X("unary mish", N, K->unary(HEED_UNARY_MISH, N, x, 0, 0, y))                                                       \
+    X("unary softplus", N, K->unary(HEED_UNARY_SOFTPLUS, N, x, 0, 0, y))                                               \
+    X("unary sin", N, K->unary(HEED_UNARY_SIN, N, x, 0, 0, y))                                                         \
+    X("gradient tanh", N, K->unary_gradient(HEED_UNARY_TANH, N, x, y, z, 0, 0, w))                                     \
+    X("gradient gelu", N, K->unary_gradient(HEED_UNARY_GELU, N, x, y, z, 0, 0, w))                                     \
+    X("binary add", N, K->binary(HEED_BINARY_ADD, N, x, 1, z, 1, y))                                                   \
+    X("binary add scalar", N, K->binary(HEED_BINARY_ADD, N, x, 1, z, 0, y))                                            \
+    X("binary maximum", N, K->binary(HEED_BINARY_MAXIMUM, N, x, 1, z, 1, y))                                           \
+    X("axpy", N, K->axpy(N, 1e-9f, x, y))                                                                              \
+    X("multiply_add", N, K->multiply_add(N, x, z, y))                                                                  \
+    X("sum", N, sink = K->sum(N, x))                                                                                   \
+    X("maximum", N, sink = K->maximum(N, x))                                                                           \
+    X("dot", N, sink = K->dot(N, x, z))                                                                                \
+    X("sum_of_squares", N, sink = (float)K->sum_of_squares(N, x))                                                      \
+    X("add_columns", N, K->add_columns(N / UNITS, UNITS, x, UNITS, y))                                                 \
+    X("softmax of 64", 64, K->softmax(64, x, NULL, y))                                                                 \
+    X("softmax of 64 kept", 64, K->softmax(64, x, (const uint8_t *)z, y))                                              \
+    X("softmax of 4096", N, K->softmax(N, x, NULL, y))                                                                 \
+    X("softmax_gradient", N, K->softmax_gradient(N, x, z, y))                                                          \
+    X("log_softmax", N, K->log_softmax(N, x, y))                                                                       \
+    X("cross entropy", N, sink = K->softmax_cross_entropy(N, x, 5, y))                                                 \
+    X("layer_norm of 256", UNITS, K->layer_norm(UNITS, x, z, w, 1e-3f, y, y + N, y + N + 1))                           \
+    X("layer_norm_gradient", UNITS, K->layer_norm_gradient(UNITS, x, z, 0, 1, w, y, y + UNITS, y + 2 * UNITS))         \
+    X("lstm (unit)", UNITS, K->lstm(UNITS, x, z, w, y, y + 4 * UNITS, y + 5 * UNITS))                                  \
+    X("lstm_gradient", UNITS, K->lstm_gradient(UNITS, x, z, w, z, w, y, y + 4 * UNITS))                                \
+    X("gru (unit)", UNITS, K->gru(UNITS, x, z, w, y, y + 3 * UNITS))                                                   \
+    X("gru_gradient", UNITS, K->gru_gradient(UNITS, x, z, w, z, y, y + 3 * UNITS, y + 6 * UNITS))                      \
+    X("additive_exp", QUERIES * UNITS, K->additive_exp(QUERIES * UNITS, x, exp_q))                                     \
+    X("additive_scores", QUERIES * QUERIES * UNITS,                                                                    \
+      K->additive_scores(QUERIES, QUERIES, UNITS, exp_q, exp_k, w, y, QUERIES))                                        \
+    X("additive_scores u=250", QUERIES * QUERIES * 250,                                                                \
+      K->additive_scores(QUERIES, QUERIES, 250, exp_q, exp_k, w, y, QUERIES))                                          \
+    X("additive_scores tq=1", QUERIES * UNITS, K->additive_scores(1, QUERIES, UNITS, exp_q, exp_k, w, y, QUERIES))     \
+    X("additive_scores_tanh", QUERIES * QUERIES * UNITS,                                                               \
+      K->additive_scores_tanh(QUERIES, QUERIES, UNITS, x, z, w, y, QUERIES))                                           \
+    X("additive_gradient", QUERIES * QUERIES * UNITS,                                                                  \
+      K->additive_gradient(QUERIES, QUERIES, UNITS, exp_q, exp_k, w, z, QUERIES, y, y + N * 4, y + N * 8))             \
+    X("additive_gradient tq=1", QUERIES * UNITS,                                                                       \
+      K->additive_gradient(1, QUERIES, UNITS, exp_q, exp_k, w, z, QUERIES, y, y + N * 4, y + N * 8))                   \
+    X("additive_gradient_tanh", QUERIES * QUERIES * UNITS,                                                             \
+      K->additive_gradient_tanh(QUERIES, QUERIES, UNITS, x, z, w, z, QUERIES, y, y + N * 4, y + N * 8))                \
+    X("random_uniform", N, K->random_uniform(N, 1, 2, 0, y))                                                           \
+    X("random_normal", N, K->random_normal(N, 1, 2, 0, y))                                                             \
+    X("dropout", N, K->dropout(N, x, 0.3f, 1, 2, 0, y))                                                                \
+    X("sgd", N, K->sgd(N, y, z, 1e-9f))                                                                                \
+    X("momentum", N, K->momentum(N, y, z, w, 1e-9f, 0.9f, true))                                                       \
+    X("adam", N, K->adam(N, y, z, w, positive, NULL, 1e-9f, 0.9f, 0.999f, 1e-7f))                                      \
+    X("rmsprop", N, K->rmsprop(N, y, z, positive, NULL, NULL, 1e-9f, 0.9f, 0, 1e-7f))                                  \
+    X("adagrad", N, K->adagrad(N, y, z, positive, 1e-9f, 1e-7f))
+
+#define COUNT_CASE(name, elements, CALL) +1
+enum { BENCH_COUNT = 0 CASES(COUNT_CASE) };
+
+static void run_case(void *arguments)
+{
+    int which = *(const int *)arguments, at = 0;
+#define RUN_CASE(name, elements, CALL)                                                                                 \
+    if (at++ == which) {                                                                                               \
+        CALL;                                                                                                          \
+        return;                                                                                                        \
+    }
+    CASES(RUN_CASE)
+}
+
+static void bench_rest(void)
+{
+    static const struct {
+        const char *name;
+        double elements;
+    } cases[BENCH_COUNT] = {
+#define CASE_ROW(name, elements, CALL) {name, elements},
+        CASES(CASE_ROW)};
+    x = noise(N * 16);
+    y = noise(N * 16);
+    z = noise(N * 16);
+    w = noise(N * 16);
+    positive = noise(N * 16);
+    exp_q = noise(N * 4);
+    exp_k = noise(N * 4);
+    for (int i = 0; i < N * 16; i++)
+        positive[i] += 1.5f;
+    K->additive_exp(N * 4, x, exp_q);
+    K->additive_exp(N * 4, z, exp_k);
+    printf("%-24s %s\n", "kernel", "ns an element");
+    for (int i = 0; i < BENCH_COUNT; i++)
+        if (strstr(cases[i].name, pattern))
+            printf("%-24s %.4f\n", cases[i].name, 1e9 * time_of(run_case, &i) / cases[i].elements);
+    float *all[] = {x, y, z, w, positive, exp_q, exp_k};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
 int main(int count, char **arguments)
 {
     if (count > 1)
@@ -152,6 +258,7 @@ int main(int count, char **arguments)
         K = heed_kernels_for((heed_cpu)cpu);
         printf("== %s\n", K->name);
         bench_products();
+        bench_rest();
     }
     return 0;
 }

@@ -14,7 +14,7 @@ enum {
     BLOCK_DEPTH = 256,
     BLOCK_ROWS = 8 * TILE_ROWS,
     BLOCK_COLUMNS = 16 * PANEL,
-    DIRECT_ROWS = 4 * TILE_ROWS, /* an unpacked B is worth packing for more */
+    DIRECT_ROWS = 24 * TILE_ROWS, /* an unpacked B is worth packing for more */
     COPIED_ROWS = 4 * TILE_ROWS,
     MOST_PANELS = 4
 };
