@@ -4,53 +4,43 @@
 
 #include "kernels/simd_math.h"
 
-#include <string.h>
+/* VL counters at once give WORDS elements. */
+enum { WORDS = 4 * VL };
 
-/* LANES counters at once give WORDS elements: element 4 * lane + j is word[j][lane]. */
-enum { LANES = 2 * VL, WORDS = 4 * LANES };
-
-typedef struct words {
-    uint32_t word[4][LANES];
-} words;
-
-/* the words of blocks `block` .. block + LANES - 1 */
-INLINE void draw(uint64_t seed, uint64_t stream, uint64_t block, words *out)
+/* The words of blocks `block` .. block + VL - 1: word[j] holds the j-th of every block. Blocks lie in the lanes so that
+ * the transposes of quads have all words in order: in lane 4 q + c block c VL/4 + q. */
+INLINE void draw(uint64_t seed, uint64_t stream, uint64_t block, ivec word[4])
 {
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+    uint32_t order[VL];
+    for (uint32_t i = 0; i < VL; i++)
+        order[i] = i % 4 * (VL / 4) + i / 4;
+    ivec c1, c0 = i_count_from(block, i_load(order), &c1);
+    ivec c2 = i_set((uint32_t)stream), c3 = i_set((uint32_t)(stream >> 32));
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-#pragma omp simd
-    for (int i = 0; i < LANES; i++) {
-        c0[i] = (uint32_t)(block + (uint64_t)i);
-        c1[i] = (uint32_t)((block + (uint64_t)i) >> 32);
-        c2[i] = (uint32_t)stream;
-        c3[i] = (uint32_t)(stream >> 32);
-    }
     for (int round = 0; round < 10; round++) {
-#pragma omp simd
-        for (int i = 0; i < LANES; i++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
-            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-            c1[i] = (uint32_t)p1;
-            c3[i] = (uint32_t)p0;
-        }
+        ivec high0, high2, low0 = i_multiply(c0, i_set(0xD2511F53u), &high0);
+        ivec low2 = i_multiply(c2, i_set(0xCD9E8D57u), &high2);
+        c0 = i_xor(i_xor(high2, c1), i_set(k0));
+        c2 = i_xor(i_xor(high0, c3), i_set(k1));
+        c1 = low2;
+        c3 = low0;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    memcpy(out->word[0], c0, sizeof c0);
-    memcpy(out->word[1], c1, sizeof c1);
-    memcpy(out->word[2], c2, sizeof c2);
-    memcpy(out->word[3], c3, sizeof c3);
+    word[0] = c0;
+    word[1] = c1;
+    word[2] = c2;
+    word[3] = c3;
 }
 
 /* WORDS uniform numbers in order */
-static void uniform_block(uint64_t seed, uint64_t stream, uint64_t block, float *y)
+INLINE void uniform_block(uint64_t seed, uint64_t stream, uint64_t block, vec y[4])
 {
-    words w;
-    draw(seed, stream, block, &w);
-    for (int i = 0; i < LANES; i++)
-        for (int j = 0; j < 4; j++)
-            y[4 * i + j] = (float)(int32_t)(w.word[j][i] >> 8) * 0x1p-24f;
+    ivec word[4];
+    draw(seed, stream, block, word);
+    UNROLL for (int j = 0; j < 4; j++)
+        y[j] = i_uniform(word[j]);
+    v_transpose_quads(y);
 }
 
 /* cosine and sine of `turns` whole turns, turns in 0..1 */
@@ -79,39 +69,29 @@ INLINE void circle(vec turns, vec *cosine, vec *sine)
 }
 
 /* WORDS normal numbers in order */
-static void normal_block(uint64_t seed, uint64_t stream, uint64_t block, float *y)
+INLINE void normal_block(uint64_t seed, uint64_t stream, uint64_t block, vec y[4])
 {
-    words w;
-    float u[4][LANES];
-    draw(seed, stream, block, &w);
-    for (int j = 0; j < 4; j++)
-        for (int i = 0; i < LANES; i++)
-            u[j][i] = (float)(int32_t)(w.word[j][i] >> 8) * 0x1p-24f;
-    for (int j = 0; j < 4; j += 2) {
-        for (int i = 0; i < LANES; i += VL) {
-            vec logarithm = v_log(v_subtract(v_set(1.0f), v_load(u[j] + i))), c, s;
-            vec radius = v_sqrt(v_multiply(v_set(-2.0f), logarithm));
-            circle(v_load(u[j + 1] + i), &c, &s);
-            v_store(u[j] + i, v_multiply(radius, c));
-            v_store(u[j + 1] + i, v_multiply(radius, s));
-        }
+    ivec word[4];
+    draw(seed, stream, block, word);
+    UNROLL for (int j = 0; j < 4; j += 2) {
+        vec logarithm = v_log(v_subtract(v_set(1.0f), i_uniform(word[j]))), cosine, sine;
+        vec radius = v_sqrt(v_multiply(v_set(-2.0f), logarithm));
+        circle(i_uniform(word[j + 1]), &cosine, &sine);
+        y[j] = v_multiply(radius, cosine);
+        y[j + 1] = v_multiply(radius, sine);
     }
-    for (int i = 0; i < LANES; i++)
-        for (int j = 0; j < 4; j++)
-            y[4 * i + j] = u[j][i];
+    v_transpose_quads(y);
 }
 
-typedef void fill_block(uint64_t seed, uint64_t stream, uint64_t block, float *y);
+typedef void fill_block(uint64_t seed, uint64_t stream, uint64_t block, vec y[4]);
 
 INLINE void fill(fill_block *f, int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y)
 {
-    int64_t i = 0;
-    for (; i + WORDS <= n; i += WORDS)
-        f(seed, stream, (first + (uint64_t)i) / 4, y + i);
-    if (i < n) {
-        float rest[WORDS];
-        f(seed, stream, (first + (uint64_t)i) / 4, rest);
-        memcpy(y + i, rest, (size_t)(n - i) * sizeof *y);
+    for (int64_t i = 0; i < n; i += WORDS) {
+        vec some[4];
+        f(seed, stream, (first + (uint64_t)i) / 4, some);
+        for (int64_t j = 0; j < 4 && i + j * VL < n; j++)
+            v_store_some(y + i + j * VL, n - i - j * VL, some[j]);
     }
 }
 
@@ -129,11 +109,12 @@ static void dropout(int64_t n, const float *x, float rate, uint64_t seed, uint64
 {
     const vec limit = v_set(rate), factor = v_set(1.0f / (1.0f - rate));
     for (int64_t i = 0; i < n; i += WORDS) {
-        float u[WORDS];
+        vec u[4];
         uniform_block(seed, stream, (first + (uint64_t)i) / 4, u);
-        for (int64_t j = 0; j < WORDS && i + j < n; j += VL) {
-            vec kept_value = v_multiply(v_load_some(x + i + j, n - i - j), factor);
-            v_store_some(y + i + j, n - i - j, v_select(v_less(v_load(u + j), limit), v_zero(), kept_value));
+        for (int64_t j = 0; j < 4 && i + j * VL < n; j++) {
+            const int64_t at = i + j * VL;
+            vec scaled = v_multiply(v_load_some(x + at, n - at), factor);
+            v_store_some(y + at, n - at, v_select(v_less(u[j], limit), v_zero(), scaled));
         }
     }
 }

@@ -77,21 +77,42 @@ INLINE mask v_bytes(const uint8_t *p, int64_t count)
     return _mm_test_epi8_mask(bytes, bytes);
 }
 INLINE mask v_first(int64_t count) { return first(count); }
+INLINE ivec i_set(uint32_t x) { return _mm512_set1_epi32((int)x); }
+INLINE ivec i_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
+INLINE ivec i_xor(ivec a, ivec b) { return _mm512_xor_si512(a, b); }
+/* both halves of the 64-bit sums of `base` and 32-bit offsets */
+INLINE ivec i_count_from(uint64_t base, ivec offset, ivec *high)
+{
+    ivec low = _mm512_add_epi32(i_set((uint32_t)base), offset), upper = i_set((uint32_t)(base >> 32));
+    *high = _mm512_mask_add_epi32(upper, _mm512_cmplt_epu32_mask(low, offset), upper, i_set(1));
+    return low;
+}
+/* both halves of the 64-bit products of unsigned 32-bit elements */
+INLINE ivec i_multiply(ivec a, ivec b, ivec *high)
+{
+    ivec even = _mm512_mul_epu32(a, b), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+    return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+INLINE vec i_uniform(ivec word) /* [0, 1), the upper 24 bits */
+{
+    return v_multiply(_mm512_cvtepi32_ps(_mm512_srli_epi32(word, 8)), v_set(0x1p-24f));
+}
+/* Each 4 by 4 matrix that four vectors hold in the same quarter becomes its transpose. */
+INLINE void v_transpose_quads(vec row[4])
+{
+    vec low0 = _mm512_unpacklo_ps(row[0], row[1]), high0 = _mm512_unpackhi_ps(row[0], row[1]);
+    vec low1 = _mm512_unpacklo_ps(row[2], row[3]), high1 = _mm512_unpackhi_ps(row[2], row[3]);
+    row[0] = _mm512_shuffle_ps(low0, low1, 0x44);
+    row[1] = _mm512_shuffle_ps(low0, low1, 0xee);
+    row[2] = _mm512_shuffle_ps(high0, high1, 0x44);
+    row[3] = _mm512_shuffle_ps(high0, high1, 0xee);
+}
 /* the VL by VL matrix whose rows are given becomes its transpose */
 INLINE void v_transpose(vec row[VL])
 {
-    vec pair[VL];
-    UNROLL for (int i = 0; i < VL; i += 2) {
-        pair[i] = _mm512_unpacklo_ps(row[i], row[i + 1]);
-        pair[i + 1] = _mm512_unpackhi_ps(row[i], row[i + 1]);
-    }
-    UNROLL for (int i = 0; i < VL; i += 4) { /* row[i + c]: of four rows, column c of each quarter */
-        for (int c = 0; c < 2; c++) {
-            __m512d a = _mm512_castps_pd(pair[i + c]), b = _mm512_castps_pd(pair[i + 2 + c]);
-            row[i + 2 * c] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-            row[i + 2 * c + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-        }
-    }
+    UNROLL for (int i = 0; i < VL; i += 4)
+        v_transpose_quads(row + i); /* row[i + c]: of four rows, column c of each quarter */
     UNROLL for (int c = 0; c < 4; c++) {
         vec even0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0x88), odd0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0xdd);
         vec even1 = _mm512_shuffle_f32x4(row[8 + c], row[12 + c], 0x88);
@@ -196,23 +217,47 @@ INLINE mask v_bytes(const uint8_t *p, int64_t count)
     ivec wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes));
     return _mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()));
 }
+INLINE ivec i_set(uint32_t x) { return _mm256_set1_epi32((int)x); }
+INLINE ivec i_load(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE ivec i_xor(ivec a, ivec b) { return _mm256_xor_si256(a, b); }
+/* both halves of the 64-bit sums of `base` and 32-bit offsets */
+INLINE ivec i_count_from(uint64_t base, ivec offset, ivec *high)
+{
+    ivec low = _mm256_add_epi32(i_set((uint32_t)base), offset), sign = i_set(0x80000000u);
+    ivec carry = _mm256_cmpgt_epi32(i_xor(offset, sign), i_xor(low, sign)); /* -1 where low < offset, unsigned */
+    *high = _mm256_sub_epi32(i_set((uint32_t)(base >> 32)), carry);
+    return low;
+}
+/* both halves of the 64-bit products of unsigned 32-bit elements */
+INLINE ivec i_multiply(ivec a, ivec b, ivec *high)
+{
+    ivec even = _mm256_mul_epu32(a, b), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+INLINE vec i_uniform(ivec word) /* [0, 1), the upper 24 bits */
+{
+    return v_multiply(_mm256_cvtepi32_ps(_mm256_srli_epi32(word, 8)), v_set(0x1p-24f));
+}
+/* Each 4 by 4 matrix that four vectors hold in the same half becomes its transpose. */
+INLINE void v_transpose_quads(vec row[4])
+{
+    vec low0 = _mm256_unpacklo_ps(row[0], row[1]), high0 = _mm256_unpackhi_ps(row[0], row[1]);
+    vec low1 = _mm256_unpacklo_ps(row[2], row[3]), high1 = _mm256_unpackhi_ps(row[2], row[3]);
+    row[0] = _mm256_shuffle_ps(low0, low1, 0x44);
+    row[1] = _mm256_shuffle_ps(low0, low1, 0xee);
+    row[2] = _mm256_shuffle_ps(high0, high1, 0x44);
+    row[3] = _mm256_shuffle_ps(high0, high1, 0xee);
+}
 /* the VL by VL matrix whose rows are given becomes its transpose */
 INLINE void v_transpose(vec row[VL])
 {
-    vec pair[VL], quad[VL];
-    UNROLL for (int i = 0; i < VL; i += 2) {
-        pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
-        pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
-    }
-    UNROLL for (int i = 0; i < VL; i += 4) { /* quad[i + c]: of four rows, column c of each half */
-        for (int c = 0; c < 2; c++) {
-            quad[i + 2 * c] = _mm256_shuffle_ps(pair[i + c], pair[i + 2 + c], 0x44);
-            quad[i + 2 * c + 1] = _mm256_shuffle_ps(pair[i + c], pair[i + 2 + c], 0xee);
-        }
-    }
+    v_transpose_quads(row); /* row[c] and row[4 + c]: of four rows, column c of each half */
+    v_transpose_quads(row + 4);
     UNROLL for (int c = 0; c < 4; c++) {
-        row[c] = _mm256_permute2f128_ps(quad[c], quad[4 + c], 0x20);
-        row[4 + c] = _mm256_permute2f128_ps(quad[c], quad[4 + c], 0x31);
+        vec low = row[c], high = row[4 + c];
+        row[c] = _mm256_permute2f128_ps(low, high, 0x20);
+        row[4 + c] = _mm256_permute2f128_ps(low, high, 0x31);
     }
 }
 
