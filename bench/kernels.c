@@ -68,8 +68,8 @@ typedef struct product {
 static void run_packed(void *arguments)
 {
     product *p = arguments;
-    K->gemm_packed(p->m, p->n, p->k, p->a, p->transposed_a ? 1 : p->k, p->transposed_a ? p->m : 1, p->packed, p->c, p->n,
-                   false);
+    K->gemm_packed(p->m, p->n, p->k, p->a, p->transposed_a ? 1 : p->k, p->transposed_a ? p->m : 1, p->packed, p->c,
+                   p->n, false);
 }
 
 static void run_pack(void *arguments)
@@ -204,7 +204,7 @@ static volatile float sink;
     X("adagrad", N, K->adagrad(N, y, z, positive, 1e-9f, 1e-7f))
 
 #define COUNT_CASE(name, elements, CALL) +1
-enum { BENCH_COUNT = 0 CASES(COUNT_CASE) };
+enum { CASE_COUNT = 0 CASES(COUNT_CASE) };
 
 static void run_case(void *arguments)
 {
@@ -222,7 +222,7 @@ static void bench_rest(void)
     static const struct {
         const char *name;
         double elements;
-    } cases[BENCH_COUNT] = {
+    } cases[CASE_COUNT] = {
 #define CASE_ROW(name, elements, CALL) {name, elements},
         CASES(CASE_ROW)};
     x = noise(N * 16);
@@ -237,7 +237,7 @@ static void bench_rest(void)
     K->additive_exp(N * 4, x, exp_q);
     K->additive_exp(N * 4, z, exp_k);
     printf("%-24s %s\n", "kernel", "ns an element");
-    for (int i = 0; i < BENCH_COUNT; i++)
+    for (int i = 0; i < CASE_COUNT; i++)
         if (strstr(cases[i].name, pattern))
             printf("%-24s %.4f\n", cases[i].name, 1e9 * time_of(run_case, &i) / cases[i].elements);
     float *all[] = {x, y, z, w, positive, exp_q, exp_k};

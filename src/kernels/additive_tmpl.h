@@ -1,5 +1,5 @@
 /* Additive attention on vectors. With r = 1 / (1 + e^2(q+k)), tanh(q + k) is 1 - 2 r and its slope 4 r (1 - r), so that
- * a pair of elements costs a reciprocal and a few multiply-adds. Tiles of some queries by some keys share what they load.
+ * a pair of elements costs a reciprocal and a few multiply-adds. Tiles of queries by keys share what they load.
  *
  * Lanes that are left over hold zeros; their r is a number, and their v is zero. */
 #ifndef HEED_KERNELS_ADDITIVE_TMPL_H
@@ -123,7 +123,7 @@ INLINE float *row_of(float *x, int64_t row, int64_t u)
     return x ? x + row * u : NULL;
 }
 
-/* Adds the gradients of one tile. For a pair w = de r; then de tanh is de - 2 w, and de times tanh's slope 4 w (1 - r). */
+/* Adds the gradients of one tile. With w = de r of a pair, de tanh is de - 2 w, and de times the slope 4 w (1 - r). */
 INLINE void gradient_tile(reciprocal *r, const int rows, const int columns, int64_t u, const float *q, const float *k,
                           const float *v, const float *de, int64_t lde, float *dq, float *dk, float *dv)
 {

@@ -115,6 +115,12 @@ INLINE vec softsign(vec x)
     return unless_far(x, sign(x), over(x, add(one(), v_abs(x))));
 }
 
+INLINE vec soft_shrink(vec x, vec a)
+{
+    vec near = subtract(x, x); /* 0, or NaN */
+    return where_greater(x, a, subtract(x, a), where_greater(v_negative(a), x, add(x, a), near));
+}
+
 INLINE vec square(vec x)
 {
     return times(x, x);
@@ -162,7 +168,7 @@ static void unary(heed_unary_function f, int64_t n, const float *input, float a_
         EACH(LOG_SIGMOID, v_negative(v_softplus(v_negative(x))))
         EACH(HARD_TANH, clip(x, v_set(-1.0f), one()))
         EACH(TANH_SHRINK, subtract(x, v_tanh(x)))
-        EACH(SOFT_SHRINK, where_greater(x, a, subtract(x, a), where_greater(v_negative(a), x, add(x, a), subtract(x, x))))
+        EACH(SOFT_SHRINK, soft_shrink(x, a))
         EACH(HARD_SHRINK, where_greater(v_abs(x), a, x, times(v_zero(), x)))
         EACH(THRESHOLD, where_greater(x, a, x, b))
         EACH(SQUAREPLUS, squareplus(x, a))

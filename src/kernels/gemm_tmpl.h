@@ -6,8 +6,8 @@
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
-/* PANEL columns are packed together. A tile of C is up to TILE_ROWS rows by one panel, all of it in registers. A block of
- * A and a panel's block of B stay in the nearest caches. */
+/* PANEL columns are packed together. A tile of C, up to TILE_ROWS rows by one panel, is kept in registers. A block of A
+ * and a panel's block of B stay in the nearest caches. */
 enum {
     PANEL = 2 * VL,
     TILE_ROWS = VL == 16 ? 12 : 6,
@@ -15,7 +15,7 @@ enum {
     BLOCK_ROWS = 8 * TILE_ROWS,
     BLOCK_COLUMNS = 16 * PANEL,
     DIRECT_ROWS = 24 * TILE_ROWS, /* an unpacked B is worth packing for more */
-    COPIED_ROWS = 4 * TILE_ROWS,
+    COPIED_ROWS = 4 * TILE_ROWS,  /* of a transposed A, at a time */
     MOST_PANELS = 4
 };
 

@@ -1,4 +1,5 @@
-/* The kernels in plain C: the reference of the others and the fallback of any processor. kernels.h says what each does. */
+/* The kernels in plain C, which serve any processor and are what the others are held against. kernels.h says what each
+ * does. */
 #ifndef HEED_KERNELS_GENERIC_H
 #define HEED_KERNELS_GENERIC_H
 

@@ -1,4 +1,4 @@
-/* Random numbers on vectors: many counters of Philox4x32-10 (base/random.c) side by side, bit for bit the same words. */
+/* Random numbers on vectors: counters of Philox4x32-10 (base/random.c) side by side, bit for bit the same words. */
 #ifndef HEED_KERNELS_NOISE_TMPL_H
 #define HEED_KERNELS_NOISE_TMPL_H
 

@@ -39,7 +39,7 @@ static void softmax(int64_t n, const float *x, const uint8_t *keep, float *y)
         clear(n, y);
         return;
     }
-    float total = keep ? exponentials(n, x, keep, top, y) : exponentials(n, x, NULL, top, y);
+    float total = keep ? exponentials(n, x, keep, top, y) : exponentials(n, x, NULL, top, y); /* two loops, inlined */
     scale(n, keep, 1.0f / total, y);
 }
 

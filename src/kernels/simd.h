@@ -23,15 +23,15 @@ typedef __m512 vec;
 typedef __m512i ivec;
 typedef __mmask16 mask;
 
-INLINE mask first(int64_t count) /* the first `count` (0..VL) elements */
+INLINE mask v_first(int64_t count) /* the first `count` (0..VL) elements */
 {
     return (mask)((1u << count) - 1);
 }
 INLINE vec v_set(float x) { return _mm512_set1_ps(x); }
 INLINE vec v_load(const float *p) { return _mm512_loadu_ps(p); }
-INLINE vec v_load_first(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(first(count), p); }
+INLINE vec v_load_first(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(v_first(count), p); }
 INLINE void v_store(float *p, vec x) { _mm512_storeu_ps(p, x); }
-INLINE void v_store_first(float *p, int64_t count, vec x) { _mm512_mask_storeu_ps(p, first(count), x); }
+INLINE void v_store_first(float *p, int64_t count, vec x) { _mm512_mask_storeu_ps(p, v_first(count), x); }
 INLINE vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 INLINE vec v_subtract(vec a, vec b) { return _mm512_sub_ps(a, b); }
 INLINE vec v_multiply(vec a, vec b) { return _mm512_mul_ps(a, b); }
@@ -73,10 +73,9 @@ INLINE vec v_split(vec x, vec *exponent)
 /* elements whose byte is not zero; reads `count` (0..VL) bytes */
 INLINE mask v_bytes(const uint8_t *p, int64_t count)
 {
-    __m128i bytes = _mm_maskz_loadu_epi8(first(count), p);
+    __m128i bytes = _mm_maskz_loadu_epi8(v_first(count), p);
     return _mm_test_epi8_mask(bytes, bytes);
 }
-INLINE mask v_first(int64_t count) { return first(count); }
 INLINE ivec i_set(uint32_t x) { return _mm512_set1_epi32((int)x); }
 INLINE ivec i_load(const uint32_t *p) { return _mm512_loadu_si512(p); }
 INLINE ivec i_xor(ivec a, ivec b) { return _mm512_xor_si512(a, b); }
@@ -114,7 +113,8 @@ INLINE void v_transpose(vec row[VL])
     UNROLL for (int i = 0; i < VL; i += 4)
         v_transpose_quads(row + i); /* row[i + c]: of four rows, column c of each quarter */
     UNROLL for (int c = 0; c < 4; c++) {
-        vec even0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0x88), odd0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0xdd);
+        vec even0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0x88);
+        vec odd0 = _mm512_shuffle_f32x4(row[c], row[4 + c], 0xdd);
         vec even1 = _mm512_shuffle_f32x4(row[8 + c], row[12 + c], 0x88);
         vec odd1 = _mm512_shuffle_f32x4(row[8 + c], row[12 + c], 0xdd);
         row[c] = _mm512_shuffle_f32x4(even0, even1, 0x88);
@@ -161,7 +161,8 @@ INLINE vec v_round(vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT 
 INLINE vec v_abs(vec x) { return _mm256_andnot_ps(v_set(-0.0f), x); }
 INLINE vec v_with_sign(vec magnitude, vec sign) { return _mm256_or_ps(magnitude, _mm256_and_ps(sign, v_set(-0.0f))); }
 INLINE vec v_negative(vec x) { return _mm256_xor_ps(x, v_set(-0.0f)); }
-/* minuend - 1/x, to a unit in the last place of 1/x, where x and 1/x are normal numbers; from 11 bits by a cubic step */
+/* minuend - 1/x, to a unit in the last place of 1/x, where x and 1/x are normal numbers; from 11 bits by one cubic
+ * step */
 INLINE vec v_minus_reciprocal(vec minuend, vec x)
 {
     vec r = _mm256_rcp_ps(x), error = v_fnma(x, r, v_set(1.0f));

@@ -138,10 +138,13 @@ static inline const heed_kernels *table(int i)
         for (const heed_kernels *k = table(table_index); k; k = NULL)
 
 /* Lengths around what vectors hold, and some odd ones */
-static const int64_t lengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 100, 129, 257};
+static const int64_t lengths[] = {0,  1,  2,  3,  4,  5,  7,  8,  9,  11, 15,  16,  17,
+                                  23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 100, 129, 257};
 enum { LENGTH_COUNT = sizeof lengths / sizeof *lengths };
 
-#define EACH_LENGTH(n) for (int64_t length_index = 0, n = 0; length_index < LENGTH_COUNT && (n = lengths[length_index], true); length_index++)
+#define EACH_LENGTH(n)                                                                                                 \
+    for (int64_t length_index = 0, n = 0; length_index < LENGTH_COUNT && (n = lengths[length_index], true);            \
+         length_index++)
 
 /* From HEED_SEED in the environment, or a fixed one */
 static inline int set_seed(void **state)

@@ -28,7 +28,7 @@ static double sum_of_magnitudes(int64_t n, const float *x)
     return total;
 }
 
-/* Errors of one term: the exponentials' relative errors move the tanh by at most half of them, times the range's digits */
+/* The error of one term: the exponentials' relative errors move the tanh by at most half of them each. */
 static const double term = 8 * FLT_EPSILON;
 
 static int64_t matrix_size(const attention *a)

@@ -33,7 +33,8 @@ static void test_uniform(void **state)
     EACH_TABLE (k) {
         EACH_LENGTH (n) {
             for (int again = 0; again < 4; again++) {
-                uint64_t seed = heed_random_u32(&source) * 0x100000001ull, stream = 5 + seed * 3, first = random_first();
+                uint64_t seed = heed_random_u32(&source) * 0x100000001ull, stream = 5 + seed * 3;
+                uint64_t first = random_first();
                 float *y = output_block(n);
                 k->random_uniform(n, seed, stream, first, y);
                 for (int64_t i = 0; i < n; i++)

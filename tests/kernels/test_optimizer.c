@@ -34,7 +34,8 @@ static void test_sgd_and_momentum(void **state)
                 for (int64_t i = 0; i < n; i++) {
                     double step = (double)0.1f * s.g[i], m = (double)0.9f * s.buffer[0][i] - step;
                     CHECK_NEAR(k, "momentum m", i, s.new_buffer[0][i], m, close);
-                    CHECK_NEAR(k, "momentum w", i, s.new_w[i], s.w[i] + (nesterov ? (double)0.9f * m - step : m), close);
+                    double change = nesterov ? (double)0.9f * m - step : m;
+                    CHECK_NEAR(k, "momentum w", i, s.new_w[i], s.w[i] + change, close);
                 }
             }
             release_blocks();
@@ -58,7 +59,8 @@ static void test_adam(void **state)
                     scale = amsgrad && s.buffer[2][i] > v1 ? s.buffer[2][i] : v1;
                     CHECK_NEAR(k, "adam m", i, m[i], m1, close);
                     CHECK_NEAR(k, "adam v", i, v[i], v1, close);
-                    CHECK_NEAR(k, "adam w", i, s.new_w[i], s.w[i] - alpha * m1 / (sqrt(scale) + (double)epsilon), close);
+                    double step = alpha * m1 / (sqrt(scale) + (double)epsilon);
+                    CHECK_NEAR(k, "adam w", i, s.new_w[i], s.w[i] - step, close);
                     if (amsgrad)
                         CHECK_NEAR(k, "adam v_max", i, top[i], scale, close);
                 }

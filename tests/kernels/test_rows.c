@@ -16,7 +16,8 @@ static void test_sums(void **state)
             }
             CHECK_NEAR(k, "sum", n, k->sum(n, a), sum, 2 * FLT_EPSILON * sum_size);
             CHECK_NEAR(k, "dot", n, k->dot(n, a, b), dot, 2 * FLT_EPSILON * dot_size);
-            CHECK_NEAR(k, "sum_of_squares", n, k->sum_of_squares(n, a), squares, DBL_EPSILON * sqrt((double)n + 1) * squares);
+            CHECK_NEAR(k, "sum_of_squares", n, k->sum_of_squares(n, a), squares,
+                       DBL_EPSILON * sqrt((double)n + 1) * squares);
             release_blocks();
         }
     }
@@ -76,7 +77,7 @@ static double log_sum(int64_t n, const float *x, const uint8_t *keep)
     return top + log(total);
 }
 
-/* The relative error of the exponential and the sum, and the absolute one of x - maximum, which is about log(expected) */
+/* The relative errors of exponential and sum, and the absolute one of x - maximum, which is about log(expected) */
 static double softmax_bound(double expected)
 {
     return FLT_EPSILON * (6 - log(expected + FLT_MIN)) * expected + FLT_MIN;
