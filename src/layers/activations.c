@@ -126,27 +126,40 @@ static heed_tensor *along_axis(heed_tensor *x, const void *config, heed_tensor *
 
 static heed_tensor *softmax_last(heed_tensor *x) { return heed_op_softmax(x, NULL); }
 
-/* The projection onto the simplex, max(x - t, 0) with t such that a row sums to 1. Newton's method finds t from below: each
- * round drops those that cannot be in the support, so it ends, exactly, after at most as many rounds as there are steps in
- * a row's support; 32 are more than rows of thousands have needed. The last round is the one that is differentiated. */
+/* Which elements a projection onto the simplex keeps: those above t, where the kept elements sum to 1 + their number times t.
+ * Newton's method finds t from below: each round drops those that cannot be kept, so it ends, exactly, after at most as many
+ * rounds as a row has elements; 32 are more than rows of thousands have needed. */
+static heed_tensor *simplex_support(heed_tensor *x)
+{
+    const int last = -1;
+    int64_t width = heed_tensor_dim(x, -1);
+    heed_tensor *bound = heed_op_scale(heed_op_max(x, &last, 1, true), 1.0f, -1.0f), *support = NULL;
+    for (int i = 0; i <= width && i <= 32; i++) {
+        support = heed_op_cast(heed_op_greater(x, bound), HEED_FLOAT32);
+        heed_tensor *excess = heed_op_scale(heed_op_sum(heed_op_multiply(x, support), &last, 1, true), 1.0f, -1.0f);
+        bound = heed_op_divide(excess, heed_op_sum(support, &last, 1, true));
+    }
+    return support;
+}
+
+/* What Keras computes, max(x - t, 0): from its t the rows do not sum to 1, as a sparsemax should, because it adds up the
+ * running sums of the sorted kept elements where only the last is meant. So an element counts as often as kept ones are not
+ * above it. Models trained in Keras stand on these numbers. */
 static heed_tensor *sparsemax_last(heed_tensor *x)
 {
     if (x == NULL)
         return NULL;
     const int last = -1;
-    heed_graph *g = x->graph;
-    heed_tensor *zero = heed_graph_scalar(g, 0.0f), *fixed = heed_op_stop_gradient(x), *t = NULL;
-    int64_t width = heed_tensor_dim(x, -1);
-    int rounds = width < 32 ? (int)width : 32;
-    heed_tensor *bound = heed_op_scale(heed_op_max(fixed, &last, 1, true), 1.0f, -1.0f);
-    for (int i = 0; i <= rounds; i++) {
-        heed_tensor *support = heed_op_cast(heed_op_greater(fixed, bound), HEED_FLOAT32);
-        heed_tensor *inside = heed_op_multiply(i == rounds ? x : fixed, support);
-        heed_tensor *excess = heed_op_scale(heed_op_sum(inside, &last, 1, true), 1.0f, -1.0f);
-        t = heed_op_divide(excess, heed_op_sum(support, &last, 1, true));
-        bound = t;
-    }
-    return heed_op_maximum(heed_op_subtract(x, t), zero);
+    heed_tensor *fixed = heed_op_stop_gradient(x), *support = simplex_support(fixed);
+    heed_tensor *mine = heed_op_expand(fixed, -1), *others = heed_op_expand(fixed, -2);
+    heed_tensor *below = heed_op_cast(heed_op_less(others, mine), HEED_FLOAT32);
+    heed_tensor *level = heed_op_cast(heed_op_less_equal(others, mine), HEED_FLOAT32); /* halves: equals share their ranks */
+    heed_tensor *pairs = heed_op_multiply(heed_op_scale(heed_op_add(below, level), 0.5f, 0.0f), heed_op_expand(support, -2));
+    heed_tensor *rank = heed_op_scale(heed_op_sum(pairs, &last, 1, false), 1.0f, 0.5f);
+    heed_tensor *weighted = heed_op_multiply(x, heed_op_multiply(rank, support));
+    heed_tensor *excess = heed_op_scale(heed_op_sum(weighted, &last, 1, true), 1.0f, -1.0f);
+    heed_tensor *t = heed_op_divide(excess, heed_op_sum(support, &last, 1, true));
+    return heed_op_maximum(heed_op_subtract(x, t), heed_graph_scalar(x->graph, 0.0f));
 }
 
 static heed_tensor *glu_last(heed_tensor *x)

@@ -232,11 +232,14 @@ heed_variable *heed_layer_weight(heed_layer *layer, const char *name, const heed
 
 heed_variable *heed_layer_carried(heed_layer *layer, size_t index, const heed_shape *shape)
 {
-    if (index < layer->state_count && heed_shape_equal(&layer->states[index]->shape, shape))
-        return layer->states[index];
+    char name[32];
+    snprintf(name, sizeof name, "state%zu", index);
+    for (size_t i = 0; i < layer->state_count; i++)
+        if (strcmp(layer->states[i]->name, name) == 0 && heed_shape_equal(&layer->states[i]->shape, shape))
+            return layer->states[i];
     heed_variable *v;
     if (grow_variables(layer, &layer->states, &layer->state_capacity, layer->state_count) != HEED_OK ||
-        make_variable(layer, "state", shape, &v) != HEED_OK)
+        make_variable(layer, name, shape, &v) != HEED_OK)
         return NULL;
     layer->states[layer->state_count++] = v;
     return v;

@@ -44,6 +44,9 @@ heed_status heed_layer_create_value(heed_context *c, const char *class_name, con
                                     const heed_value *options, heed_layer **out);
 /* The spec of a nested layer, its config in the zone: {"class_name": ..., "config": ...} or a call, LSTM(units=3). */
 heed_status heed_spec_read(heed_zone *z, const char *who, const heed_value *v, heed_spec *out);
+/* A copy of a layer's config, or a whole model's, that Keras 2 wrote, as Keras 3 would say it: what is not said and what words
+ * mean differ (hard_sigmoid; a GRU without reset_after). NULL when there is no memory. */
+heed_value *heed_keras2_value(heed_zone *z, const heed_value *v);
 /* The other way, in Keras' form: {module, class_name, config, registered_name}. NULL when there is no memory. */
 heed_value *heed_spec_value(heed_zone *z, heed_spec spec);
 /* The options of a layer as a dict (Keras' get_config); NULL when there is no memory. */
@@ -62,7 +65,7 @@ heed_status heed_layer_explain(const heed_layer *layer, heed_status status);
 heed_status heed_layer_check_count(heed_layer *layer, int count);
 
 /* A state that a stateful layer carries from batch to batch: zeros until set by heed_call_update; the `index`-th of that
- * layer, made when it is first asked for or when its shape changes. NULL on failure. */
+ * layer, one for each shape (batch size) that it is asked for. NULL on failure. */
 heed_variable *heed_layer_carried(heed_layer *layer, size_t index, const heed_shape *shape);
 /* Sets what the layer and its children carry to zero (Keras' reset_states). */
 void heed_layer_reset(heed_layer *layer);

@@ -44,6 +44,12 @@ const heed_option *heed_options_find(heed_option_table t, const char *name)
     return NULL;
 }
 
+void *heed_options_field(heed_option_table t, void *config, const char *name, heed_option_type type)
+{
+    const heed_option *o = heed_options_find(t, name);
+    return o == NULL || o->type != type ? NULL : field_of(config, o);
+}
+
 void heed_options_transfer(heed_option_table from, const void *source, heed_option_table to, void *target)
 {
     for (int i = 0; i < to.count; i++) {

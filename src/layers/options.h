@@ -31,6 +31,8 @@ heed_status heed_options_write(heed_zone *z, heed_option_table t, const void *co
 
 /* The row of that name; NULL when there is none. */
 const heed_option *heed_options_find(heed_option_table t, const char *name);
+/* The option of that name and type in a config; NULL when there is none. */
+void *heed_options_field(heed_option_table t, void *config, const char *name, heed_option_type type);
 /* Copies the fields that both tables have, name and type agreeing; texts stay shared. */
 void heed_options_transfer(heed_option_table from, const void *source, heed_option_table to, void *target);
 

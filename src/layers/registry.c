@@ -60,6 +60,11 @@ static const struct renamed {
     {"Dense", "W_regularizer", "kernel_regularizer"},
     {"Dense", "b_regularizer", "bias_regularizer"},
     {"Dense", "bias", "use_bias"},
+    {"AttentionDecoder", "return_sequences", NULL}, /* it always does; the others never had an influence */
+    {"AttentionDecoder", "return_state", NULL},
+    {"AttentionDecoder", "go_backwards", NULL},
+    {"AttentionDecoder", "stateful", NULL},
+    {"AttentionDecoder", "unroll", NULL},
     {NULL, "dtype", NULL},
     {NULL, "batch_input_shape", NULL}, /* the model makes an input layer of it */
     {NULL, "batch_shape", NULL},
@@ -195,6 +200,33 @@ heed_status heed_layer_create_text(heed_context *c, const char *class_name, cons
         status = heed_layer_create_value(c, class_name, NULL, given, out);
     heed_zone_free(&z);
     return status;
+}
+
+/* ---- what Keras 2 wrote ---- */
+
+/* Whether this is the config of a GRU: only a GRU says recurrent_activation and not unit_forget_bias. */
+static bool is_gru_config(const heed_value *v)
+{
+    return heed_value_find(v, "recurrent_activation") != NULL && heed_value_find(v, "unit_forget_bias") == NULL;
+}
+
+/* Replaces, in place, in a tree that is a copy already. */
+static heed_status modernize(heed_zone *z, heed_value *v)
+{
+    if (heed_value_is(v, HEED_VALUE_TEXT) && v->key != NULL && strstr(v->key, "activation") != NULL &&
+        strcmp(v->text, "hard_sigmoid") == 0)
+        v->text = "hard_sigmoid_keras2";
+    if (v->type == HEED_VALUE_DICT && is_gru_config(v) && heed_value_find(v, "reset_after") == NULL)
+        HEED_TRY(heed_value_set(z, v, "reset_after", heed_value_bool(z, false)));
+    for (heed_value *item = v->first; item != NULL; item = item->next)
+        HEED_TRY(modernize(z, item));
+    return HEED_OK;
+}
+
+heed_value *heed_keras2_value(heed_zone *z, const heed_value *v)
+{
+    heed_value *copy = heed_value_copy(z, v);
+    return copy == NULL || modernize(z, copy) != HEED_OK ? NULL : copy;
 }
 
 /* ---- to values ---- */

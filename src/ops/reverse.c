@@ -34,5 +34,7 @@ const heed_op heed_kind_reverse = {
 heed_tensor *heed_op_reverse(heed_tensor *x, int axis)
 {
     int at = x == NULL ? -1 : heed_op_axis(x, "reverse", axis);
+    if (at >= 0 && x->node != NULL && x->node->op == &heed_kind_reverse && *(const int *)x->node->attributes == at)
+        return x->node->inputs[0]; /* turned back */
     return at < 0 ? NULL : heed_node_output(NULL, &heed_kind_reverse, &at, sizeof at, &x, 1);
 }
