@@ -52,7 +52,7 @@ static void share_in_place(heed_graph *g)
         if (!n->live || n->op->in_place == 0 || n->op->in_place > n->input_count)
             continue;
         heed_tensor *from = root(n->inputs[n->op->in_place - 1]), *to = n->outputs[0];
-        if (from->place != HEED_PLACE_ARENA || from->last_use != n->index || bytes_of(from) != bytes_of(to))
+        if (from->place != HEED_PLACE_ARENA || to->place != HEED_PLACE_ARENA || from->last_use != n->index || bytes_of(from) != bytes_of(to))
             continue;
         bool twice = false; /* another operand looks at the same memory, maybe in another order */
         for (int k = 0; k < n->input_count; k++)

@@ -201,6 +201,22 @@ static heed_status find_sizes(heed_graph *g, const heed_scan_config *c, scan_siz
     return HEED_OK;
 }
 
+/* (B, T, ...) as (T, B, ...), or the other way. */
+static heed_tensor *swap_time(heed_tensor *x)
+{
+    if (x == NULL)
+        return NULL;
+    heed_shape s = x->shape;
+    int order[HEED_MAX_RANK];
+    for (int i = 0; i < s.rank; i++)
+        order[i] = i;
+    order[0] = 1;
+    order[1] = 0;
+    s.dims[0] = x->shape.dims[1];
+    s.dims[1] = x->shape.dims[0];
+    return s.dims[0] == 1 || s.dims[1] == 1 ? heed_op_reshape(x, &s) : heed_op_transpose(x, order);
+}
+
 /* Copies what the tracings need out of the caller's description. */
 static step_recipe *copy_recipe(heed_graph *g, const heed_scan_config *c)
 {
@@ -278,14 +294,15 @@ static heed_status scan(heed_graph *g, const heed_scan_config *c, heed_tensor **
     for (int i = 0; i < given; i++) {
         bool input = i < c->input_count, state = !input && i < c->input_count + c->state_count;
         recipe.leaf_roles[i] = input ? HEED_ROLE_SEQUENCE : state ? HEED_ROLE_STATE : HEED_ROLE_ROWS;
-        recipe.leaf_outer[i] = input ? c->inputs[i] : state ? c->states[i - c->input_count]
+        recipe.leaf_outer[i] = input ? swap_time(c->inputs[i]) : state ? c->states[i - c->input_count]
                                                             : c->constants[i - c->input_count - c->state_count];
     }
     recipe.leaf_count = given;
     if (mask != NULL) {
         recipe.leaf_roles[given] = HEED_ROLE_SEQUENCE;
-        recipe.leaf_outer[recipe.leaf_count++] = mask;
+        recipe.leaf_outer[recipe.leaf_count++] = swap_time(mask);
     }
+    HEED_TRY(g->status);
     int own = carried_count(r);
     for (int i = 0; i < own; i++) /* they start at zero: no outer tensor */
         recipe.leaf_roles[recipe.leaf_count++] = HEED_ROLE_STATE;
@@ -299,7 +316,7 @@ static heed_status scan(heed_graph *g, const heed_scan_config *c, heed_tensor **
     bool skips = mask != NULL && (c->output_count == 0 || c->zero_output_for_mask != c->last_output_only);
     HEED_TRY(heed_loop_lower(g, &recipe, sizes.batch, sizes.steps, c->reverse, skips ? mask : NULL, &loop, results));
     for (int i = 0; i < c->output_count && outputs != NULL; i++)
-        outputs[i] = c->last_output_only ? results[r->carried_by[i]] : results[c->state_count + own + i];
+        outputs[i] = c->last_output_only ? results[r->carried_by[i]] : swap_time(results[c->state_count + own + i]);
     for (int i = 0; i < c->state_count && final_states != NULL; i++)
         final_states[i] = results[i];
     return g->status;

@@ -6,12 +6,14 @@
  *
  *   FREE  depend on no input at all; each trace computes its own
  *   ONCE  depend on what stays the same over the steps: computed once, for B rows
- *   PRE   depend on this step's inputs only: computed for all B*T rows at once, before the loop
+ *   PRE   depend on this step's inputs only: computed for all T*B rows at once, before the loop
  *   LOOP  the rest of what a state depends on: computed step by step, in the *body*
- *   POST  no state depends on them: computed for all B*T rows at once, after the loop
+ *   POST  no state depends on them: computed for all T*B rows at once, after the loop
  *
  * *Lowering* puts ONCE, PRE and POST into the outer graph by tracing there, and leaves the LOOP in bodies: small graphs
  * for one tile of rows, run once a step by each thread on its own.
+ *
+ * Inside, sequences are (T, B, ...): what a tile needs of a step lies together, so bodies read and write it where it is.
  *
  * The gradient is a loop too. Its step is the derivative of the LOOP nodes, traced as nodes behind the forward step and
  * lowered in the same way; so weight gradients, on which no state depends, fall into POST: one product over all steps. */
@@ -48,8 +50,8 @@ typedef enum heed_class {
 
 /* How a leaf's value moves from step to step. */
 typedef enum heed_role {
-    HEED_ROLE_SEQUENCE, /* a slice of (B, T, ...) */
-    HEED_ROLE_STACKED,  /* the same, given as (B*T, ...) */
+    HEED_ROLE_SEQUENCE, /* a slice of (T, B, ...) */
+    HEED_ROLE_STACKED,  /* the same, given as (T*B, ...) */
     HEED_ROLE_STATE,    /* carried */
     HEED_ROLE_ROWS,     /* (B, ...): the same rows at every step */
 } heed_role;
@@ -72,7 +74,7 @@ typedef struct heed_recipe {
     void        *user;
     int          leaf_count;
     heed_role   *leaf_roles;
-    heed_tensor **leaf_outer; /* sequence (B, T, ...), rows (B, ...), initial state (B, ...) or NULL: zeros. In a derivative
+    heed_tensor **leaf_outer; /* sequence (T, B, ...), rows (B, ...), initial state (B, ...) or NULL: zeros. In a derivative
                                  NULL for what resolve knows */
     int          result_count;
     heed_result_kind *result_kinds; /* states first, in the order of the leaves with ROLE_STATE */
@@ -93,6 +95,7 @@ typedef struct heed_loop_state {
     int           input;     /* of the scan node; -1: starts from zeros */
     int           output;    /* final state */
     int           slot;
+    int           emit;      /* the emit that writes the next value in its place, where it is read then; -1: it is copied */
     size_t        row_bytes;
 } heed_loop_state;
 
@@ -102,6 +105,7 @@ typedef struct heed_loop_emit {
     heed_result_kind kind; /* OUTPUT, ROW_SUM or WHOLE_SUM */
     int              output; /* of the scan node */
     size_t           bytes;  /* of a row; WHOLE_SUM: of all */
+    int              slot;   /* of an OUTPUT that the body writes in its place; -1: it is copied there. Set by planning */
 } heed_loop_emit;
 
 /* A node that runs at each step. */
@@ -120,7 +124,7 @@ typedef struct heed_body {
 
 /* Room of one thread, as offsets into its memory. */
 typedef struct heed_loop_room {
-    size_t bound, states, shadow, staging, failure, bytes;
+    size_t bound, states, shadow, failure, bytes;
 } heed_loop_room;
 
 /* A loop, lowered: what the scan node runs. */
@@ -156,13 +160,13 @@ struct heed_loop {
 
 /* ---- scan_lower.c */
 
-/* Lowers `recipe` into `outer`; results[i] receives the outer tensor of result i: the final state, the sequence (B, T, ...)
+/* Lowers `recipe` into `outer`; results[i] receives the outer tensor of result i: the final state, the sequence (T, B, ...)
  * or the sum; NULL where it is zero. The recipe's arrays must live as long as the graph. */
 heed_status heed_loop_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
                             heed_tensor *mask, heed_loop **out, heed_tensor **results);
 /* The body's tensor at a position. */
 heed_tensor *heed_trace_at(const heed_trace *t, heed_position p);
-/* The sequence (B, T, ...) of a body tensor's values, made an output of the loop if it is none yet. NULL on failure. */
+/* The sequence (T, B, ...) of a body tensor's values, made an output of the loop if it is none yet. NULL on failure. */
 heed_tensor *heed_loop_emit_at(heed_loop *l, heed_position p);
 /* Role and outer tensor of any value that the loop's nodes read or make. */
 heed_status heed_loop_value(heed_loop *l, heed_position p, heed_role *role, heed_tensor **outer);

@@ -202,7 +202,7 @@ static heed_status classify(heed_loop *l, const heed_trace *t, const heed_positi
 
 /* ---- the outer graph's part */
 
-/* (B*T, ...) seen as (B, T, ...), or the other way. */
+/* (T*B, ...) seen as (T, B, ...), or the other way. */
 static heed_tensor *with_rows(heed_tensor *x, int dims_now, heed_shape rows)
 {
     if (x == NULL)
@@ -213,9 +213,9 @@ static heed_tensor *with_rows(heed_tensor *x, int dims_now, heed_shape rows)
     return heed_op_reshape(x, &s);
 }
 
-static heed_tensor *flat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 2, (heed_shape){1, {l->batch * l->steps}}); }
+static heed_tensor *flat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 2, (heed_shape){1, {l->steps * l->batch}}); }
 
-static heed_tensor *unflat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 1, (heed_shape){2, {l->batch, l->steps}}); }
+static heed_tensor *unflat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 1, (heed_shape){2, {l->steps, l->batch}}); }
 
 /* Moves the nodes from `from` on, made while rewiring, to before `t`, whose nodes read them. */
 static heed_status move_before(heed_trace *t, size_t from)
@@ -407,8 +407,8 @@ static heed_tensor *add_emit(heed_loop *l, heed_position p, heed_result_kind kin
     heed_shape shape = t->shape;
     if (kind == HEED_RESULT_OUTPUT) {
         shape.rank = 2;
-        shape.dims[0] = l->batch;
-        shape.dims[1] = l->steps;
+        shape.dims[0] = l->steps;
+        shape.dims[1] = l->batch;
         if (t->shape.rank < 1 || t->shape.rank + 1 > HEED_MAX_RANK)
             return heed_graph_fail(l->outer, HEED_ESHAPE, "scan: an output of a step has no rows, or too many dimensions");
         for (int i = 1; i < t->shape.rank; i++)
@@ -484,9 +484,12 @@ static heed_status make_bodies(heed_loop *l)
 static heed_tensor *product_over_steps(const heed_loop *l, heed_position p)
 {
     const heed_node *n = heed_trace_at(&l->post, p)->node;
-    heed_tensor *a = n->inputs[0], *b = n->inputs[1];
-    heed_shape sa = {3, {l->batch, l->steps, a->shape.dims[2]}}, sb = {3, {l->batch, l->steps, b->shape.dims[2]}};
-    return heed_op_matmul_transposed(heed_op_reshape(a, &sa), true, heed_op_reshape(b, &sb), false);
+    heed_tensor *operands[2];
+    for (int i = 0; i < 2; i++) {
+        heed_shape by_step = {3, {l->steps, l->batch, n->inputs[i]->shape.dims[2]}};
+        operands[i] = heed_op_transpose(heed_op_reshape(n->inputs[i], &by_step), (int[]){1, 0, 2});
+    }
+    return heed_op_matmul_transposed(operands[0], true, operands[1], false);
 }
 
 static heed_tensor *result_of(heed_loop *l, heed_result_kind kind, heed_position p)
@@ -526,7 +529,7 @@ static heed_status lower(heed_loop *l, heed_tensor *mask, heed_tensor **results)
     HEED_TRY(classify(l, t, where));
     /* what ONCE and PRE read is outside of the loop, so they stand before its node */
     HEED_TRY(trace_outside(l, HEED_ONCE, l->batch, &l->once));
-    HEED_TRY(trace_outside(l, HEED_PRE, l->batch * l->steps, &l->pre));
+    HEED_TRY(trace_outside(l, HEED_PRE, l->steps * l->batch, &l->pre));
     l->node = heed_node_add(outer, &heed_kind_scan, &l, sizeof l, NULL, 0, 0);
     if (l->node == NULL)
         return outer->status;
@@ -543,7 +546,7 @@ static heed_status lower(heed_loop *l, heed_tensor *mask, heed_tensor **results)
     l->mask_input = -1;
     if (mask != NULL)
         HEED_TRY(add_input(l, mask, &l->mask_input));
-    HEED_TRY(trace_outside(l, HEED_POST, l->batch * l->steps, &l->post));
+    HEED_TRY(trace_outside(l, HEED_POST, l->steps * l->batch, &l->post));
     for (int i = 0; i < l->recipe.result_count; i++)
         results[i] = i < l->state_count ? l->node->outputs[l->states[i].output]
                                         : result_of(l, l->recipe.result_kinds[i], where[i]);

@@ -18,9 +18,32 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /* ---- planning */
 
+/* Has the body write what it emits where it goes, wherever a value has memory of its own. */
+static void place_emits(heed_loop *l, heed_body *body)
+{
+    for (size_t i = 0; i < l->emit_count; i++) {
+        heed_loop_emit *e = &l->emits[i];
+        heed_tensor *t = heed_trace_at(&body->trace, e->position);
+        e->slot = -1;
+        if (e->kind != HEED_RESULT_OUTPUT || t->node == NULL || t->storage != t || t->place != HEED_PLACE_ARENA)
+            continue;
+        t->place = HEED_PLACE_BOUND;
+        e->slot = t->slot = body->graph->slots++;
+    }
+    for (int k = 0; k < l->state_count; k++) {
+        heed_loop_state *s = &l->states[k];
+        const heed_tensor *next = heed_trace_at(&body->trace, s->next);
+        s->emit = -1;
+        for (size_t i = 0; i < l->emit_count && s->emit < 0; i++)
+            if (l->emits[i].slot >= 0 && next == heed_trace_at(&body->trace, l->emits[i].position))
+                s->emit = (int)i;
+    }
+}
+
 static heed_status plan_body(heed_loop *l, heed_body *body)
 {
     heed_graph *g = body->graph;
+    place_emits(l, body);
     size_t count = (size_t)l->state_count + l->emit_count;
     heed_tensor **wanted = heed_zone_alloc(&g->zone, count, sizeof *wanted);
     if (wanted == NULL)
@@ -65,7 +88,7 @@ static heed_status plan_packs(heed_loop *l)
 
 static void plan_room(heed_loop *l)
 {
-    size_t arena = 0, slots = 0, states = 0, staging = 0;
+    size_t arena = 0, slots = 0, states = 0;
     for (int b = 0; b < l->body_count; b++) {
         const heed_graph *g = l->bodies[b].graph;
         arena = g->bytes > arena ? g->bytes : arena;
@@ -73,15 +96,11 @@ static void plan_room(heed_loop *l)
     }
     for (int i = 0; i < l->state_count; i++)
         states += aligned(l->states[i].row_bytes * (size_t)l->rows);
-    for (size_t i = 0; i < l->input_count; i++)
-        if (l->inputs[i].role != HEED_ROLE_ROWS)
-            staging += aligned(l->inputs[i].row_bytes * (size_t)l->rows);
     heed_loop_room *r = &l->room;
     r->bound = aligned(arena);
     r->states = r->bound + aligned(slots * sizeof(void *));
     r->shadow = r->states + states;
-    r->staging = r->shadow + states;
-    r->failure = r->staging + staging;
+    r->failure = r->shadow + states;
     r->bytes = r->failure + aligned(sizeof(failure));
     for (size_t i = 0; i < l->emit_count; i++)
         if (l->emits[i].kind == HEED_RESULT_WHOLE_SUM)
@@ -128,6 +147,9 @@ typedef struct tile_run {
 static unsigned char *input_of(const loop_work *w, int input) { return heed_data(w->x, w->node->inputs[input]); }
 static unsigned char *output_of(const loop_work *w, int output) { return heed_data(w->x, w->node->outputs[output]); }
 
+/* The tile's rows of step t in a sequence. */
+static size_t row_at(const tile_run *r, int64_t t) { return (size_t)(t * r->work->loop->batch + r->first); }
+
 /* Steps until every row of the tile has ended. */
 static int64_t tile_steps(const tile_run *r)
 {
@@ -156,17 +178,9 @@ static void start_tile(tile_run *r)
         r->bound[s->slot] = at;
         at += aligned(s->row_bytes * (size_t)l->rows);
     }
-    at = r->memory + l->room.staging;
-    for (size_t i = 0; i < l->input_count; i++) {
-        const heed_loop_input *in = &l->inputs[i];
-        if (in->role == HEED_ROLE_ROWS || l->steps == 1) { /* used as it lies */
-            r->bound[in->slot] = input_of(r->work, in->input) + in->row_bytes * (size_t)r->first;
-        } else {
-            r->bound[in->slot] = at;
-        }
-        if (in->role != HEED_ROLE_ROWS)
-            at += aligned(in->row_bytes * (size_t)l->rows);
-    }
+    for (size_t i = 0; i < l->input_count; i++)
+        if (l->inputs[i].role == HEED_ROLE_ROWS)
+            r->bound[l->inputs[i].slot] = input_of(r->work, l->inputs[i].input) + l->inputs[i].row_bytes * (size_t)r->first;
     at = r->partials;
     for (size_t i = 0; i < l->emit_count; i++) {
         const heed_loop_emit *e = &l->emits[i];
@@ -179,18 +193,19 @@ static void start_tile(tile_run *r)
     }
 }
 
-/* Brings this step's slices together. */
-static void gather_inputs(tile_run *r, int64_t t)
+/* Points the body to this step's slices of what it reads and writes. */
+static void bind_step(tile_run *r, int64_t t)
 {
     const heed_loop *l = r->work->loop;
-    for (size_t i = 0; i < l->input_count && l->steps > 1; i++) {
+    for (size_t i = 0; i < l->input_count; i++) {
         const heed_loop_input *in = &l->inputs[i];
-        if (in->role == HEED_ROLE_ROWS)
-            continue;
-        const unsigned char *from = input_of(r->work, in->input) + in->row_bytes * (size_t)(r->first * l->steps + t);
-        unsigned char *to = (unsigned char *)(uintptr_t)r->bound[in->slot];
-        for (int64_t k = 0; k < r->rows; k++)
-            memcpy(to + in->row_bytes * (size_t)k, from + in->row_bytes * (size_t)(k * l->steps), in->row_bytes);
+        if (in->role != HEED_ROLE_ROWS)
+            r->bound[in->slot] = input_of(r->work, in->input) + in->row_bytes * row_at(r, t);
+    }
+    for (size_t i = 0; i < l->emit_count; i++) {
+        const heed_loop_emit *e = &l->emits[i];
+        if (e->slot >= 0)
+            r->bound[e->slot] = output_of(r->work, e->output) + e->bytes * row_at(r, t);
     }
 }
 
@@ -218,13 +233,11 @@ static void emit(tile_run *r, int64_t t, bool ran)
         const unsigned char *from = ran ? heed_data(&r->exec, heed_trace_at(&r->body->trace, e->position)) : NULL;
         unsigned char *to = output_of(r->work, e->output);
         if (e->kind == HEED_RESULT_OUTPUT) {
-            to += e->bytes * (size_t)(r->first * l->steps + t);
-            for (int64_t row = 0; row < r->rows; row++, to += e->bytes * (size_t)l->steps) {
-                if (ran)
-                    memcpy(to, from + e->bytes * (size_t)row, e->bytes);
-                else
-                    memset(to, 0, e->bytes);
-            }
+            size_t bytes = e->bytes * (size_t)r->rows;
+            if (!ran)
+                memset(to + e->bytes * row_at(r, t), 0, bytes);
+            else if (e->slot < 0)
+                memcpy(to + e->bytes * row_at(r, t), from, bytes);
         } else if (e->kind == HEED_RESULT_ROW_SUM) {
             if (ran)
                 k->axpy((int64_t)(e->bytes / sizeof(float)) * r->rows, 1.0f, (const float *)from,
@@ -237,25 +250,30 @@ static void emit(tile_run *r, int64_t t, bool ran)
     }
 }
 
+static bool is_a_state(const heed_loop *l, heed_position p)
+{
+    return p.node == -1 && l->recipe.leaf_roles[p.output] == HEED_ROLE_STATE;
+}
+
+/* Each state's next value becomes its present one. Those that are another state's present value are put aside first. */
 static void advance_states(tile_run *r)
 {
     const heed_loop *l = r->work->loop;
-    unsigned char *shadow = r->memory + l->room.shadow;
-    /* a next value that is another state's present one is put aside before anything is overwritten */
     for (int pass = 0; pass < 2; pass++) {
-        unsigned char *at = shadow;
+        unsigned char *own = r->memory + l->room.states, *aside = r->memory + l->room.shadow;
         for (int i = 0; i < l->state_count; i++) {
             const heed_loop_state *s = &l->states[i];
-            const heed_tensor *next = heed_trace_at(&r->body->trace, s->next);
-            void *state = (void *)(uintptr_t)r->bound[s->slot];
-            bool aside = s->next.node == -1 && l->recipe.leaf_roles[s->next.output] == HEED_ROLE_STATE;
+            const void *next = heed_data(&r->exec, heed_trace_at(&r->body->trace, s->next));
             size_t bytes = s->row_bytes * (size_t)r->rows;
-            const void *from = aside && pass == 1 ? at : heed_data(&r->exec, next);
-            if (pass == 0 && aside)
-                memcpy(at, from, bytes);
-            else if (pass == 1 && from != state)
-                memcpy(state, from, bytes);
-            at += aligned(s->row_bytes * (size_t)l->rows);
+            bool moved = is_a_state(l, s->next);
+            if (pass == 0 && moved)
+                memcpy(aside, next, bytes);
+            if (pass == 1 && s->emit >= 0)
+                r->bound[s->slot] = next;
+            else if (pass == 1)
+                r->bound[s->slot] = memcpy(own, moved ? aside : next, bytes);
+            own += aligned(s->row_bytes * (size_t)l->rows);
+            aside += aligned(s->row_bytes * (size_t)l->rows);
         }
     }
 }
@@ -295,7 +313,7 @@ static void scan_tile(void *work, int64_t tile, int thread)
             continue;
         }
         r.exec.draw_offset = w->x->draw_offset + ((uint64_t)(t * l->tiles + tile + 1) << 32);
-        gather_inputs(&r, t);
+        bind_step(&r, t);
         heed_status status = run_nodes(&r);
         if (status != HEED_OK)
             f->status = status;
