@@ -348,6 +348,20 @@ static heed_tensor *gradient(heed_tensor *y, heed_tensor *dy, heed_tensor *by)
 
 static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
 
+static heed_tensor *lstm_gradient(heed_tensor *const *x)
+{
+    heed_tensor *by[] = {x[0], x[2]}, *d[2] = {NULL, NULL};
+    heed_graph_gradients(lstm_both(x[0], x[1], x[2]), x[3], by, 2, d);
+    return heed_op_concatenate(d, 2, -1);
+}
+
+static heed_tensor *gru_gradient(heed_tensor *const *x)
+{
+    heed_tensor *d[3] = {NULL, NULL, NULL};
+    heed_graph_gradients(heed_op_gru(x[0], x[1], x[2]), x[3], x, 3, d);
+    return heed_op_concatenate(d, 3, -1);
+}
+
 #define FORWARD_CASES(X)                                                                                               \
     X(add, heed_op_add(x[0], x[1]), IS(2, 3), each2(a, s, y, plus), ROUNDED, ANY(2, 3), ANY(2, 3))                     \
     X(add_large, heed_op_add(x[0], x[1]), IS(37, 1001), each2(a, s, y, plus), ROUNDED, ANY(37, 1001), ANY(37, 1001))   \
@@ -543,6 +557,26 @@ static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scor
     X(lstm_without_zh, lstm_both(x[0], NULL, x[1]), IS(3, 66), lstm(a, s, y, false), CLOSE, ANY(3, 132), ANY(3, 33))   \
     X(gru, heed_op_gru(x[0], x[1], x[2]), IS(300, 33), gru(a, s, y), CLOSE, ANY(300, 99), ANY(300, 99), ANY(300, 33))
 
+/* What treats each row of the batch on its own, gradients too: expression, operands. */
+#define ROW_CASES(X)                                                                                                   \
+    X(rows_tanh, heed_op_tanh(x[0]), ANY(900, 19))                                                                     \
+    X(rows_softmax, heed_op_softmax(x[0], x[1]), ANY(30, 60, 17), MASK(30, 1, 17))                                     \
+    X(rows_layer_norm, heed_op_layer_norm(x[0], x[1], x[2], 1e-3f), ANY(900, 19), ANY(19), ANY(19))                    \
+    X(rows_additive, scores(x), LARGE(50, 9, 33), ANY(50, 20, 33), ANY(33))                                            \
+    X(rows_lstm, lstm_both(x[0], x[1], x[2]), ANY(300, 132), ANY(300, 132), ANY(300, 33))                              \
+    X(rows_gru, heed_op_gru(x[0], x[1], x[2]), ANY(300, 99), ANY(300, 99), ANY(300, 33))                               \
+    X(rows_tanh_gradient, gradient(heed_op_tanh(x[0]), x[1], x[0]), ANY(900, 19), ANY(900, 19))                        \
+    X(rows_softmax_gradient, gradient(heed_op_softmax(x[0], NULL), x[1], x[0]), ANY(30, 60, 17), ANY(30, 60, 17))      \
+    X(rows_log_softmax_gradient, gradient(heed_op_log_softmax(x[0]), x[1], x[0]), ANY(900, 17), ANY(900, 17))          \
+    X(rows_cross_entropy_gradient, gradient(heed_op_softmax_cross_entropy(x[0], x[1]), x[2], x[0]), ANY(900, 19),      \
+      IDS(21, 900), ANY(900))                                                                                          \
+    X(rows_layer_norm_gradient, gradient(heed_op_layer_norm(x[0], NULL, NULL, 1e-3f), x[1], x[0]), ANY(900, 19),       \
+      ANY(900, 19))                                                                                                    \
+    X(rows_additive_gradient, gradient(scores(x), x[3], x[0]), LARGE(50, 9, 33), ANY(50, 20, 33), ANY(33),             \
+      ANY(50, 9, 20))                                                                                                  \
+    X(rows_lstm_gradient, lstm_gradient(x), ANY(300, 132), ANY(300, 132), ANY(300, 33), ANY(300, 66))                  \
+    X(rows_gru_gradient, gru_gradient(x), ANY(300, 99), ANY(300, 99), ANY(300, 33), ANY(300, 33))
+
 typedef struct forward_case {
     const char       *name;
     heed_tensor      *(*build)(heed_tensor *const *x);
@@ -561,6 +595,13 @@ typedef struct forward_case {
 FORWARD_CASES(CASE_FUNCTIONS)
 static const forward_case cases[] = {FORWARD_CASES(CASE_ROW)};
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
+
+#define ROW_FUNCTION(name, expression, ...)                                                                            \
+    static heed_tensor *build_##name(heed_tensor *const *x) { return expression; }
+ROW_CASES(ROW_FUNCTION)
+#define ROW_CASE(name, expression, ...) {#name, build_##name, IS_SCALAR, NULL, 0, {__VA_ARGS__}},
+static const forward_case row_cases[] = {ROW_CASES(ROW_CASE)};
+enum { ROW_CASE_COUNT = sizeof row_cases / sizeof *row_cases };
 
 /* ---- running on every instruction set and number of threads */
 
@@ -668,10 +709,51 @@ static void test_every_case(void **state)
         check_case(&cases[i]);
 }
 
+/* Row `row` of what has `rows` of them; anything else as it is. */
+static heed_array row_of(const heed_array *a, int64_t rows, int64_t row)
+{
+    heed_array one = *a;
+    if (one.shape.dims[0] != rows)
+        return one;
+    one.shape.dims[0] = 1;
+    one.data = (char *)a->data + (size_t)(row * heed_array_count(&one)) * heed_dtype_size(a->dtype);
+    return one;
+}
+
+/* A row has the same bits alone and among others, whichever tile it falls into. */
+static void check_rows(const forward_case *f, heed_context *c)
+{
+    heed_array operands[HEED_TEST_OPERANDS], ones[HEED_TEST_OPERANDS], all, one;
+    int count = heed_test_operand_count(f->operands);
+    heed_test_draw_operands(f->operands, count, operands);
+    int64_t rows = operands[0].shape.dims[0];
+    run_case(c, f, operands, count, false, &all);
+    for (int64_t row = 0; row < rows; row += 1 + rows / 7) {
+        for (int i = 0; i < count; i++)
+            ones[i] = row_of(&operands[i], rows, row);
+        run_case(c, f, ones, count, false, &one);
+        heed_array among = row_of(&all, rows, row);
+        if (memcmp(among.data, one.data, (size_t)heed_array_count(&one) * heed_dtype_size(one.dtype)) != 0)
+            fail_msg("%s: row %lld has other bits alone, on %s", f->name, (long long)row,
+                     heed_cpu_name(heed_cpu_used(c)));
+        free(one.data);
+    }
+    free(all.data);
+    heed_test_free(operands, count);
+}
+
+static void test_rows_on_their_own(void **state)
+{
+    for (int i = 0; i < ROW_CASE_COUNT; i++)
+        for (int k = 0; k < machine.cpu_count; k++)
+            check_rows(&row_cases[i], machine.contexts[k][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_case),
+        cmocka_unit_test(test_rows_on_their_own),
     };
     return cmocka_run_group_tests(tests, open_machine, close_machine);
 }

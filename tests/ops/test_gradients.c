@@ -251,29 +251,65 @@ static heed_status open_probe(probe *p, heed_context *c, const heed_test_operand
     return heed_graph_status(p->graph);
 }
 
-/* The gradients of y behind it, planned. Operands that are not floats get none. */
+/* What a graph is planned for: y and all gradients; every value in it, so that no memory is used twice; or, from 0 on,
+ * one gradient alone. */
+enum { RESULTS = -2, EVERYTHING = -1 };
+
+enum { MOST_WANTED = 512 };
+
+/* Appends all values that those already wanted depend on. */
+static size_t want_what_they_need(const heed_graph *g, heed_tensor **wanted, size_t count)
+{
+    bool needed[MOST_WANTED] = {false};
+    for (size_t i = 0; i < count; i++)
+        if (wanted[i]->node != NULL)
+            needed[wanted[i]->node->index] = true;
+    for (size_t i = g->node_count; i-- > 0;) {
+        const heed_node *n = g->nodes[i];
+        for (int k = 0; k < n->input_count && needed[i]; k++)
+            if (n->inputs[k]->node != NULL)
+                needed[n->inputs[k]->node->index] = true;
+        for (int k = 0; k < n->output_count && needed[i] && count < MOST_WANTED; k++)
+            wanted[count++] = n->outputs[k];
+    }
+    return count;
+}
+
+static heed_status plan(probe *p, int wish)
+{
+    heed_tensor *wanted[MOST_WANTED];
+    size_t count = 0;
+    assert_true(p->graph->node_count < MOST_WANTED);
+    for (int i = 0; i < p->count; i++)
+        if (p->gradients[i] != NULL && (wish < 0 || wish == i))
+            wanted[count++] = p->gradients[i];
+    if (wish < 0)
+        wanted[count++] = p->y;
+    if (wish == EVERYTHING)
+        count = want_what_they_need(p->graph, wanted, count);
+    HEED_TRY(heed_graph_plan(p->graph, wanted, count));
+    for (int i = 0; i < p->count; i++)
+        heed_graph_bind(p->x[i], p->arrays[i].data);
+    heed_graph_bind(p->seed, p->weights);
+    return HEED_OK;
+}
+
+/* The gradients of y behind it. Operands that are not floats get none. */
 static heed_status differentiate(probe *p)
 {
     HEED_TRY(heed_graph_status(p->graph));
     draw_weights(p);
     p->seed = heed_graph_input(p->graph, HEED_FLOAT32, &p->y->shape);
-    heed_tensor *of[HEED_TEST_OPERANDS], *gradients[HEED_TEST_OPERANDS], *wanted[HEED_TEST_OPERANDS + 1] = {p->y};
-    size_t floats = 0, wanted_count = 1;
+    heed_tensor *of[HEED_TEST_OPERANDS], *gradients[HEED_TEST_OPERANDS];
+    size_t floats = 0;
     for (int i = 0; i < p->count; i++)
         if (p->arrays[i].dtype == HEED_FLOAT32)
             of[floats++] = p->x[i];
     HEED_TRY(heed_graph_status(p->graph));
     HEED_TRY(heed_graph_gradients(p->y, p->seed, of, floats, gradients));
     floats = 0;
-    for (int i = 0; i < p->count; i++) {
-        p->gradients[i] = p->arrays[i].dtype == HEED_FLOAT32 ? gradients[floats++] : NULL;
-        if (p->gradients[i] != NULL)
-            wanted[wanted_count++] = p->gradients[i];
-    }
-    HEED_TRY(heed_graph_plan(p->graph, wanted, wanted_count));
     for (int i = 0; i < p->count; i++)
-        heed_graph_bind(p->x[i], p->arrays[i].data);
-    heed_graph_bind(p->seed, p->weights);
+        p->gradients[i] = p->arrays[i].dtype == HEED_FLOAT32 ? gradients[floats++] : NULL;
     return HEED_OK;
 }
 
@@ -356,18 +392,19 @@ static void check_row_is_used(const probe *p, const char *row, const char *name)
 }
 
 /* The graph of a case, ready to run; to be closed whatever the status. */
-static heed_status prepare_case(const gradient_case *c, heed_context *context, probe *p)
+static heed_status prepare_case(const gradient_case *c, heed_context *context, int wish, probe *p)
 {
     HEED_TRY(open_probe(p, context, c->operands));
     /* once more by 1, so that dy is a value of the graph, whose memory the gradient may take over */
     p->y = heed_op_scale(c->build(p->x), 1, 0);
-    return differentiate(p);
+    HEED_TRY(differentiate(p));
+    return plan(p, wish);
 }
 
 static void check_case(const gradient_case *c, heed_context *context)
 {
     probe p;
-    if (prepare_case(c, context, &p) != HEED_OK)
+    if (prepare_case(c, context, RESULTS, &p) != HEED_OK)
         fail_msg("%s: %s", c->name, heed_error(context));
     check_row_is_used(&p, c->row, c->name);
     check_gradients(&p, c->name);
@@ -413,6 +450,7 @@ static void check_elementwise_functions(heed_context *context)
         assert_int_equal(status, HEED_OK);
         p.y = heed_op_function(p.x[0], unary_names[f], unary_parameters[f][0], unary_parameters[f][1]);
         assert_int_equal(differentiate(&p), HEED_OK);
+        assert_int_equal(plan(&p, RESULTS), HEED_OK);
         check_gradients(&p, unary_names[f]);
         close_probe(&p);
     }
@@ -423,11 +461,37 @@ static void test_every_elementwise_function(void **state)
     on_each_cpu(check_elementwise_functions);
 }
 
+/* A gradient has the same bits whatever else is wanted, that is, however the graph's memory is shared out. */
+static void check_sharing(heed_context *context)
+{
+    for (int i = 0; i < CASE_COUNT; i++) {
+        probe apart, shared;
+        assert_int_equal(prepare_case(&cases[i], context, EVERYTHING, &apart), HEED_OK);
+        run(&apart);
+        for (int k = 0; k < apart.count; k++) {
+            if (apart.gradients[k] == NULL)
+                continue;
+            assert_int_equal(prepare_case(&cases[i], context, k, &shared), HEED_OK);
+            assert_int_equal(heed_graph_run(shared.graph, 5, 1), HEED_OK);
+            if (memcmp(heed_tensor_data(apart.gradients[k]), heed_tensor_data(shared.gradients[k]),
+                       (size_t)apart.gradients[k]->count * sizeof(float)) != 0)
+                fail_msg("%s: the gradient of operand %d alone has other bits", cases[i].name, k + 1);
+            close_probe(&shared);
+        }
+        close_probe(&apart);
+    }
+}
+
+static void test_memory_shared_or_not(void **state)
+{
+    on_each_cpu(check_sharing);
+}
+
 /* Building, differentiating, planning and running, whichever allocation fails. */
 static heed_status live_through(heed_context *context, void *user)
 {
     probe p;
-    heed_status status = prepare_case(user, context, &p);
+    heed_status status = prepare_case(user, context, RESULTS, &p);
     if (status == HEED_OK)
         status = heed_graph_run(p.graph, 5, 1);
     close_probe(&p);
@@ -472,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_walk_of_the_table),
         cmocka_unit_test(test_every_elementwise_function),
         cmocka_unit_test(test_every_case),
+        cmocka_unit_test(test_memory_shared_or_not),
         cmocka_unit_test(test_each_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
