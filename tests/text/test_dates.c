@@ -289,10 +289,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_english_dates),        cmocka_unit_test(test_all_locales),
-        cmocka_unit_test(test_range),                cmocka_unit_test(test_calendars_and_digits),
+        cmocka_unit_test(test_english_dates),
+        cmocka_unit_test(test_all_locales),
+        cmocka_unit_test(test_range),
+        cmocka_unit_test(test_calendars_and_digits),
         cmocka_unit_test(test_function_of_seed),
-        cmocka_unit_test(test_locale_names),         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_locale_names),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
