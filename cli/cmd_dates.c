@@ -55,8 +55,8 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_dates = {
     .name = "dates",
     .purpose = "make pairs of dates: as people write them, and in ISO 8601",
-    .description = "Writes N lines `human TAB iso`: random days from 1970 to 2026, each in a random locale and one of 15 "
-                   "formats, a quarter in upper and a quarter in lower case. The same seed gives the same pairs, on "
+    .description = "Writes N lines `human TAB iso`: random days from 1970 to 2026, each in a random locale and one of "
+                   "15 formats, a quarter in upper and a quarter in lower case. The same seed gives the same pairs, on "
                    "any machine with the same version of ICU.",
     .options = options,
     .values_size = sizeof(dates_values),

@@ -126,8 +126,8 @@ void cli_help(const cli_command *command, const cli_option *shared)
 
 void cli_help_overview(const cli_command *const *commands, size_t count, const cli_option *shared)
 {
-    puts("heed: sequence models with attention\n\nusage: heed SUB-COMMAND [arguments] [options]\n       heed --version\n"
-         "\nsub-commands:");
+    puts("heed: sequence models with attention\n\n"
+         "usage: heed SUB-COMMAND [arguments] [options]\n       heed --version\n\nsub-commands:");
     for (size_t i = 0; i < count; i++)
         printf("  %-12s%s\n", commands[i]->name, commands[i]->purpose);
     puts("\noptions of every sub-command:");
@@ -165,8 +165,8 @@ static void write_man_row(const char *name, const char *meaning)
 
 void cli_man(const cli_command *command, const cli_option *shared)
 {
-    printf(".TH HEED\\-%s 1 \"\" \"heed %s\"\n.SH NAME\nheed\\-%s \\- %s\n.SH SYNOPSIS\n", command->name, heed_version(),
-           command->name, command->purpose);
+    printf(".TH HEED\\-%s 1 \"\" \"heed %s\"\n", command->name, heed_version());
+    printf(".SH NAME\nheed\\-%s \\- %s\n.SH SYNOPSIS\n", command->name, command->purpose);
     write_usage(command);
     puts(".SH DESCRIPTION");
     write_roff(command->description != NULL ? command->description : command->purpose);

@@ -16,8 +16,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static const cli_option shared[] = {
     {"--threads", CLI_BIND(cli_session, threads), "N", .help = "threads to work with (default: the processor's cores)",
      CLI_BETWEEN(1, 256)},
-    {"--seed", CLI_BIND(cli_session, seed), "N", "0", "start of the random numbers; the same seed gives the same result",
-     CLI_AT_LEAST(0)},
+    {"--seed", CLI_BIND(cli_session, seed), "N", "0",
+     "start of the random numbers; the same seed gives the same result", CLI_AT_LEAST(0)},
     {"--quiet", CLI_BIND(cli_session, quiet), .help = "no progress and no notes, only errors"},
     {"--help", CLI_BIND(cli_session, help), .help = "show this"},
     {0},

@@ -249,7 +249,7 @@ static bool is_set(slot s)
     return s.option->type == CLI_LIST ? ((cli_list *)s.value)->count > 0 : *(const char **)s.value != NULL;
 }
 
-/* Arguments are missing when they come after all that were taken; options of the kinds that can be unset, when they are. */
+/* An argument is missing when it comes after all that were taken; a text or a list, when it is not set. */
 static bool check_required(const parser *p)
 {
     size_t argument = 0;

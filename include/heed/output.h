@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-/** A destination for bytes. Used by one thread at a time. A failure is remembered: after one, every further call returns
- *  it again and does nothing, so that it is enough to look at what heed_writer_commit() returns. */
+/** A destination for bytes. Used by one thread at a time. A failure is remembered: after one, every further call
+ *  returns it again and does nothing, so that it is enough to look at what heed_writer_commit() returns. */
 typedef struct heed_writer heed_writer;
 
 /**

@@ -179,7 +179,7 @@ typedef struct heed_scorer heed_scorer;
 typedef struct heed_scores {
     int64_t lines;
     int64_t exact;            /**< lines equal to a reference */
-    int64_t edits;            /**< insertions, deletions and replacements of tokens that lead to the nearest reference */
+    int64_t edits;            /**< insertions, deletions, replacements of tokens that lead to the nearest reference */
     int64_t reference_tokens; /**< tokens of those references */
     double  exact_match;      /**< exact / lines; NaN without lines */
     double  token_error_rate; /**< edits / reference_tokens; NaN without tokens */
@@ -203,7 +203,7 @@ typedef struct heed_dates_config {
 
 /** A locale that ICU does not have is HEED_ENOTFOUND. */
 HEED_API heed_status heed_dates_create(heed_context *c, const heed_dates_config *config, heed_dates **out);
-/** The next pair: "12 mars 2009" and "2009-03-12". Both are valid until the next call; neither holds control characters. */
+/** The next pair: "12 mars 2009" and "2009-03-12". Valid until the next call; without control characters. */
 HEED_API heed_status heed_dates_next(heed_dates *d, const char **human, const char **iso);
 HEED_API void        heed_dates_free(heed_dates *d); /**< NULL is allowed */
 

@@ -5,7 +5,7 @@
 #include "base/context.h"
 
 /* Reads all of `path` ("-": standard input). *out is NUL-terminated behind its *size bytes and released by the caller
- * with heed_release. HEED_EIO names the path and the system's reason; a file of more than `limit` bytes is HEED_EFORMAT. */
+ * with heed_release. HEED_EIO names the path and the system's reason; more than `limit` bytes are HEED_EFORMAT. */
 heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size);
 
 /* A file being written. Bytes go to a temporary name beside `path`; heed_output_commit makes them durable (fsync) and

@@ -17,8 +17,8 @@ static const int64_t  days = 20819; /* from 1970-01-01 to 2026-12-31 */
 static const double   day_milliseconds = 86400e3;
 static const uint64_t stream = 0x6461746573; /* "dates" */
 
-/* A locale's own style, or a pattern of CLDR where `pattern` is set. Y is the week-based year: wrong around New Year, as
- * it is in the generator that is followed here. "d MMMM YYY" stands there twice. */
+/* A locale's own style, or a pattern of CLDR where `pattern` is set. Y is the week-based year: wrong around New Year,
+ * as it is in the generator that is followed here. "d MMMM YYY" stands there twice. */
 typedef struct date_format {
     UDateFormatStyle style;
     const UChar     *pattern;
@@ -35,8 +35,8 @@ enum { FORMATS = sizeof formats / sizeof *formats };
 _Static_assert((int)FORMATS == 15, "datalogue's generator has 15 formats");
 _Static_assert(UDAT_FULL == 0 && UDAT_SHORT == STYLES - 1, "styles count from full to short");
 
-/* Opening a formatter takes a hundred times as long as using it, so there is one a locale, opened at first use, which is
- * given the pattern for each date. */
+/* Opening a formatter takes a hundred times as long as using it, so there is one a locale, opened at first use, which
+ * is given the pattern for each date. */
 typedef struct date_locale {
     const char  *name;             /* ICU's */
     UDateFormat *formatter;        /* NULL before the first use */
@@ -184,7 +184,8 @@ static int32_t change_case(uint32_t draw, UChar *units, int32_t length, UErrorCo
                      : u_strToLower(units, UNITS, from, length, "", error);
 }
 
-static heed_status write_human(heed_dates *d, date_locale *l, int64_t day, const date_format *format, uint32_t case_draw)
+static heed_status write_human(heed_dates *d, date_locale *l, int64_t day, const date_format *format,
+                               uint32_t case_draw)
 {
     HEED_TRY(open_locale(d, l));
     const UChar *pattern = format->pattern;

@@ -88,8 +88,11 @@ static heed_status find_kind(heed_input *in)
         in->kind = PLAIN;
         return HEED_OK;
     }
-    in->inflating = (z_stream){
-        .zalloc = allocate, .zfree = release, .opaque = in->context, .next_in = in->raw, .avail_in = (unsigned)in->used};
+    in->inflating = (z_stream){.zalloc = allocate,
+                               .zfree = release,
+                               .opaque = in->context,
+                               .next_in = in->raw,
+                               .avail_in = (unsigned)in->used};
     if (inflateInit2(&in->inflating, 16 + MAX_WBITS) != Z_OK)
         return heed_fail(in->context, HEED_ENOMEM, "%s: out of memory", in->name);
     in->kind = GZIP;

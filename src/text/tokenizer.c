@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kinds that cut a text into pieces and look these up. Kinds that learn what the pieces are join at heed_tokenizer_*,
- * which promises no more than that what was learnt can be saved as bytes. */
+/* The kinds that cut a text into pieces and look these up. Kinds that learn what the pieces are join at
+ * heed_tokenizer_*, which promises no more than that what was learnt can be saved as bytes. */
 typedef struct tokenizer_kind {
     const char *name;
     heed_word (*next)(const char *text, size_t length);

@@ -191,7 +191,8 @@ static void test_dates(void **state)
     check_fails("heed dates 3 --locales en,xx", 2,
                 "heed: --locales: no such locale (expected all, or names of ICU such as en or pt_BR, found \"xx\")\n");
     check_fails("heed dates 3 --locales zh_Hamt", 2,
-                "heed: --locales: no such locale (expected all, or names of ICU such as en or pt_BR, found \"zh_Hamt\")\n"
+                "heed: --locales: no such locale "
+                "(expected all, or names of ICU such as en or pt_BR, found \"zh_Hamt\")\n"
                 "hint: did you mean zh_Hant?\n");
     remove("cli_dates.tmp");
 }

@@ -111,7 +111,8 @@ static int64_t slow_distance(const char *a, const char *b)
         return (int64_t)(strlen(a) + strlen(b));
     if (*a == *b)
         return slow_distance(a + 1, b + 1);
-    int64_t replaced = slow_distance(a + 1, b + 1), deleted = slow_distance(a + 1, b), inserted = slow_distance(a, b + 1);
+    int64_t replaced = slow_distance(a + 1, b + 1);
+    int64_t deleted = slow_distance(a + 1, b), inserted = slow_distance(a, b + 1);
     int64_t least = replaced < deleted ? replaced : deleted;
     return 1 + (least < inserted ? least : inserted);
 }
