@@ -54,7 +54,7 @@ static void close_all(comparison *c)
     heed_scorer_free(c->scorer);
 }
 
-/* Scores all lines. *surplus tells which side has some left where the other ends: 1 the hypotheses, -1 the references. */
+/* Scores all lines. *surplus tells which side has more lines than the other: 1 the hypotheses, -1 the references. */
 static heed_status compare_all(comparison *c, int *surplus)
 {
     bool more = true, more_references = true;
