@@ -138,8 +138,8 @@ HEED_API heed_layer *heed_model_find_layer(const heed_model *m, const char *name
 /** Weights, in the order of Keras' model.weights. */
 HEED_API int            heed_weight_count(const heed_model *m);
 HEED_API heed_variable *heed_weight_at(const heed_model *m, int index);
-/** Where a weight lies in the model, as in Keras: "bidirectional/forward_lstm/lstm_cell/kernel". Valid until the next call. */
-HEED_API const char    *heed_weight_path(heed_model *m, int index);
+/** Where a weight lies in the model, as in Keras: "bidirectional/forward_lstm/lstm_cell/kernel". */
+HEED_API const char    *heed_weight_path(const heed_model *m, int index);
 HEED_API int64_t        heed_parameter_count(const heed_model *m, bool trainable_only);
 /** Freezes or frees a layer's weights, or all of a model's with layer NULL; before heed_compile(). */
 HEED_API heed_status heed_set_trainable(heed_model *m, heed_layer *layer, bool trainable);

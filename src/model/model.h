@@ -1,0 +1,124 @@
+/* The inside of a model: what is wired, what was made of it, how it trains. */
+#ifndef HEED_MODEL_MODEL_H
+#define HEED_MODEL_MODEL_H
+
+#include "heed/model.h"
+#include "layers/layer.h"
+
+/* A size that is not known is tried with two numbers; what comes out different is not known either. */
+enum { HEED_PROBES = 2 };
+
+/* One call of a layer. */
+typedef struct heed_wire {
+    heed_layer              *layer;
+    int                      call; /* which call of the layer in this model, from 0: Keras' node index */
+    int                      input_count, output_count;
+    heed_symbol            **inputs, **outputs;
+    const heed_value *keywords; /* a dict, or NULL */
+} heed_wire;
+
+struct heed_symbol {
+    heed_model *model;
+    heed_wire  *wire;   /* that makes it */
+    int         output; /* which of the wire's outputs */
+    int         index;  /* number in the model */
+    heed_shape  shape;
+    heed_dtype  dtype;
+    bool        masked;
+    heed_tensor *probe[HEED_PROBES], *probe_mask[HEED_PROBES]; /* in the model's probe graphs, while it is being wired */
+};
+
+typedef struct heed_wires {
+    heed_wire **items;
+    size_t      count, capacity;
+} heed_wires;
+
+/* A weight of the model. */
+typedef struct heed_weight {
+    heed_variable *variable;
+    const char    *path; /* "lstm/lstm_cell/kernel" */
+} heed_weight;
+
+typedef struct heed_asset_file {
+    char  *name;
+    void  *bytes;
+    size_t size;
+} heed_asset_file;
+
+struct heed_model {
+    heed_context *context;
+    heed_layer   *layer; /* the model as a layer; owns the model */
+    heed_status   status; /* the first mistake, and its sentence */
+    char         *error, *hint;
+    bool          sequential;
+    bool          closed; /* wired: inputs, outputs, layers stand */
+    heed_zone     zone;   /* wires, symbols, names */
+    heed_graph   *probes[HEED_PROBES]; /* scratch graphs, until closed */
+    heed_pass     passes[HEED_PROBES]; /* of the probe graphs */
+    heed_wires    wires;  /* in the order in which they can run; those that the outputs need, once closed */
+    int           symbol_count;
+    heed_symbol **inputs, **outputs;
+    char        **output_names;
+    int           input_count, output_count;
+    heed_layer  **stack; /* a sequential model's layers, until it is wired */
+    size_t        stack_count, stack_capacity;
+    heed_layer  **made; /* every layer that was wired or made here, held until the model's end */
+    size_t        made_count, made_capacity;
+    heed_weight  *weights; /* once closed; in Keras' order, each once */
+    size_t        weight_count, weight_capacity;
+    uint64_t      seed;
+    struct heed_cache    *cache;   /* graphs by shape */
+    struct heed_training *training; /* what compile made; NULL: not compiled */
+    uint64_t      step;     /* training steps done */
+    heed_asset_file *assets;
+    size_t        asset_count, asset_capacity;
+};
+
+/* The marker of an input: see input.c. */
+extern const heed_layer_class heed_input_class;
+bool              heed_is_input_layer(const heed_layer *layer);
+const heed_shape *heed_input_layer_shape(const heed_layer *layer); /* with the batch */
+heed_dtype        heed_input_layer_dtype(const heed_layer *layer); /* one of the three that graphs know */
+extern const heed_layer_class heed_functional_class, heed_sequential_class;
+/* The model inside a layer of class Functional or Sequential; NULL for other layers. */
+heed_model *heed_layer_model(const heed_layer *layer);
+
+/* Records the first mistake; later ones are dropped. The context holds the sentence. Returns the status kept. */
+heed_status heed_model_remember(heed_model *m, heed_status status);
+
+/* heed_call_layer with the keywords as a dict, which must live as long as the model; NULL on failure, remembered. */
+heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, int input_count,
+                           const heed_value *keywords);
+heed_symbol *heed_wire_input(heed_model *m, heed_layer *input_layer);
+/* Holds a layer until the model's end; gives it a name if it has none, and refuses one that is taken. */
+heed_status heed_model_adopt(heed_model *m, heed_layer *layer);
+/* The wiring is complete: sets outputs, layers and weights. @p layers: in this order, or NULL for Keras'. */
+heed_status heed_model_close(heed_model *m, heed_symbol *const *outputs, int count, heed_layer *const *layers,
+                             size_t layer_count);
+/* Wires a sequential model whose input is this. */
+heed_status heed_model_chain(heed_model *m, heed_dtype dtype, const heed_shape *shape);
+/* Makes sure that the model is wired, or says what it lacks. */
+heed_status heed_model_complete(heed_model *m);
+/* Lists the weights; once, when the model closes. */
+heed_status heed_model_collect_weights(heed_model *m);
+/* What remains of the wires when only the outputs count, and the layers in Keras' order; both in the zone. */
+heed_status heed_model_order(heed_model *m, heed_symbol *const *outputs, int output_count, heed_wires *wires,
+                             heed_layer ***layers, size_t *layer_count);
+
+/* A layer for an input of this dtype and shape (with the batch). */
+heed_status heed_input_layer_create(heed_context *c, const char *name, heed_dtype dtype, const heed_shape *shape,
+                                    heed_layer **out);
+
+/* Wires a sequential model for such inputs if it is not wired yet, and draws weights that nobody set. */
+heed_status heed_model_ready(heed_model *m, const heed_dtype *dtypes, const heed_shape *shapes, int count);
+heed_status heed_model_ready_for(heed_model *m, const heed_arrays *x);
+
+/* Calls the model's layers within a graph. The call's inputs and masks are the model's, in order. */
+heed_status heed_model_trace(heed_model *m, heed_call *call);
+
+/* Frees what a pass collected; its graph must still be there. */
+void heed_pass_free(heed_pass *pass);
+void heed_training_free(heed_model *m);
+void heed_cache_free(heed_model *m);
+
+#endif

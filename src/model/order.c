@@ -1,0 +1,131 @@
+/* The order in which Keras lists the layers of a functional model: by depth, the number of calls between a layer and the
+ * outputs, deepest first; among equals in the order in which a walk from the outputs meets them. Weights, summaries and
+ * files follow this order. */
+#include "model/model.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct place {
+    heed_layer *layer;
+    int         depth;
+    int         met; /* when the walk came by; -1: an input that nothing uses */
+} place;
+
+typedef struct walk {
+    heed_model *model;
+    heed_wire **wires; /* finished ones, each after those it needs */
+    int        *depths;
+    size_t      wire_count;
+    place      *places;
+    size_t      place_count;
+} walk;
+
+static place *find_place(const walk *w, const heed_layer *layer)
+{
+    for (size_t i = 0; i < w->place_count; i++)
+        if (w->places[i].layer == layer)
+            return &w->places[i];
+    return NULL;
+}
+
+static void meet(walk *w, heed_layer *layer, int met)
+{
+    if (find_place(w, layer) == NULL)
+        w->places[w->place_count++] = (place){layer, 0, met};
+}
+
+static size_t position(const walk *w, const heed_wire *wire)
+{
+    for (size_t i = 0; i < w->wire_count; i++)
+        if (w->wires[i] == wire)
+            return i;
+    return SIZE_MAX;
+}
+
+/* Depth first, without recursion: models may be thousands of layers deep. `stack` holds wires under way. */
+static void visit(walk *w, heed_wire *start, heed_wire **stack, int *next)
+{
+    size_t height = 0;
+    if (position(w, start) != SIZE_MAX)
+        return;
+    stack[height] = start;
+    next[height++] = 0;
+    meet(w, start->layer, (int)w->place_count);
+    while (height > 0) {
+        heed_wire *wire = stack[height - 1];
+        if (next[height - 1] == wire->input_count) {
+            w->wires[w->wire_count++] = wire;
+            height--;
+            continue;
+        }
+        heed_wire *needed = wire->inputs[next[height - 1]++]->wire;
+        if (position(w, needed) != SIZE_MAX)
+            continue;
+        meet(w, needed->layer, (int)w->place_count);
+        stack[height] = needed;
+        next[height++] = 0;
+    }
+}
+
+static void measure_depths(walk *w)
+{
+    for (size_t i = w->wire_count; i-- > 0;) {
+        heed_wire *wire = w->wires[i];
+        place *p = find_place(w, wire->layer);
+        if (p->depth < w->depths[i])
+            p->depth = w->depths[i];
+        w->depths[i] = p->depth;
+        for (int k = 0; k < wire->input_count; k++) {
+            size_t needed = position(w, wire->inputs[k]->wire);
+            if (w->depths[needed] < w->depths[i] + 1)
+                w->depths[needed] = w->depths[i] + 1;
+        }
+    }
+}
+
+static int deepest_first(const void *a, const void *b)
+{
+    const place *p = a, *q = b;
+    if (p->depth != q->depth)
+        return p->depth < q->depth ? 1 : -1;
+    return p->met < q->met ? -1 : p->met > q->met;
+}
+
+heed_status heed_model_order(heed_model *m, heed_symbol *const *outputs, int output_count, heed_wires *wires,
+                             heed_layer ***layers, size_t *layer_count)
+{
+    size_t most = m->wires.count;
+    heed_zone scratch;
+    heed_zone_init(&scratch, m->context);
+    walk w = {.model = m};
+    w.wires = heed_zone_alloc(&scratch, most, sizeof *w.wires);
+    w.depths = heed_zone_alloc(&scratch, most, sizeof *w.depths);
+    w.places = heed_zone_alloc(&scratch, most, sizeof *w.places);
+    heed_wire **stack = heed_zone_alloc(&scratch, most, sizeof *stack);
+    int *next = heed_zone_alloc(&scratch, most, sizeof *next);
+    heed_wire **kept = heed_zone_alloc(&m->zone, most, sizeof *kept);
+    *layers = heed_zone_alloc(&m->zone, most, sizeof **layers);
+    if (w.wires == NULL || w.depths == NULL || w.places == NULL || stack == NULL || next == NULL || kept == NULL ||
+        *layers == NULL) {
+        heed_zone_free(&scratch);
+        return HEED_ENOMEM;
+    }
+    for (int k = 0; k < output_count; k++)
+        visit(&w, outputs[k]->wire, stack, next);
+    measure_depths(&w);
+    for (int i = 0; i < m->input_count; i++)
+        meet(&w, m->inputs[i]->wire->layer, -1);
+    qsort(w.places, w.place_count, sizeof *w.places, deepest_first);
+    for (size_t i = 0; i < w.place_count; i++)
+        (*layers)[i] = w.places[i].layer;
+    *layer_count = w.place_count;
+    /* wires run in the order in which they were made, which the walk does not change */
+    *wires = (heed_wires){.items = kept};
+    for (size_t i = 0; i < m->wires.count; i++)
+        if (position(&w, m->wires.items[i]) != SIZE_MAX)
+            kept[wires->count++] = m->wires.items[i];
+    heed_zone_free(&scratch);
+    return HEED_OK;
+}

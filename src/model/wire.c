@@ -1,0 +1,256 @@
+/* Wiring: layers applied to symbols.
+ *
+ * No layer states its output shape. A layer is called on two scratch graphs in which every unknown size has a number, a
+ * different one in each; a size that comes out different in the two is unknown. */
+#include "model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t probe_sizes[HEED_PROBES] = {61, 67};
+
+static heed_shape probe_shape(const heed_shape *shape, int probe)
+{
+    heed_shape known = *shape;
+    for (int i = 0; i < known.rank; i++)
+        if (known.dims[i] == HEED_ANY)
+            known.dims[i] = probe_sizes[probe];
+    return known;
+}
+
+static heed_status open_probes(heed_model *m)
+{
+    for (int p = 0; p < HEED_PROBES; p++) {
+        if (m->probes[p] == NULL)
+            HEED_TRY(heed_graph_create(m->context, &m->probes[p]));
+        m->passes[p].graph = m->probes[p];
+    }
+    return HEED_OK;
+}
+
+static heed_status append_wire(heed_model *m, heed_wire *wire)
+{
+    void *items = m->wires.items;
+    heed_status status = heed_grow(m->context, &items, &m->wires.capacity, m->wires.count, sizeof wire);
+    m->wires.items = items;
+    if (status == HEED_OK)
+        m->wires.items[m->wires.count++] = wire;
+    return status;
+}
+
+static heed_symbol *new_symbol(heed_model *m, heed_wire *wire, int output)
+{
+    heed_symbol *s = heed_zone_alloc(&m->zone, 1, sizeof *s);
+    if (s != NULL)
+        *s = (heed_symbol){.model = m, .wire = wire, .output = output, .index = m->symbol_count++};
+    return s;
+}
+
+static heed_wire *new_wire(heed_model *m, heed_layer *layer, int input_count)
+{
+    heed_wire *w = heed_zone_alloc(&m->zone, 1, sizeof *w);
+    heed_symbol **inputs = heed_zone_alloc(&m->zone, (size_t)input_count, sizeof *inputs);
+    if (w == NULL || inputs == NULL)
+        return NULL;
+    *w = (heed_wire){.layer = layer, .inputs = inputs, .input_count = input_count};
+    for (size_t i = 0; i < m->wires.count; i++)
+        w->call += m->wires.items[i]->layer == layer;
+    return w;
+}
+
+/* Shape, type and mask of an output from what the probes gave. */
+static heed_status read_probes(heed_symbol *s)
+{
+    const heed_tensor *a = s->probe[0], *b = s->probe[1];
+    if (a == NULL || b == NULL || a->shape.rank != b->shape.rank)
+        return heed_layer_fail(s->wire->layer, HEED_EINTERNAL, "output %d is missing, or its rank depends on a size",
+                               s->output + 1);
+    s->shape = a->shape;
+    for (int i = 0; i < a->shape.rank; i++)
+        if (a->shape.dims[i] != b->shape.dims[i])
+            s->shape.dims[i] = HEED_ANY;
+    s->dtype = a->dtype;
+    s->masked = s->probe_mask[0] != NULL;
+    return HEED_OK;
+}
+
+static heed_status run_probe(heed_model *m, const heed_wire *w, int p, heed_inner *inner)
+{
+    heed_tensor *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
+    for (int i = 0; i < w->input_count; i++) {
+        inputs[i] = w->inputs[i]->probe[p];
+        masks[i] = w->inputs[i]->probe_mask[p];
+    }
+    heed_call_arguments arguments = {.pass = &m->passes[p]};
+    heed_call outer = {.graph = m->probes[p], .training = true, .arguments = &arguments};
+    return heed_inner_call(inner, &outer, w->layer, inputs, masks, w->input_count, w->keywords);
+}
+
+static heed_status probe_outputs(heed_model *m, heed_wire *w)
+{
+    heed_inner inner[HEED_PROBES];
+    for (int p = 0; p < HEED_PROBES; p++)
+        HEED_TRY(run_probe(m, w, p, &inner[p]));
+    w->output_count = inner[0].call.output_count;
+    w->outputs = heed_zone_alloc(&m->zone, (size_t)w->output_count, sizeof *w->outputs);
+    if (w->outputs == NULL)
+        return HEED_ENOMEM;
+    for (int k = 0; k < w->output_count; k++) {
+        heed_symbol *s = w->outputs[k] = new_symbol(m, w, k);
+        if (s == NULL)
+            return HEED_ENOMEM;
+        for (int p = 0; p < HEED_PROBES; p++) {
+            s->probe[p] = inner[p].outputs[k];
+            s->probe_mask[p] = inner[p].output_masks[k];
+        }
+        HEED_TRY(read_probes(s));
+    }
+    return HEED_OK;
+}
+
+static heed_status build_layer(heed_model *m, const heed_wire *w)
+{
+    heed_model *inner = heed_layer_model(w->layer);
+    if (inner != NULL && !inner->closed) {
+        HEED_TRY(heed_model_status(inner));
+        if (!inner->sequential)
+            return heed_layer_fail(w->layer, HEED_ESTATE, "the model has no outputs yet (heed_outputs)");
+        if (w->input_count == 1)
+            HEED_TRY(heed_model_chain(inner, w->inputs[0]->dtype, &w->inputs[0]->shape));
+    }
+    heed_shape *shapes = heed_alloc(m->context, (size_t)w->input_count, sizeof *shapes);
+    if (shapes == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < w->input_count; i++)
+        shapes[i] = w->inputs[i]->shape;
+    heed_status status = heed_layer_build(w->layer, shapes, w->input_count);
+    heed_release(m->context, shapes);
+    return status;
+}
+
+static heed_status check_inputs(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, int count)
+{
+    if (layer == NULL)
+        return heed_fail(m->context, HEED_EINVAL, "%s: there is no layer to call", heed_model_name(m));
+    if (m->closed)
+        return heed_layer_fail(layer, HEED_ESTATE, "the model's outputs are set; it takes no more layers");
+    if (count < 1 || count > HEED_MAX_OUTPUTS)
+        return heed_layer_fail(layer, HEED_EINVAL, "the number of inputs is out of range (expected 1 to %d, found %d)",
+                               HEED_MAX_OUTPUTS, count);
+    for (int i = 0; i < count; i++) {
+        if (inputs[i] == NULL)
+            return heed_layer_fail(layer, HEED_EINVAL, "input %d is missing", i + 1);
+        if (inputs[i]->model != m)
+            return heed_layer_fail(layer, HEED_EINVAL, "input %d belongs to another model", i + 1);
+    }
+    return HEED_OK;
+}
+
+static heed_status wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, int count,
+                              const heed_value *keywords, heed_wire **out)
+{
+    HEED_TRY(check_inputs(m, layer, inputs, count));
+    HEED_TRY(heed_model_adopt(m, layer));
+    HEED_TRY(open_probes(m));
+    heed_wire *w = *out = new_wire(m, layer, count);
+    if (w == NULL)
+        return HEED_ENOMEM;
+    memcpy(w->inputs, inputs, (size_t)count * sizeof *inputs);
+    w->keywords = keywords;
+    HEED_TRY(build_layer(m, w));
+    HEED_TRY(probe_outputs(m, w));
+    return append_wire(m, w);
+}
+
+heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, int input_count,
+                           const heed_value *keywords)
+{
+    heed_wire *w = NULL;
+    if (m->status != HEED_OK)
+        return NULL;
+    return heed_model_remember(m, wire_layer(m, layer, inputs, input_count, keywords, &w)) == HEED_OK ? w : NULL;
+}
+
+static heed_status wire_input(heed_model *m, heed_layer *layer, heed_symbol **out)
+{
+    if (m->input_count == HEED_MAX_OUTPUTS)
+        return heed_fail(m->context, HEED_EINVAL, "%s: too many inputs (at most %d)", heed_model_name(m), HEED_MAX_OUTPUTS);
+    HEED_TRY(heed_model_adopt(m, layer));
+    HEED_TRY(open_probes(m));
+    heed_wire *w = new_wire(m, layer, 0);
+    heed_symbol **outputs = heed_zone_alloc(&m->zone, 1, sizeof *outputs);
+    heed_symbol *s = w == NULL || outputs == NULL ? NULL : new_symbol(m, w, 0);
+    heed_symbol **inputs = heed_zone_alloc(&m->zone, (size_t)m->input_count + 1, sizeof *inputs);
+    if (s == NULL || inputs == NULL)
+        return HEED_ENOMEM;
+    outputs[0] = s;
+    w->outputs = outputs;
+    w->output_count = 1;
+    s->shape = *heed_input_layer_shape(layer);
+    s->dtype = heed_input_layer_dtype(layer);
+    HEED_TRY(heed_layer_build(layer, &s->shape, 1));
+    for (int p = 0; p < HEED_PROBES; p++) {
+        heed_shape shape = probe_shape(&s->shape, p);
+        s->probe[p] = heed_graph_input(m->probes[p], s->dtype, &shape);
+        HEED_TRY(heed_graph_status(m->probes[p]));
+    }
+    if (m->input_count > 0)
+        memcpy(inputs, m->inputs, (size_t)m->input_count * sizeof *inputs);
+    inputs[m->input_count] = s;
+    HEED_TRY(append_wire(m, w));
+    m->inputs = inputs;
+    m->input_count++;
+    *out = s;
+    return HEED_OK;
+}
+
+heed_symbol *heed_wire_input(heed_model *m, heed_layer *layer)
+{
+    heed_symbol *s = NULL;
+    if (m->status != HEED_OK)
+        return NULL;
+    return heed_model_remember(m, wire_input(m, layer, &s)) == HEED_OK ? s : NULL;
+}
+
+/* ---- in a graph of concrete shapes */
+
+typedef struct trace_values {
+    heed_tensor **tensors, **masks; /* by symbol */
+} trace_values;
+
+static heed_status trace_wire(const heed_wire *w, const heed_call *outer, trace_values *values)
+{
+    heed_tensor *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
+    heed_inner inner;
+    for (int i = 0; i < w->input_count; i++) {
+        inputs[i] = values->tensors[w->inputs[i]->index];
+        masks[i] = values->masks[w->inputs[i]->index];
+    }
+    HEED_TRY(heed_inner_call(&inner, outer, w->layer, inputs, masks, w->input_count, w->keywords));
+    for (int k = 0; k < w->output_count; k++) {
+        values->tensors[w->outputs[k]->index] = inner.outputs[k];
+        values->masks[w->outputs[k]->index] = inner.output_masks[k];
+    }
+    return HEED_OK;
+}
+
+heed_status heed_model_trace(heed_model *m, heed_call *call)
+{
+    heed_tensor **tensors = heed_zone_alloc(&call->graph->zone, 2 * (size_t)m->symbol_count, sizeof *tensors);
+    if (tensors == NULL)
+        return HEED_ENOMEM;
+    trace_values values = {tensors, tensors + m->symbol_count};
+    for (int i = 0; i < m->input_count; i++) {
+        tensors[m->inputs[i]->index] = call->inputs[i];
+        values.masks[m->inputs[i]->index] = call->masks == NULL ? NULL : call->masks[i];
+    }
+    for (size_t i = 0; i < m->wires.count; i++)
+        if (m->wires.items[i]->input_count > 0)
+            HEED_TRY(trace_wire(m->wires.items[i], call, &values));
+    call->output_count = m->output_count;
+    for (int k = 0; k < m->output_count; k++) {
+        call->outputs[k] = tensors[m->outputs[k]->index];
+        call->output_masks[k] = values.masks[m->outputs[k]->index];
+    }
+    return HEED_OK;
+}
