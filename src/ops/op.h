@@ -21,6 +21,7 @@ struct heed_variable {
     int64_t    count;
     float     *data;  /* count numbers; the pointer never changes, training and loading change the numbers */
     bool       trainable;
+    bool       drawn;     /* its numbers were set: drawn by the initializer, or loaded */
     struct heed_object *initializer, *regularizer, *constraint; /* of the layers room; NULL: none */
 };
 
@@ -139,6 +140,9 @@ heed_node *heed_node_add(heed_graph *g, const heed_op *op, const void *attribute
 /* heed_node_add for one output. */
 heed_tensor *heed_node_output(heed_graph *g, const heed_op *op, const void *attributes, size_t size,
                               heed_tensor *const *inputs, int input_count);
+
+/* Whether a node applies this elementwise function. */
+bool heed_node_is_unary(const heed_node *n, heed_unary_function function);
 
 /* For shape rules. */
 heed_status heed_node_fail(heed_node *n, const char *format, ...) HEED_PRINTF(2, 3);

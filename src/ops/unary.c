@@ -110,3 +110,8 @@ heed_tensor *heed_op_function(heed_tensor *x, const char *name, float a, float b
             return unary(x, (heed_unary_function)i, a, b);
     return heed_graph_fail(x->graph, HEED_ENOTFOUND, "%s: no elementwise function of this name", name);
 }
+
+bool heed_node_is_unary(const heed_node *n, heed_unary_function function)
+{
+    return n->op == &heed_kind_unary && ((const unary_attributes *)n->attributes)->function == function;
+}
