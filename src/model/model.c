@@ -194,58 +194,6 @@ heed_layer *heed_make(heed_model *m, heed_spec spec)
     return heed_model_remember(m, status) == HEED_OK ? layer : NULL;
 }
 
-/* ---- functional */
-
-heed_symbol *heed_input_with(heed_model *m, const heed_input_config *config)
-{
-    if (m == NULL || m->status != HEED_OK)
-        return NULL;
-    if (m->sequential && (m->input_count > 0 || m->stack_count > 0 || m->closed)) {
-        heed_model_remember(m, heed_fail(m->context, HEED_ESTATE, "%s: the one input of a sequential model comes before "
-                                                                  "its first layer", heed_model_name(m)));
-        return NULL;
-    }
-    heed_shape shape = {.rank = config->shape.rank + 1};
-    if (shape.rank > HEED_MAX_RANK || config->shape.rank < 0) {
-        heed_model_remember(m, heed_fail(m->context, HEED_ESHAPE, "input %s: the rank is out of range (expected 0 to %d, "
-                                         "found %d)", config->name == NULL ? "" : config->name, HEED_MAX_RANK - 1,
-                                         config->shape.rank));
-        return NULL;
-    }
-    shape.dims[0] = config->batch > 0 ? config->batch : HEED_ANY;
-    memcpy(shape.dims + 1, config->shape.dims, (size_t)config->shape.rank * sizeof *shape.dims);
-    heed_layer *layer = NULL;
-    heed_status status = heed_input_layer_create(m->context, config->name, config->dtype, &shape, &layer);
-    heed_symbol *s = heed_model_remember(m, status) == HEED_OK ? heed_wire_input(m, layer) : NULL;
-    heed_layer_release(layer);
-    return s;
-}
-
-heed_symbol *heed_apply_list(heed_spec spec, heed_symbol *const *inputs, int count)
-{
-    heed_model *m = NULL;
-    for (int i = 0; i < count && m == NULL; i++)
-        m = inputs[i] == NULL ? NULL : inputs[i]->model;
-    heed_layer *layer = heed_make(m, spec);
-    return layer == NULL ? NULL : heed_call_layer(layer, inputs, count, NULL, NULL, 0);
-}
-
-heed_symbol *heed_apply(heed_spec spec, heed_symbol *x) { return heed_apply_list(spec, &x, 1); }
-
-heed_symbol *heed_find_symbol(heed_model *m, const char *layer, int call, int output)
-{
-    for (size_t i = 0; m != NULL && i < m->wires.count; i++) {
-        heed_wire *w = m->wires.items[i];
-        if (w->call == call && strcmp(w->layer->name, layer) == 0)
-            return output >= 0 && output < w->output_count ? w->outputs[output] : NULL;
-    }
-    return NULL;
-}
-
-const heed_shape *heed_symbol_shape(const heed_symbol *s) { return s == NULL ? NULL : &s->shape; }
-heed_dtype        heed_symbol_dtype(const heed_symbol *s) { return s == NULL ? HEED_FLOAT32 : s->dtype; }
-bool              heed_symbol_masked(const heed_symbol *s) { return s != NULL && s->masked; }
-
 /* ---- closing */
 
 static heed_status add_child(heed_model *m, heed_layer *layer)
@@ -341,6 +289,10 @@ void heed_add_layer(heed_model *m, heed_layer *layer)
 {
     if (m == NULL || m->status != HEED_OK || layer == NULL)
         return;
+    if (heed_is_input_layer(layer) && m->input_count == 0 && m->stack_count == 0) {
+        heed_wire_input(m, layer);
+        return;
+    }
     if (!m->sequential || m->closed) {
         heed_model_remember(m, heed_layer_fail(layer, HEED_ESTATE, "%s takes no further layer", heed_model_name(m)));
         return;

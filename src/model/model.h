@@ -5,6 +5,8 @@
 #include "heed/model.h"
 #include "layers/layer.h"
 
+#include <signal.h>
+
 /* A size that is not known is tried with two numbers; what comes out different is not known either. */
 enum { HEED_PROBES = 2 };
 
@@ -70,15 +72,18 @@ struct heed_model {
     struct heed_cache    *cache;   /* graphs by shape */
     struct heed_training *training; /* what compile made; NULL: not compiled */
     uint64_t      step;     /* training steps done */
+    volatile sig_atomic_t interrupted; /* by heed_interrupt */
+    bool          stopping; /* by heed_stop_training */
     heed_asset_file *assets;
     size_t        asset_count, asset_capacity;
 };
 
-/* The marker of an input: see input.c. */
-extern const heed_layer_class heed_input_class;
+/* Input layers. */
 bool              heed_is_input_layer(const heed_layer *layer);
 const heed_shape *heed_input_layer_shape(const heed_layer *layer); /* with the batch */
 heed_dtype        heed_input_layer_dtype(const heed_layer *layer); /* one of the three that graphs know */
+heed_status       heed_input_layer_create(heed_context *c, const char *name, heed_dtype dtype, const heed_shape *shape,
+                                          heed_layer **out);
 extern const heed_layer_class heed_functional_class, heed_sequential_class;
 /* The model inside a layer of class Functional or Sequential; NULL for other layers. */
 heed_model *heed_layer_model(const heed_layer *layer);
@@ -104,10 +109,6 @@ heed_status heed_model_collect_weights(heed_model *m);
 /* What remains of the wires when only the outputs count, and the layers in Keras' order; both in the zone. */
 heed_status heed_model_order(heed_model *m, heed_symbol *const *outputs, int output_count, heed_wires *wires,
                              heed_layer ***layers, size_t *layer_count);
-
-/* A layer for an input of this dtype and shape (with the batch). */
-heed_status heed_input_layer_create(heed_context *c, const char *name, heed_dtype dtype, const heed_shape *shape,
-                                    heed_layer **out);
 
 /* Wires a sequential model for such inputs if it is not wired yet, and draws weights that nobody set. */
 heed_status heed_model_ready(heed_model *m, const heed_dtype *dtypes, const heed_shape *shapes, int count);

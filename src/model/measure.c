@@ -1,0 +1,482 @@
+#include "model/measure.h"
+
+#include <math.h>
+#include <string.h>
+
+static const float EPSILON = 1e-7f; /* Keras' */
+static const int   LAST = -1;
+
+static heed_tensor *sum_last(heed_tensor *x) { return heed_op_sum(x, &LAST, 1, false); }
+static heed_tensor *sum_last_kept(heed_tensor *x) { return heed_op_sum(x, &LAST, 1, true); }
+static heed_tensor *mean_last(heed_tensor *x) { return heed_op_mean(x, &LAST, 1, false); }
+static heed_tensor *number(heed_tensor *like, float value)
+{
+    return like == NULL ? NULL : heed_graph_scalar(like->graph, value);
+}
+static heed_tensor *floats(heed_tensor *x) { return x == NULL || x->dtype == HEED_FLOAT32 ? x : heed_op_cast(x, HEED_FLOAT32); }
+static int rank_of(const heed_tensor *x) { return x == NULL ? 0 : x->shape.rank; }
+
+/* Keras' rule where ranks differ by one: a last dimension of 1 is dropped, or added to a vector. */
+static void match_ranks(heed_tensor **a, heed_tensor **b)
+{
+    heed_tensor **longer = rank_of(*a) == rank_of(*b) + 1 ? a : rank_of(*b) == rank_of(*a) + 1 ? b : NULL;
+    if (longer == NULL || heed_tensor_dim(*longer, -1) != 1)
+        return;
+    heed_tensor **shorter = longer == a ? b : a;
+    if (rank_of(*shorter) == 1)
+        *shorter = heed_op_expand(*shorter, -1);
+    else
+        *longer = heed_op_squeeze(*longer, -1);
+}
+
+static heed_tensor *difference(heed_tensor *truth, heed_tensor *prediction)
+{
+    truth = floats(truth);
+    match_ranks(&truth, &prediction);
+    return heed_op_subtract(prediction, truth);
+}
+
+/* ---- regression */
+
+static heed_tensor *squared(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return mean_last(heed_op_square(difference(t, p)));
+}
+
+static heed_tensor *absolute(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return mean_last(heed_op_abs(difference(t, p)));
+}
+
+static heed_tensor *percentage(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    heed_tensor *size = heed_op_maximum(heed_op_abs(t), number(t, EPSILON));
+    return heed_op_scale(mean_last(heed_op_abs(heed_op_divide(heed_op_subtract(t, p), size))), 100.0f, 0.0f);
+}
+
+static heed_tensor *log_of_one_more(heed_tensor *x)
+{
+    return heed_op_log(heed_op_scale(heed_op_maximum(x, number(x, EPSILON)), 1.0f, 1.0f));
+}
+
+static heed_tensor *squared_logarithmic(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    return mean_last(heed_op_square(heed_op_subtract(log_of_one_more(p), log_of_one_more(t))));
+}
+
+#define HUBER_OPTIONS(X, C)                                                                                            \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, FLOAT, delta, 1.0, "(0,)", "error from which on the loss is linear")
+typedef struct huber_config {
+    HUBER_OPTIONS(HEED_OPTION_FIELD, )
+} huber_config;
+
+static heed_tensor *huber(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    float delta = (float)((const huber_config *)config)->delta;
+    heed_tensor *error = difference(t, p), *size = heed_op_abs(error);
+    heed_tensor *square = heed_op_scale(heed_op_square(error), 0.5f, 0.0f);
+    heed_tensor *line = heed_op_scale(size, delta, -0.5f * delta * delta);
+    return mean_last(heed_op_select(heed_op_less_equal(size, number(size, delta)), square, line));
+}
+
+static heed_tensor *log_cosh(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    heed_tensor *x = difference(t, p);
+    heed_tensor *tail = heed_op_function(heed_op_scale(x, -2.0f, 0.0f), "softplus", 0, 0);
+    return mean_last(heed_op_scale(heed_op_add(x, tail), 1.0f, -(float)log(2.0)));
+}
+
+static heed_tensor *poisson(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    return mean_last(heed_op_subtract(p, heed_op_multiply(t, heed_op_log(heed_op_scale(p, 1.0f, EPSILON)))));
+}
+
+static heed_tensor *unit_rows(heed_tensor *x)
+{
+    heed_tensor *squares = sum_last_kept(heed_op_square(x));
+    return heed_op_multiply(x, heed_op_rsqrt(heed_op_maximum(squares, number(x, EPSILON * EPSILON))));
+}
+
+#define COSINE_OPTIONS(X, C)                                                                                           \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, INT, axis, -1, "[-1,-1]", "axis of the vectors")
+typedef struct cosine_config {
+    COSINE_OPTIONS(HEED_OPTION_FIELD, )
+} cosine_config;
+
+static heed_tensor *cosine(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    return sum_last(heed_op_multiply(unit_rows(t), unit_rows(p)));
+}
+
+static heed_tensor *negative_cosine(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return heed_op_negative(cosine(config, t, p, valid));
+}
+
+/* ---- probabilities */
+
+static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    t = heed_op_clip(t, EPSILON, 1.0f);
+    p = heed_op_clip(p, EPSILON, 1.0f);
+    return sum_last(heed_op_multiply(t, heed_op_log(heed_op_divide(t, p))));
+}
+
+/* What a softmax or sigmoid was taken of; NULL when the prediction is not fresh from one. Losses then skip the way through
+ * probabilities and its clipping, as Keras does on TensorFlow. */
+static heed_tensor *logits_behind(const heed_tensor *p, const heed_op *op)
+{
+    if (p == NULL || p->node == NULL || p->node->op != op || p->node->input_count != 1)
+        return NULL;
+    return op == &heed_kind_unary && !heed_node_is_unary(p->node, HEED_UNARY_SIGMOID) ? NULL : p->node->inputs[0];
+}
+
+static heed_tensor *clipped(heed_tensor *p) { return heed_op_clip(p, EPSILON, 1.0f - EPSILON); }
+
+#define CATEGORICAL_OPTIONS(X, C)                                                                                      \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, BOOL, from_logits, false, "", "predictions are before the softmax (sigmoid), not behind it")                  \
+    X(C, FLOAT, label_smoothing, 0.0, "[0,1]", "share of the truth that is spread over all classes")                   \
+    X(C, INT, axis, -1, "[-1,-1]", "axis of the classes")
+typedef struct categorical_config {
+    CATEGORICAL_OPTIONS(HEED_OPTION_FIELD, )
+} categorical_config;
+
+static heed_tensor *categorical(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    const categorical_config *o = config;
+    float s = (float)o->label_smoothing;
+    t = floats(t);
+    match_ranks(&t, &p);
+    if (s > 0.0f)
+        t = heed_op_scale(t, 1.0f - s, s / (float)heed_tensor_dim(t, -1));
+    heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_softmax);
+    heed_tensor *logs = logits != NULL ? heed_op_log_softmax(logits)
+                                       : heed_op_log(clipped(heed_op_divide(p, sum_last_kept(p))));
+    return heed_op_negative(sum_last(heed_op_multiply(t, logs)));
+}
+
+#define SPARSE_OPTIONS(X, C)                                                                                           \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, FLOAT, ignore_class, INFINITY, "", "a class that does not count; None: each does")                            \
+    X(C, BOOL, from_logits, false, "", "predictions are before the softmax, not behind it")                            \
+    X(C, INT, axis, -1, "[-1,-1]", "axis of the classes")
+typedef struct sparse_config {
+    SPARSE_OPTIONS(HEED_OPTION_FIELD, )
+} sparse_config;
+
+/* Class numbers as int32, without a last dimension of 1 that the prediction's classes stand for. */
+static heed_tensor *labels_for(heed_tensor *t, const heed_tensor *p)
+{
+    if (rank_of(t) == rank_of(p) && heed_tensor_dim(t, -1) == 1)
+        t = heed_op_squeeze(t, -1);
+    return t == NULL || t->dtype == HEED_INT32 ? t : heed_op_cast(t, HEED_INT32);
+}
+
+static heed_tensor *sparse(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    const sparse_config *o = config;
+    heed_tensor *labels = labels_for(t, p);
+    heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_softmax);
+    heed_tensor *values = heed_op_softmax_cross_entropy(logits != NULL ? logits : heed_op_log(clipped(p)), labels);
+    if (isinf(o->ignore_class) || values == NULL)
+        return values;
+    heed_tensor *ignored = heed_op_cast(number(values, (float)o->ignore_class), HEED_INT32);
+    *valid = heed_op_not_equal(labels, ignored);
+    return heed_op_select(*valid, values, number(values, 0.0f));
+}
+
+static heed_tensor *binary(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    const categorical_config *o = config;
+    float s = (float)o->label_smoothing;
+    t = floats(t);
+    match_ranks(&t, &p);
+    if (s > 0.0f)
+        t = heed_op_scale(t, 1.0f - s, 0.5f * s);
+    heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_unary);
+    if (logits != NULL)
+        return mean_last(heed_op_subtract(heed_op_function(logits, "softplus", 0, 0), heed_op_multiply(t, logits)));
+    p = clipped(p);
+    heed_tensor *yes = heed_op_multiply(t, heed_op_log(p));
+    heed_tensor *no = heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), heed_op_log(heed_op_scale(p, -1.0f, 1.0f)));
+    return heed_op_negative(mean_last(heed_op_add(yes, no)));
+}
+
+/* ---- margins */
+
+/* Truths of 0 and 1 mean -1 and 1, if there are no others. */
+static heed_tensor *signs(heed_tensor *t)
+{
+    heed_tensor *is_binary = heed_op_or(heed_op_equal(t, number(t, 0.0f)), heed_op_equal(t, number(t, 1.0f)));
+    heed_tensor *all = heed_op_not(heed_op_any(heed_op_not(is_binary), NULL, 0, false));
+    return heed_op_select(all, heed_op_scale(t, 2.0f, -1.0f), t);
+}
+
+static heed_tensor *margins(heed_tensor *t, heed_tensor *p)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    return heed_op_maximum(heed_op_scale(heed_op_multiply(signs(t), p), -1.0f, 1.0f), number(p, 0.0f));
+}
+
+static heed_tensor *hinge(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return mean_last(margins(t, p));
+}
+
+static heed_tensor *squared_hinge(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return mean_last(heed_op_square(margins(t, p)));
+}
+
+static heed_tensor *categorical_hinge(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    heed_tensor *right = sum_last(heed_op_multiply(t, p));
+    heed_tensor *wrong = heed_op_max(heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), p), &LAST, 1, false);
+    heed_tensor *margin = heed_op_scale(heed_op_subtract(wrong, right), 1.0f, 1.0f);
+    return heed_op_maximum(margin, number(margin, 0.0f));
+}
+
+/* ---- hits */
+
+static heed_tensor *as_hits(heed_tensor *equal) { return heed_op_cast(equal, HEED_FLOAT32); }
+
+#define BINARY_ACCURACY_OPTIONS(X, C)                                                                                  \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, FLOAT, threshold, 0.5, "", "above it a prediction means 1")
+typedef struct binary_accuracy_config {
+    BINARY_ACCURACY_OPTIONS(HEED_OPTION_FIELD, )
+} binary_accuracy_config;
+
+static heed_tensor *binary_accuracy(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    float threshold = (float)((const binary_accuracy_config *)config)->threshold;
+    return as_hits(heed_op_equal(t, floats(heed_op_greater(p, number(p, threshold)))));
+}
+
+static heed_tensor *categorical_accuracy(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return as_hits(heed_op_equal(heed_op_argmax(floats(t)), heed_op_argmax(p)));
+}
+
+static heed_tensor *sparse_accuracy(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return as_hits(heed_op_equal(labels_for(t, p), heed_op_argmax(p)));
+}
+
+static heed_tensor *equal_values(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    t = floats(t);
+    match_ranks(&t, &p);
+    return as_hits(heed_op_equal(t, p));
+}
+
+#define TOP_OPTIONS(X, C)                                                                                              \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, INT, k, 5, "[1,)", "how many of the likeliest classes count as a hit")
+typedef struct top_config {
+    TOP_OPTIONS(HEED_OPTION_FIELD, )
+} top_config;
+
+/* A hit: fewer than k classes are likelier than the true one. */
+static heed_tensor *top_hits(const void *config, heed_tensor *labels, heed_tensor *p)
+{
+    float k = (float)((const top_config *)config)->k;
+    heed_tensor *chosen = sum_last_kept(heed_op_multiply(heed_op_one_hot(labels, heed_tensor_dim(p, -1)), p));
+    heed_tensor *likelier = sum_last(floats(heed_op_greater(p, chosen)));
+    return as_hits(heed_op_less(likelier, number(p, k)));
+}
+
+static heed_tensor *top_k(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return top_hits(config, heed_op_argmax(floats(t)), p);
+}
+
+static heed_tensor *sparse_top_k(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return top_hits(config, labels_for(t, p), p);
+}
+
+/* ---- the tables */
+
+typedef struct plain_config {
+    HEED_MEASURE_OPTIONS(HEED_OPTION_FIELD, )
+} plain_config;
+
+#define MEASURE(id, word, title, config, OPTIONS, ...)                                                                 \
+    static const heed_measure_class id##_class = {                                                                     \
+        .class = {.name = word, .keras = title, .passed_over = "dtype", HEED_CLASS_OPTIONS(config, OPTIONS)},                     \
+        .values = __VA_ARGS__};
+#define PLAIN(id, word, title, ...) MEASURE(id, word, title, plain_config, HEED_MEASURE_OPTIONS, __VA_ARGS__)
+
+PLAIN(squared, "mean_squared_error", "MeanSquaredError", squared)
+PLAIN(absolute, "mean_absolute_error", "MeanAbsoluteError", absolute)
+PLAIN(percentage, "mean_absolute_percentage_error", "MeanAbsolutePercentageError", percentage)
+PLAIN(squared_logarithmic, "mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", squared_logarithmic)
+MEASURE(huber, "huber", "Huber", huber_config, HUBER_OPTIONS, huber)
+PLAIN(log_cosh, "log_cosh", "LogCosh", log_cosh)
+PLAIN(poisson, "poisson", "Poisson", poisson)
+PLAIN(divergence, "kl_divergence", "KLDivergence", divergence)
+MEASURE(negative_cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, negative_cosine)
+MEASURE(cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, cosine, .rises = true)
+MEASURE(categorical, "categorical_crossentropy", "CategoricalCrossentropy", categorical_config, CATEGORICAL_OPTIONS,
+        categorical)
+MEASURE(sparse, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", sparse_config, SPARSE_OPTIONS, sparse,
+        .sparse = true)
+MEASURE(binary, "binary_crossentropy", "BinaryCrossentropy", categorical_config, CATEGORICAL_OPTIONS, binary)
+PLAIN(hinge, "hinge", "Hinge", hinge)
+PLAIN(squared_hinge, "squared_hinge", "SquaredHinge", squared_hinge)
+PLAIN(categorical_hinge, "categorical_hinge", "CategoricalHinge", categorical_hinge)
+PLAIN(equal, "equal", "Accuracy", equal_values, .rises = true)
+MEASURE(binary_accuracy, "binary_accuracy", "BinaryAccuracy", binary_accuracy_config, BINARY_ACCURACY_OPTIONS,
+        binary_accuracy, .rises = true)
+PLAIN(categorical_accuracy, "categorical_accuracy", "CategoricalAccuracy", categorical_accuracy, .rises = true)
+PLAIN(sparse_accuracy, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", sparse_accuracy, .sparse = true,
+      .rises = true)
+MEASURE(top_k, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", top_config, TOP_OPTIONS, top_k, .rises = true)
+MEASURE(sparse_top_k, "sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", top_config, TOP_OPTIONS,
+        sparse_top_k, .sparse = true, .rises = true)
+
+#define LOSSES_BOTH(X)                                                                                                 \
+    X(squared) X(absolute) X(percentage) X(squared_logarithmic) X(huber) X(log_cosh) X(poisson) X(divergence)          \
+    X(categorical) X(sparse) X(binary) X(hinge) X(squared_hinge) X(categorical_hinge)
+#define ROW(id) &id##_class.class,
+
+static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) ROW(negative_cosine) NULL};
+static const heed_object_class *const metric_classes[] = {
+    LOSSES_BOTH(ROW) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy) ROW(sparse_accuracy) ROW(top_k)
+        ROW(sparse_top_k) NULL};
+
+static const char *const aliases[][2] = {
+    {"mse", "mean_squared_error"}, {"MSE", "mean_squared_error"}, {"mae", "mean_absolute_error"},
+    {"MAE", "mean_absolute_error"}, {"mape", "mean_absolute_percentage_error"},
+    {"MAPE", "mean_absolute_percentage_error"}, {"msle", "mean_squared_logarithmic_error"},
+    {"MSLE", "mean_squared_logarithmic_error"}, {"kld", "kl_divergence"}, {"KLD", "kl_divergence"},
+    {"kullback_leibler_divergence", "kl_divergence"}, {"logcosh", "log_cosh"}, {"bce", "binary_crossentropy"},
+    {"BCE", "binary_crossentropy"}, {NULL, NULL}};
+
+const heed_object_family heed_losses = {"loss", "keras.losses", loss_classes, aliases};
+const heed_object_family heed_metrics = {"metric", "keras.metrics", metric_classes, aliases};
+
+const char *heed_measure_resolve(const char *name, const heed_shape *truth, const heed_shape *prediction)
+{
+    static const char *const choices[2][3] = {
+        {"binary_accuracy", "sparse_categorical_accuracy", "categorical_accuracy"},
+        {"binary_crossentropy", "sparse_categorical_crossentropy", "categorical_crossentropy"}};
+    bool accuracy = strcmp(name, "accuracy") == 0 || strcmp(name, "acc") == 0;
+    bool entropy = strcmp(name, "crossentropy") == 0 || strcmp(name, "ce") == 0;
+    if (!accuracy && !entropy)
+        return name;
+    int64_t classes = prediction->rank > 0 ? prediction->dims[prediction->rank - 1] : 1;
+    int64_t last = truth->rank > 0 ? truth->dims[truth->rank - 1] : 1;
+    int choice = classes == 1 ? 0 : truth->rank < prediction->rank || last == 1 ? 1 : 2;
+    return choices[entropy][choice];
+}
+
+/* ---- to one number */
+
+/* Adds dimensions of 1 behind, so that weights of the first dimensions serve the rest. */
+static heed_tensor *extend(heed_tensor *weights, int rank)
+{
+    while (rank_of(weights) < rank && weights != NULL)
+        weights = heed_op_expand(weights, -1);
+    return weights;
+}
+
+static heed_tensor *both(heed_tensor *a, heed_tensor *b)
+{
+    if (a == NULL || b == NULL)
+        return a == NULL ? b : a;
+    match_ranks(&a, &b);
+    int rank = rank_of(a) > rank_of(b) ? rank_of(a) : rank_of(b);
+    return heed_op_multiply(extend(a, rank), extend(b, rank));
+}
+
+/* 1 where the mask holds. For a mean: total / valid, so that the mean over all is the mean over what is valid. */
+static heed_tensor *mask_weights(heed_tensor *mask, bool mean)
+{
+    heed_tensor *ones = floats(mask);
+    if (!mean || ones == NULL)
+        return ones;
+    heed_tensor *valid = heed_op_sum(ones, NULL, 0, false);
+    heed_tensor *factor = heed_op_divide(number(ones, (float)ones->count), heed_op_maximum(valid, number(ones, 1.0f)));
+    return heed_op_multiply(ones, factor);
+}
+
+heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
+                              heed_tensor *mask)
+{
+    const heed_measure_class *class = (const heed_measure_class *)loss->object_class;
+    const heed_measure_common *o = loss->config;
+    bool over_weights = strcmp(o->reduction, "mean_with_sample_weight") == 0;
+    bool over_all = !over_weights && strcmp(o->reduction, "sum") != 0;
+    heed_tensor *valid = NULL;
+    heed_tensor *values = class->values(loss->config, truth, prediction, &valid);
+    if (values == NULL)
+        return NULL;
+    mask = mask != NULL && valid != NULL ? heed_op_and(mask, valid) : mask != NULL ? mask : valid;
+    weights = both(mask == NULL ? NULL : mask_weights(mask, over_all), weights);
+    if (weights != NULL) {
+        match_ranks(&values, &weights);
+        weights = extend(weights, rank_of(values));
+        values = heed_op_multiply(values, weights);
+    }
+    if (rank_of(values) == 0)
+        return values;
+    heed_tensor *sum = heed_op_sum(values, NULL, 0, false);
+    if (over_weights && weights != NULL) {
+        heed_tensor *total = heed_op_sum(weights, NULL, 0, false);
+        heed_tensor *none = heed_op_equal(total, number(total, 0.0f));
+        return heed_op_select(none, number(total, 0.0f), heed_op_divide(sum, total));
+    }
+    if ((!over_all && !over_weights) || values == NULL || values->count == 0)
+        return sum;
+    return heed_op_scale(sum, 1.0f / (float)values->count, 0.0f);
+}
+
+/* Means over the axes from..rank-1. */
+static heed_tensor *mean_from(heed_tensor *x, int from)
+{
+    int axes[HEED_MAX_RANK], count = 0;
+    for (int i = from; i < rank_of(x); i++)
+        axes[count++] = i;
+    return count == 0 ? x : heed_op_mean(x, axes, count, false);
+}
+
+void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
+                      heed_tensor *mask, heed_tensor **total, heed_tensor **count)
+{
+    const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
+    heed_tensor *valid = NULL;
+    heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
+    weights = both(mask == NULL ? NULL : mask_weights(mask, false), weights);
+    if (weights != NULL && values != NULL) {
+        weights = both(valid == NULL ? NULL : mask_weights(valid, false), weights);
+        match_ranks(&values, &weights);
+        values = mean_from(values, rank_of(weights));
+        weights = extend(weights, rank_of(values));
+        weights = values == NULL ? NULL : heed_op_broadcast(weights, &values->shape);
+        values = heed_op_multiply(values, weights);
+        *count = heed_op_sum(mean_from(weights, 1), NULL, 0, false);
+    } else {
+        *count = number(values, values != NULL && rank_of(values) > 0 ? (float)values->shape.dims[0] : 1.0f);
+    }
+    *total = heed_op_sum(mean_from(values, 1), NULL, 0, false);
+}

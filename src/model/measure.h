@@ -1,0 +1,40 @@
+/* Measures: what a prediction is worth, element by element. Losses are measures to be made small; metrics are measures to be
+ * looked at, and every loss is a metric too. */
+#ifndef HEED_MODEL_MEASURE_H
+#define HEED_MODEL_MEASURE_H
+
+#include "layers/layer.h"
+#include "layers/object.h"
+
+typedef struct heed_measure_class {
+    heed_object_class class;
+    /* Values from truth (float32 or int32) and prediction, of one rank fewer for most. *valid may be set to a mask, bool: what
+     * counts at all. */
+    heed_tensor *(*values)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor **valid);
+    bool sparse; /* the truth is a class's number, without the axis of classes */
+    bool rises;  /* larger is better */
+} heed_measure_class;
+
+extern const heed_object_family heed_losses, heed_metrics;
+
+/* What every measure's config begins with. */
+#define HEED_MEASURE_OPTIONS(X, C)                                                                                     \
+    X(C, TEXT, name, NULL, "", "what results are called by")                                                           \
+    X(C, TEXT, reduction, "sum_over_batch_size", "sum_over_batch_size|mean|sum|mean_with_sample_weight",               \
+      "how a loss's values become one number")
+
+typedef struct heed_measure_common {
+    HEED_MEASURE_OPTIONS(HEED_OPTION_FIELD, )
+} heed_measure_common;
+
+/* The measure that "accuracy" (or "crossentropy") means for such a truth and prediction: a name. */
+const char *heed_measure_resolve(const char *name, const heed_shape *truth, const heed_shape *prediction);
+
+/* A loss as one number: values weighted by `weights` (float, NULL: 1) and `mask` (bool, NULL: all count), and reduced. */
+heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
+                              heed_tensor *mask);
+/* What a batch adds to a metric's total and to its count. */
+void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
+                      heed_tensor *mask, heed_tensor **total, heed_tensor **count);
+
+#endif

@@ -1,0 +1,36 @@
+/* Optimizers: how gradients change weights. What one keeps is a list of arrays in Keras' order, which files hold too. */
+#ifndef HEED_MODEL_OPTIMIZER_H
+#define HEED_MODEL_OPTIMIZER_H
+
+#include "layers/layer.h"
+#include "model/schedule.h"
+
+typedef struct heed_optimizer heed_optimizer;
+
+/* From an expression ("adam(learning_rate=0.01)") or what Keras saves. */
+heed_status heed_optimizer_create(heed_context *c, const heed_value *v, heed_optimizer **out);
+void        heed_optimizer_free(heed_optimizer *o); /* NULL is allowed */
+/* What Keras saves; NULL when there is no memory. */
+heed_value *heed_optimizer_value(heed_zone *z, const heed_optimizer *o);
+
+/* Makes room for these variables, once. `paths` name them: "lstm/lstm_cell/kernel". */
+heed_status heed_optimizer_prepare(heed_optimizer *o, heed_variable *const *variables, const char *const *paths, size_t count);
+bool        heed_optimizer_prepared(const heed_optimizer *o);
+
+/* One step. gradients[i] is of variable i; NULL where nothing depends on it: such a variable stays as it is. */
+void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients);
+/* At the end of training: moving averages become the weights, where they are kept. */
+void heed_optimizer_finish(heed_optimizer *o);
+
+double      heed_optimizer_rate(const heed_optimizer *o); /* of the next step */
+heed_status heed_optimizer_set_rate(heed_optimizer *o, double rate);
+int64_t     heed_optimizer_iterations(const heed_optimizer *o);
+
+/* What it keeps. */
+int         heed_optimizer_arrays(const heed_optimizer *o);
+const char *heed_optimizer_array_name(const heed_optimizer *o, int index);
+heed_array *heed_optimizer_array_at(heed_optimizer *o, int index);
+/* Bytes that it keeps, or will. */
+size_t heed_optimizer_bytes(const heed_optimizer *o, heed_variable *const *variables, size_t count);
+
+#endif

@@ -1,0 +1,342 @@
+#include "model/optimizer_rules.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Kernels do the common rules; the others are written out here, plain. */
+
+#define CONFIG(name, LIST)                                                                                             \
+    typedef struct name {                                                                                              \
+        LIST(HEED_OPTION_FIELD, )                                                                                      \
+    } name;
+
+/* ---- sgd */
+
+#define SGD_OPTIONS(X, C)                                                                                              \
+    HEED_RATE_OPTION(X, C, 0.01)                                                                                       \
+    X(C, FLOAT, momentum, 0.0, "[0,1]", "share of the last step that is repeated")                                     \
+    X(C, BOOL, nesterov, false, "", "whether the gradient counts as taken after the repeated part")                    \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(sgd_config, SGD_OPTIONS)
+
+static int sgd_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "momentum"};
+    return ((const sgd_config *)config)->momentum != 0.0;
+}
+
+static void sgd_prepare(const void *config, double rate, double step, float *product, float *factors)
+{
+    factors[0] = (float)rate;
+}
+
+static void sgd_update(const void *config, const heed_stretch *s)
+{
+    const sgd_config *o = config;
+    if (o->momentum == 0.0)
+        s->kernels->sgd(s->n, s->w, s->g, s->factors[0]);
+    else
+        s->kernels->momentum(s->n, s->w, s->g, s->slots[0], s->factors[0], (float)o->momentum, o->nesterov);
+}
+
+/* ---- rmsprop */
+
+#define RMSPROP_OPTIONS(X, C)                                                                                          \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, rho, 0.9, "[0,1]", "share of the mean square that stays")                                              \
+    X(C, FLOAT, momentum, 0.0, "[0,)", "share of the last step that is repeated")                                      \
+    X(C, FLOAT, epsilon, 1e-7, "", "added under the root")                                                             \
+    X(C, BOOL, centered, false, "", "whether the square of the mean gradient is taken off")                            \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(rmsprop_config, RMSPROP_OPTIONS)
+
+static int rmsprop_slots(const void *config, heed_slot *slots)
+{
+    const rmsprop_config *o = config;
+    int n = 0;
+    slots[n++] = (heed_slot){.name = "velocity", .group = 0};
+    if (o->momentum > 0.0)
+        slots[n++] = (heed_slot){.name = "momentum", .group = 1};
+    if (o->centered)
+        slots[n++] = (heed_slot){.name = "average_gradient", .group = 2};
+    return n;
+}
+
+static void rmsprop_update(const void *config, const heed_stretch *s)
+{
+    const rmsprop_config *o = config;
+    float *momentum = o->momentum > 0.0 ? s->slots[1] : NULL;
+    float *average = o->centered ? s->slots[momentum == NULL ? 1 : 2] : NULL;
+    s->kernels->rmsprop(s->n, s->w, s->g, s->slots[0], average, momentum, s->factors[0], (float)o->rho, (float)o->momentum,
+                        (float)o->epsilon);
+}
+
+/* ---- adam and its kin */
+
+#define ADAM_OPTIONS_WITH(X, C, decay)                                                                                 \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, beta_1, 0.9, "[0,1)", "share of the mean gradient that stays")                                         \
+    X(C, FLOAT, beta_2, 0.999, "[0,1)", "share of the mean square that stays")                                         \
+    X(C, FLOAT, epsilon, 1e-7, "", "added to the root")                                                                \
+    X(C, BOOL, amsgrad, false, "", "whether the largest mean square so far is used")                                   \
+    HEED_OPTIMIZER_OPTIONS(X, C, decay)
+#define ADAM_OPTIONS(X, C)  ADAM_OPTIONS_WITH(X, C, INFINITY)
+#define ADAMW_OPTIONS(X, C) ADAM_OPTIONS_WITH(X, C, 0.004)
+CONFIG(adam_config, ADAM_OPTIONS)
+
+static int adam_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "momentum"};
+    slots[1] = (heed_slot){.name = "velocity"};
+    slots[2] = (heed_slot){.name = "velocity_hat", .group = 1};
+    return ((const adam_config *)config)->amsgrad ? 3 : 2;
+}
+
+static void adam_prepare(const void *config, double rate, double step, float *product, float *factors)
+{
+    const adam_config *o = config;
+    factors[0] = (float)(rate * sqrt(1.0 - pow(o->beta_2, step)) / (1.0 - pow(o->beta_1, step)));
+}
+
+static void adam_update(const void *config, const heed_stretch *s)
+{
+    const adam_config *o = config;
+    s->kernels->adam(s->n, s->w, s->g, s->slots[0], s->slots[1], o->amsgrad ? s->slots[2] : NULL, s->factors[0],
+                     (float)o->beta_1, (float)o->beta_2, (float)o->epsilon);
+}
+
+#define MOMENTS_OPTIONS(X, C)                                                                                          \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, beta_1, 0.9, "[0,1)", "share of the mean gradient that stays")                                         \
+    X(C, FLOAT, beta_2, 0.999, "[0,1)", "share of the second moment that stays")                                       \
+    X(C, FLOAT, epsilon, 1e-7, "", "added to the divisor")                                                             \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(moments_config, MOMENTS_OPTIONS)
+
+static int moments_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "momentum"};
+    slots[1] = (heed_slot){.name = "velocity"};
+    return 2;
+}
+
+static int adamax_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "momentum"};
+    slots[1] = (heed_slot){.name = "norm"};
+    return 2;
+}
+
+static void adamax_prepare(const void *config, double rate, double step, float *product, float *factors)
+{
+    factors[0] = (float)(rate / (1.0 - pow(((const moments_config *)config)->beta_1, step)));
+}
+
+static void adamax_update(const void *config, const heed_stretch *s)
+{
+    const moments_config *o = config;
+    float *m = s->slots[0], *u = s->slots[1], keep = (float)o->beta_2, epsilon = (float)o->epsilon;
+    float fresh = 1.0f - (float)o->beta_1;
+    for (int64_t i = 0; i < s->n; i++) {
+        m[i] += (s->g[i] - m[i]) * fresh;
+        u[i] = fmaxf(keep * u[i], fabsf(s->g[i]));
+        s->w[i] -= s->factors[0] * m[i] / (u[i] + epsilon);
+    }
+}
+
+static double nadam_share(double beta_1, double step) { return beta_1 * (1.0 - 0.5 * pow(0.96, step)); }
+
+/* factors: of m, of g, 1 / (1 - beta_2^t) */
+static void nadam_prepare(const void *config, double rate, double step, float *product, float *factors)
+{
+    const moments_config *o = config;
+    double now = nadam_share(o->beta_1, step), next = nadam_share(o->beta_1, step + 1.0);
+    *product *= (float)now;
+    factors[0] = (float)(rate * next / (1.0 - *product * next));
+    factors[1] = (float)(rate * (1.0 - now) / (1.0 - *product));
+    factors[2] = (float)(1.0 / (1.0 - pow(o->beta_2, step)));
+}
+
+static void nadam_update(const void *config, const heed_stretch *s)
+{
+    const moments_config *o = config;
+    float *m = s->slots[0], *v = s->slots[1], epsilon = (float)o->epsilon;
+    float fresh_1 = 1.0f - (float)o->beta_1, fresh_2 = 1.0f - (float)o->beta_2;
+    for (int64_t i = 0; i < s->n; i++) {
+        float g = s->g[i];
+        m[i] += (g - m[i]) * fresh_1;
+        v[i] += (g * g - v[i]) * fresh_2;
+        s->w[i] -= (s->factors[0] * m[i] + s->factors[1] * g) / (sqrtf(v[i] * s->factors[2]) + epsilon);
+    }
+}
+
+static void lamb_prepare(const void *config, double rate, double step, float *product, float *factors)
+{
+    const moments_config *o = config;
+    factors[0] = (float)rate;
+    factors[1] = (float)(1.0 / (1.0 - pow(o->beta_1, step)));
+    factors[2] = (float)(1.0 / (1.0 - pow(o->beta_2, step)));
+}
+
+static float lamb_direction(const moments_config *o, const heed_stretch *s, int64_t i)
+{
+    return s->slots[0][i] * s->factors[1] / (sqrtf(s->slots[1][i] * s->factors[2]) + (float)o->epsilon);
+}
+
+static void lamb_update(const void *config, const heed_stretch *s)
+{
+    const moments_config *o = config;
+    float fresh_1 = 1.0f - (float)o->beta_1, fresh_2 = 1.0f - (float)o->beta_2;
+    double weight_squares = s->kernels->sum_of_squares(s->n, s->w), squares = 0.0;
+    for (int64_t i = 0; i < s->n; i++) {
+        float g = s->g[i];
+        s->slots[0][i] += (g - s->slots[0][i]) * fresh_1;
+        s->slots[1][i] += (g * g - s->slots[1][i]) * fresh_2;
+        float direction = lamb_direction(o, s, i);
+        squares += (double)direction * direction;
+    }
+    double ratio = weight_squares > 0.0 && squares > 0.0 ? sqrt(weight_squares / squares) : 1.0;
+    float rate = (float)(ratio * s->factors[0]);
+    for (int64_t i = 0; i < s->n; i++)
+        s->w[i] -= rate * lamb_direction(o, s, i);
+}
+
+/* ---- adagrad, adadelta */
+
+#define ADAGRAD_OPTIONS(X, C)                                                                                          \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, initial_accumulator_value, 0.1, "[0,)", "what the sum of squares begins with")                         \
+    X(C, FLOAT, epsilon, 1e-7, "", "added under the root")                                                             \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(adagrad_config, ADAGRAD_OPTIONS)
+
+static int adagrad_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "accumulator", .initial = ((const adagrad_config *)config)->initial_accumulator_value};
+    return 1;
+}
+
+static void adagrad_update(const void *config, const heed_stretch *s)
+{
+    s->kernels->adagrad(s->n, s->w, s->g, s->slots[0], s->factors[0], (float)((const adagrad_config *)config)->epsilon);
+}
+
+#define ADADELTA_OPTIONS(X, C)                                                                                         \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, rho, 0.95, "[0,1]", "share of the mean squares that stays")                                            \
+    X(C, FLOAT, epsilon, 1e-7, "", "added under the roots")                                                            \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(adadelta_config, ADADELTA_OPTIONS)
+
+static int adadelta_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "accumulated_grad"};
+    slots[1] = (heed_slot){.name = "accumulated_delta_var"};
+    return 2;
+}
+
+static void adadelta_update(const void *config, const heed_stretch *s)
+{
+    const adadelta_config *o = config;
+    float rho = (float)o->rho, epsilon = (float)o->epsilon;
+    float *squares = s->slots[0], *deltas = s->slots[1];
+    for (int64_t i = 0; i < s->n; i++) {
+        float g = s->g[i];
+        squares[i] = rho * squares[i] + (1.0f - rho) * g * g;
+        float delta = -sqrtf(deltas[i] + epsilon) * g / sqrtf(squares[i] + epsilon);
+        deltas[i] = rho * deltas[i] + (1.0f - rho) * delta * delta;
+        s->w[i] += s->factors[0] * delta;
+    }
+}
+
+/* ---- ftrl */
+
+#define FTRL_OPTIONS(X, C)                                                                                             \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, learning_rate_power, -0.5, "(,0]", "how the rate shrinks as squares add up")                           \
+    X(C, FLOAT, initial_accumulator_value, 0.1, "[0,)", "what the sum of squares begins with")                         \
+    X(C, FLOAT, l1_regularization_strength, 0.0, "[0,)", "")                                                           \
+    X(C, FLOAT, l2_regularization_strength, 0.0, "[0,)", "")                                                           \
+    X(C, FLOAT, l2_shrinkage_regularization_strength, 0.0, "[0,)", "")                                                 \
+    X(C, FLOAT, beta, 0.0, "", "")                                                                                     \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(ftrl_config, FTRL_OPTIONS)
+
+static int ftrl_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "accumulator", .initial = ((const ftrl_config *)config)->initial_accumulator_value};
+    slots[1] = (heed_slot){.name = "linear"};
+    return 2;
+}
+
+static void ftrl_update(const void *config, const heed_stretch *s)
+{
+    const ftrl_config *o = config;
+    float power = (float)-o->learning_rate_power, rate = s->factors[0], l1 = (float)o->l1_regularization_strength;
+    float l2 = (float)o->l2_regularization_strength + (float)o->beta / (2.0f * rate);
+    float shrink = 2.0f * (float)o->l2_shrinkage_regularization_strength;
+    float *sum = s->slots[0], *linear = s->slots[1];
+    for (int64_t i = 0; i < s->n; i++) {
+        float g = s->g[i], more = sum[i] + g * g;
+        float raised = powf(more, power);
+        linear[i] += g + shrink * s->w[i] - (raised - powf(sum[i], power)) / rate * s->w[i];
+        float clipped = fminf(fmaxf(linear[i], -l1), l1);
+        s->w[i] = (clipped - linear[i]) / (raised / rate + 2.0f * l2);
+        sum[i] = more;
+    }
+}
+
+/* ---- lion */
+
+#define LION_OPTIONS(X, C)                                                                                             \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, beta_1, 0.9, "(0,1]", "share of the mean gradient in the direction")                                   \
+    X(C, FLOAT, beta_2, 0.99, "[0,1]", "share of the mean gradient that stays")                                        \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(lion_config, LION_OPTIONS)
+
+static void lion_update(const void *config, const heed_stretch *s)
+{
+    const lion_config *o = config;
+    float b1 = (float)o->beta_1, b2 = (float)o->beta_2, *m = s->slots[0];
+    for (int64_t i = 0; i < s->n; i++) {
+        float g = s->g[i], direction = m[i] * b1 + g * (1.0f - b1);
+        s->w[i] -= s->factors[0] * (float)((direction > 0.0f) - (direction < 0.0f));
+        m[i] = m[i] * b2 + g * (1.0f - b2);
+    }
+}
+
+static int lion_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "momentum"};
+    return 1;
+}
+
+/* ---- the table */
+
+#define OPTIMIZER(id, title, config, LIST, ...)                                                                        \
+    static const heed_optimizer_class id = {                                                                           \
+        .class = {.name = #id, .keras = title, HEED_CLASS_OPTIONS(config, LIST)}, __VA_ARGS__};
+
+OPTIMIZER(sgd, "SGD", sgd_config, SGD_OPTIONS, .slots = sgd_slots, .prepare = sgd_prepare, .update = sgd_update)
+OPTIMIZER(rmsprop, "RMSprop", rmsprop_config, RMSPROP_OPTIONS, .slots = rmsprop_slots, .prepare = sgd_prepare,
+          .update = rmsprop_update)
+OPTIMIZER(adam, "Adam", adam_config, ADAM_OPTIONS, .slots = adam_slots, .prepare = adam_prepare, .update = adam_update)
+OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prepare = adam_prepare, .update = adam_update)
+OPTIMIZER(adamax, "Adamax", moments_config, MOMENTS_OPTIONS, .slots = adamax_slots, .prepare = adamax_prepare,
+          .update = adamax_update)
+OPTIMIZER(nadam, "Nadam", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = nadam_prepare,
+          .update = nadam_update, .keeps_product = true)
+OPTIMIZER(lamb, "Lamb", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = lamb_prepare,
+          .update = lamb_update, .whole = true)
+OPTIMIZER(adagrad, "Adagrad", adagrad_config, ADAGRAD_OPTIONS, .slots = adagrad_slots, .prepare = sgd_prepare,
+          .update = adagrad_update)
+OPTIMIZER(adadelta, "Adadelta", adadelta_config, ADADELTA_OPTIONS, .slots = adadelta_slots, .prepare = sgd_prepare,
+          .update = adadelta_update)
+OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare, .update = ftrl_update)
+OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare = sgd_prepare, .update = lion_update)
+
+static const heed_object_class *const classes[] = {&sgd.class, &rmsprop.class, &adam.class, &adamw.class, &adagrad.class,
+                                                   &adadelta.class, &adamax.class, &nadam.class, &ftrl.class, &lion.class,
+                                                   &lamb.class, NULL};
+const heed_object_family heed_optimizers = {"optimizer", "keras.optimizers", classes, NULL};

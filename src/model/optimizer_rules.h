@@ -1,0 +1,56 @@
+/* The rules by which optimizers update weights; one row each in the table of optimizers. */
+#ifndef HEED_MODEL_OPTIMIZER_RULES_H
+#define HEED_MODEL_OPTIMIZER_RULES_H
+
+#include "kernels/kernels.h"
+#include "layers/object.h"
+
+enum { HEED_MAX_SLOTS = 3, HEED_MAX_FACTORS = 6 };
+
+/* An array that a rule keeps for each variable. */
+typedef struct heed_slot {
+    const char *name;
+    double      initial;
+    int         group; /* slots of one group stand variable by variable, groups one behind the other */
+} heed_slot;
+
+/* A stretch of one variable, and what goes with it. */
+typedef struct heed_stretch {
+    const heed_kernels *kernels;
+    int64_t             n;
+    float              *w;
+    const float        *g;
+    float              *slots[HEED_MAX_SLOTS];
+    const float        *factors; /* as `prepare` set them */
+} heed_stretch;
+
+typedef struct heed_optimizer_class {
+    heed_object_class class;
+    /* How many slots, and which, for this config. NULL: none. */
+    int (*slots)(const void *config, heed_slot *slots);
+    /* Numbers of a step that all stretches share: rate of this step, step number from 1. `product` is kept from step to step,
+     * 1 at first. */
+    void (*prepare)(const void *config, double rate, double step, float *product, float *factors);
+    void (*update)(const void *config, const heed_stretch *s);
+    bool keeps_product; /* it is among what files hold (Nadam) */
+    bool whole;         /* a stretch must be a whole variable: the rule looks at its norm */
+} heed_optimizer_class;
+
+extern const heed_object_family heed_optimizers;
+
+/* What every optimizer's config ends with; `learning_rate` begins it. A limit of infinity is none. */
+#define HEED_OPTIMIZER_OPTIONS(X, C, decay)                                                                            \
+    X(C, FLOAT, weight_decay, decay, "", "share of each weight that a step takes off, times the rate")                 \
+    X(C, FLOAT, clipnorm, INFINITY, "(0,)", "largest norm of a variable's gradient")                                   \
+    X(C, FLOAT, clipvalue, INFINITY, "(0,)", "largest size of a gradient's element")                                   \
+    X(C, FLOAT, global_clipnorm, INFINITY, "(0,)", "largest norm of all gradients together")                           \
+    X(C, BOOL, use_ema, false, "", "whether moving averages of the weights are kept, and are the weights in the end")  \
+    X(C, FLOAT, ema_momentum, 0.99, "[0,1]", "share of the average that stays at each step")                           \
+    X(C, INT, ema_overwrite_frequency, 0, "[0,)", "steps after which the averages become the weights; 0: at the end")  \
+    X(C, FLOAT, loss_scale_factor, INFINITY, "", "without effect in float32")                                          \
+    X(C, INT, gradient_accumulation_steps, 0, "[0,)", "steps whose gradients are averaged into one update")            \
+    X(C, TEXT, name, NULL, "", "")
+
+#define HEED_RATE_OPTION(X, C, rate) X(C, FLOAT, learning_rate, rate, "[0,)", "size of a step, or a schedule")
+
+#endif

@@ -1,0 +1,290 @@
+/* What a batch of test or training computes beside the outputs, and running it. */
+#include "model/training.h"
+
+#include "layers/mask.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the graph */
+
+/* The mask of an output as bool over its first dimensions; NULL: none. */
+static heed_tensor *output_mask(const heed_program *p, int output)
+{
+    heed_tensor *mask = p->output_masks[output];
+    return mask == NULL ? NULL : heed_mask_bool(mask, heed_tensor_dim(p->outputs[output], 1));
+}
+
+static heed_status bind_point(heed_model *m, heed_program *p, const heed_array *a, const char *what, int output, heed_tensor **out)
+{
+    *out = NULL;
+    if (a == NULL || (a->data == NULL && a->shape.rank == 0))
+        return HEED_OK;
+    if (a->dtype != HEED_FLOAT32 && a->dtype != HEED_INT32)
+        return heed_fail(m->context, HEED_EINVAL, "%s: the %s of output '%s' is of a type that does not fit (expected float32 "
+                         "or int32, found %s)", heed_model_name(m), what, m->output_names[output], heed_dtype_name(a->dtype));
+    *out = heed_graph_input(p->graph, a->dtype, &a->shape);
+    return heed_graph_status(p->graph);
+}
+
+/* Targets come one for each output that has a loss; sample weights for each output, or one for all. */
+static heed_status make_points(heed_model *m, heed_program *p, const heed_batch *b)
+{
+    const struct heed_training *t = m->training;
+    if (b->target_count != t->loss_count)
+        return heed_fail(m->context, HEED_EINVAL, "%s: the number of targets does not fit (expected %d, found %d)",
+                         heed_model_name(m), t->loss_count, b->target_count);
+    if (b->weight_count > 1 && b->weight_count != m->output_count)
+        return heed_fail(m->context, HEED_EINVAL, "%s: the number of sample weights does not fit (expected 1 or %d, found %d)",
+                         heed_model_name(m), m->output_count, b->weight_count);
+    for (int k = 0; k < m->output_count; k++) {
+        const heed_array *weight = b->weight_count == 0 ? NULL : &b->sample_weights[b->weight_count == 1 ? 0 : k];
+        int slot = t->outputs[k].slot;
+        HEED_TRY(bind_point(m, p, slot < 0 ? NULL : &b->targets[slot], "target", k, &p->targets[k]));
+        HEED_TRY(bind_point(m, p, weight, "sample weight", k, &p->sample_weights[k]));
+        if (slot >= 0 && p->targets[k] == NULL)
+            return heed_fail(m->context, HEED_EINVAL, "%s: the target of output '%s' is missing", heed_model_name(m),
+                             m->output_names[k]);
+    }
+    return HEED_OK;
+}
+
+/* The object of a text whose meaning depends on shapes. */
+static heed_status settle(heed_program *p, const heed_object_family *family, const char *text, const heed_object *object,
+                          int output, const heed_object **out)
+{
+    heed_object *chosen;
+    *out = object;
+    if (object != NULL)
+        return HEED_OK;
+    text = heed_measure_resolve(text, &p->targets[output]->shape, &p->outputs[output]->shape);
+    HEED_TRY(heed_object_parse(&p->graph->zone, family, text, &chosen));
+    *out = chosen;
+    return HEED_OK;
+}
+
+static heed_tensor *as_floats(heed_tensor *x)
+{
+    return x == NULL || x->dtype == HEED_FLOAT32 ? x : heed_op_cast(x, HEED_FLOAT32);
+}
+
+static heed_status explain(heed_model *m, heed_program *p, int output, const char *text)
+{
+    heed_status status = heed_graph_status(p->graph);
+    char who[200];
+    if (status == HEED_OK)
+        return HEED_OK;
+    snprintf(who, sizeof who, "%s, output '%.60s'", text, m->output_names[output]);
+    return heed_fail_in(m->context, status, who);
+}
+
+static heed_status append_losses(heed_model *m, heed_program *p)
+{
+    const struct heed_training *t = m->training;
+    for (int k = 0; k < m->output_count; k++) {
+        const heed_output_loss *o = &t->outputs[k];
+        const heed_object *loss;
+        if (o->slot < 0)
+            continue;
+        HEED_TRY(settle(p, &heed_losses, o->text, o->object, k, &loss));
+        heed_tensor *value = heed_loss_number(loss, p->targets[k], p->outputs[k], as_floats(p->sample_weights[k]),
+                                              output_mask(p, k));
+        HEED_TRY(explain(m, p, k, o->text));
+        p->losses[o->slot] = value;
+        heed_tensor *weighted = o->weight == 1.0 ? value : heed_op_scale(value, (float)o->weight, 0.0f);
+        p->loss = p->loss == NULL ? weighted : heed_op_add(p->loss, weighted);
+    }
+    for (size_t i = 0; i < p->pass.loss_count; i++)
+        p->loss = heed_op_add(p->loss, p->pass.losses[i]);
+    for (size_t i = 0; i < t->variable_count; i++)
+        if (t->variables[i]->regularizer != NULL)
+            p->loss = heed_op_add(p->loss, heed_variable_penalty(p->graph, t->variables[i]));
+    return heed_graph_status(p->graph);
+}
+
+static heed_status append_metrics(heed_model *m, heed_program *p)
+{
+    const struct heed_training *t = m->training;
+    for (int i = 0; i < t->tally_count; i++) {
+        const heed_tally *tally = &t->tallies[i];
+        int k = tally->output;
+        const heed_object *metric;
+        if (tally->metric == NULL || p->targets[k] == NULL)
+            continue;
+        HEED_TRY(settle(p, &heed_metrics, tally->metric->word, tally->metric->object, k, &metric));
+        heed_tensor *prediction = heed_op_stop_gradient(p->outputs[k]);
+        heed_metric_sums(metric, p->targets[k], prediction, tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL,
+                         output_mask(p, k), &p->totals[i], &p->counts[i]);
+        HEED_TRY(explain(m, p, k, tally->metric->text));
+    }
+    return HEED_OK;
+}
+
+static heed_status append_gradients(heed_model *m, heed_program *p)
+{
+    const struct heed_training *t = m->training;
+    heed_tensor **leaves = heed_zone_alloc(&p->graph->zone, t->variable_count, sizeof *leaves);
+    if (leaves == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < t->variable_count; i++)
+        leaves[i] = heed_graph_variable(p->graph, t->variables[i]);
+    HEED_TRY(heed_graph_status(p->graph));
+    return heed_graph_gradients(p->loss, NULL, leaves, t->variable_count, p->gradients);
+}
+
+heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch *b)
+{
+    const struct heed_training *t = m->training;
+    heed_zone *z = &p->graph->zone;
+    size_t outputs = (size_t)m->output_count, tallies = (size_t)t->tally_count;
+    p->targets = heed_zone_alloc(z, outputs, sizeof *p->targets);
+    p->sample_weights = heed_zone_alloc(z, outputs, sizeof *p->sample_weights);
+    p->losses = heed_zone_alloc(z, outputs, sizeof *p->losses);
+    p->totals = heed_zone_alloc(z, tallies, sizeof *p->totals);
+    p->counts = heed_zone_alloc(z, tallies, sizeof *p->counts);
+    p->gradients = heed_zone_alloc(z, t->variable_count, sizeof *p->gradients);
+    if (p->targets == NULL || p->sample_weights == NULL || p->losses == NULL || p->totals == NULL || p->counts == NULL ||
+        p->gradients == NULL)
+        return HEED_ENOMEM;
+    HEED_TRY(make_points(m, p, b));
+    HEED_TRY(append_losses(m, p));
+    if (p->purpose == HEED_FOR_TRAINING)
+        HEED_TRY(append_gradients(m, p));
+    return append_metrics(m, p);
+}
+
+size_t heed_program_wants(const heed_model *m)
+{
+    const struct heed_training *t = m->training;
+    return t == NULL ? 0 : 1 + (size_t)m->output_count + 2 * (size_t)t->tally_count + t->variable_count;
+}
+
+size_t heed_program_wanted(const heed_model *m, const heed_program *p, heed_tensor **wanted)
+{
+    const struct heed_training *t = m->training;
+    size_t n = 0;
+    wanted[n++] = p->loss;
+    for (int i = 0; i < t->loss_count; i++)
+        wanted[n++] = p->losses[i];
+    for (int i = 0; i < t->tally_count; i++) {
+        if (p->totals[i] == NULL)
+            continue;
+        wanted[n++] = p->totals[i];
+        wanted[n++] = p->counts[i];
+    }
+    for (size_t i = 0; i < t->variable_count; i++)
+        if (p->gradients[i] != NULL)
+            wanted[n++] = p->gradients[i];
+    return n;
+}
+
+/* ---- running */
+
+static double scalar(const heed_tensor *t) { return *(const float *)heed_tensor_data(t); }
+
+static int64_t rows_of(const heed_batch *b)
+{
+    return b->input_count > 0 && b->inputs[0].shape.rank > 0 ? b->inputs[0].shape.dims[0] : 1;
+}
+
+/* The loss in logs is the mean of the batches' losses, each counted by its rows. */
+static void tally(heed_model *m, const heed_program *p, const heed_batch *b)
+{
+    struct heed_training *t = m->training;
+    double rows = (double)rows_of(b);
+    t->last_loss = scalar(p->loss);
+    t->loss_total += t->last_loss * rows;
+    t->loss_rows += rows;
+    for (int i = 0; i < t->tally_count; i++) {
+        heed_tally *at = &t->tallies[i];
+        if (at->metric == NULL) {
+            at->total += scalar(p->losses[t->outputs[at->output].slot]) * rows;
+            at->count += rows;
+        } else if (p->totals[i] != NULL) {
+            at->total += scalar(p->totals[i]);
+            at->count += scalar(p->counts[i]);
+        }
+    }
+}
+
+static void update(heed_model *m, const heed_program *p)
+{
+    struct heed_training *t = m->training;
+    for (size_t i = 0; i < t->variable_count; i++)
+        t->gradients[i] = p->gradients[i] == NULL ? NULL : heed_tensor_data(p->gradients[i]);
+    heed_optimizer_apply(t->optimizer, t->gradients);
+    m->step++;
+}
+
+heed_status heed_training_run(heed_model *m, heed_purpose purpose, const heed_batch *b)
+{
+    const struct heed_training *t = m->training;
+    heed_program *p;
+    HEED_TRY(heed_program_find(m, purpose, b, &p));
+    for (int k = 0; k < m->output_count; k++) {
+        if (t->outputs[k].slot >= 0)
+            heed_graph_bind(p->targets[k], b->targets[t->outputs[k].slot].data);
+        if (p->sample_weights[k] != NULL)
+            heed_graph_bind(p->sample_weights[k], b->sample_weights[b->weight_count == 1 ? 0 : k].data);
+    }
+    HEED_TRY(heed_program_run(m, p, b->inputs));
+    tally(m, p, b);
+    if (purpose == HEED_FOR_TRAINING)
+        update(m, p);
+    return HEED_OK;
+}
+
+void heed_training_logs(heed_model *m, heed_logs *logs)
+{
+    struct heed_training *t = m->training;
+    t->log_values[0] = t->loss_rows > 0.0 ? t->loss_total / t->loss_rows : 0.0;
+    for (int i = 0; i < t->tally_count; i++)
+        t->log_values[i + 1] = t->tallies[i].count > 0.0 ? t->tallies[i].total / t->tallies[i].count : 0.0;
+    *logs = (heed_logs){.count = t->tally_count + 1, .names = t->log_names, .values = t->log_values};
+}
+
+static heed_status run_batch(heed_model *m, heed_purpose purpose, const heed_batch *b, heed_logs *logs)
+{
+    HEED_TRY(heed_model_status(m));
+    if (b->input_count == 1)
+        HEED_TRY(heed_model_ready(m, &b->inputs[0].dtype, &b->inputs[0].shape, 1));
+    if (m->training == NULL || !m->training->resolved || !heed_optimizer_prepared(m->training->optimizer))
+        HEED_TRY(heed_optimizer_build(m));
+    HEED_TRY(heed_training_run(m, purpose, b));
+    if (logs != NULL)
+        heed_training_logs(m, logs);
+    return HEED_OK;
+}
+
+heed_status heed_train_on_batch(heed_model *m, const heed_batch *b, heed_logs *logs)
+{
+    return run_batch(m, HEED_FOR_TRAINING, b, logs);
+}
+
+heed_status heed_test_on_batch(heed_model *m, const heed_batch *b, heed_logs *logs)
+{
+    return run_batch(m, HEED_FOR_TEST, b, logs);
+}
+
+void heed_reset_metrics(heed_model *m)
+{
+    struct heed_training *t = m->training;
+    if (t == NULL)
+        return;
+    t->loss_total = t->loss_rows = 0.0;
+    for (int i = 0; i < t->tally_count; i++)
+        t->tallies[i].total = t->tallies[i].count = 0.0;
+}
+
+double heed_batch_loss(const heed_model *m) { return m->training == NULL ? NAN : m->training->last_loss; }
+double heed_logs_get(const heed_logs *logs, const char *name, double otherwise)
+{
+    for (int i = 0; i < logs->count; i++)
+        if (strcmp(logs->names[i], name) == 0)
+            return logs->values[i];
+    return otherwise;
+}
+
+uint64_t heed_training_step(const heed_model *m) { return m->step; }
+void     heed_set_training_step(heed_model *m, uint64_t step) { m->step = step; }
