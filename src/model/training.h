@@ -54,6 +54,8 @@ struct heed_training {
     double            loss_total, loss_rows, last_loss;
 };
 
+/* heed_compile() with the optimizer as a value: an expression's, or what Keras saves. */
+heed_status heed_compile_value(heed_model *m, const heed_compile_config *config, const heed_value *optimizer);
 /* Settles what awaited the model's outputs and weights. */
 heed_status heed_training_resolve(heed_model *m);
 /* One batch: finds its program, binds everything, runs. */

@@ -1,0 +1,546 @@
+/* Reading: layers are made in the order of the file, then their calls are wired as soon as what they need is there. */
+#include "formats/keras_config.h"
+
+#include <string.h>
+
+/* A layer of the file, and how far its calls are wired. */
+typedef struct entry {
+    const char      *name;
+    const heed_json *object;
+    heed_layer      *layer; /* NULL: an operation, which only masks come from */
+    const heed_json *next;  /* the next call to wire */
+    heed_wire      **calls;
+    size_t           call_count;
+} entry;
+
+typedef struct reader {
+    heed_context *context;
+    heed_zone     zone;
+    heed_model   *model;
+    entry        *entries;
+    size_t        count;
+} reader;
+
+/* ---- objects */
+
+/* What a class is called: a registered name's last part counts more than the class's. */
+static heed_status class_of(heed_context *c, const heed_json *object, const char **out)
+{
+    const heed_json *registered = heed_json_find(object, "registered_name");
+    HEED_TRY(heed_json_get_string(c, object, "class_name", out));
+    if (heed_json_is(registered, HEED_JSON_STRING)) {
+        const char *mark = strrchr(registered->text, '>');
+        *out = mark == NULL ? registered->text : mark + 1;
+    }
+    return HEED_OK;
+}
+
+static bool is_functional(const char *class_name)
+{
+    return strcmp(class_name, "Functional") == 0 || strcmp(class_name, "Model") == 0;
+}
+
+static bool is_operation(const heed_json *object)
+{
+    const heed_json *module = heed_json_find(object, "module");
+    return heed_json_is(module, HEED_JSON_STRING) && strncmp(module->text, "keras.src.ops", 13) == 0;
+}
+
+/* Files may hold more types than models compute with. */
+static heed_status read_dtype(heed_context *c, const heed_json *config, heed_dtype *out)
+{
+    const heed_json *dtype = heed_json_find(config, "dtype");
+    if (dtype != NULL && dtype->type == HEED_JSON_OBJECT)
+        dtype = heed_json_find(heed_json_find(dtype, "config"), "name");
+    *out = HEED_FLOAT32;
+    if (!heed_json_is(dtype, HEED_JSON_STRING))
+        return HEED_OK;
+    if (strcmp(dtype->text, "string") == 0)
+        return heed_json_fail(c, dtype, HEED_EUNSUPPORTED, "inputs of text are not supported");
+    if (strncmp(dtype->text, "int", 3) == 0 || strncmp(dtype->text, "uint", 4) == 0)
+        *out = HEED_INT32;
+    else if (strcmp(dtype->text, "bool") == 0)
+        *out = HEED_BOOL;
+    return HEED_OK;
+}
+
+/* [None, 7, 5]; null says nothing. */
+static heed_status read_shape(heed_context *c, const heed_json *list, heed_shape *out)
+{
+    *out = (heed_shape){0};
+    if (!heed_json_is(list, HEED_JSON_ARRAY) || list->count > HEED_MAX_RANK)
+        return heed_json_fail(c, list, HEED_EFORMAT, "expected the sizes of at most %d dimensions", HEED_MAX_RANK);
+    for (const heed_json *item = list->first; item != NULL; item = item->next) {
+        int64_t *dim = &out->dims[out->rank++];
+        *dim = HEED_ANY;
+        if (item->type == HEED_JSON_NULL)
+            continue;
+        HEED_TRY(heed_json_as_int(c, item, dim));
+        if (*dim < 0)
+            return heed_json_fail(c, item, HEED_EFORMAT, "a size is negative");
+    }
+    return HEED_OK;
+}
+
+static const heed_json *shape_of_input(const heed_json *config)
+{
+    const heed_json *shape = heed_json_find(config, "batch_shape");
+    return shape != NULL ? shape : heed_json_find(config, "batch_input_shape");
+}
+
+static heed_status read_input_layer(heed_context *c, const char *name, const heed_json *config, heed_layer **out)
+{
+    heed_shape shape;
+    heed_dtype dtype;
+    const heed_json *sizes = shape_of_input(config);
+    if (sizes == NULL)
+        return heed_json_fail(c, config, HEED_EFORMAT, "an input without batch_shape");
+    HEED_TRY(read_shape(c, sizes, &shape));
+    HEED_TRY(read_dtype(c, config, &dtype));
+    return heed_input_layer_create(c, name, dtype, &shape, out);
+}
+
+static heed_status read_inner_model(heed_context *c, const heed_json *object, heed_layer **out)
+{
+    heed_model *inner;
+    HEED_TRY(heed_keras_read_model(c, object, &inner));
+    *out = heed_model_layer(inner); /* holds the model, and is released in its place */
+    return HEED_OK;
+}
+
+/* The layer of an object; freed by heed_layer_release. */
+static heed_status read_layer(heed_context *c, const heed_json *object, heed_layer **out)
+{
+    const char *class_name, *name = NULL;
+    heed_json *config;
+    *out = NULL;
+    HEED_TRY(class_of(c, object, &class_name));
+    if (is_functional(class_name) || strcmp(class_name, "Sequential") == 0)
+        return read_inner_model(c, object, out);
+    HEED_TRY(heed_json_need(c, object, "config", HEED_JSON_OBJECT, &config));
+    const heed_json *own = heed_json_find(config, "name");
+    if (heed_json_is(own, HEED_JSON_STRING))
+        name = own->text;
+    if (strcmp(class_name, "InputLayer") == 0)
+        return read_input_layer(c, name, config, out);
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_value *options = heed_value_of_json(&z, config);
+    heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
+    heed_zone_free(&z);
+    if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
+        heed_fail_in(c, status, name);
+    return status;
+}
+
+/* ---- sequential */
+
+static heed_status add_to_stack(heed_model *m, const heed_json *object, bool first)
+{
+    heed_layer *layer = NULL;
+    HEED_TRY(read_layer(m->context, object, &layer));
+    /* Keras 2 has the input's shape in the first layer */
+    const heed_json *shape = first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
+    heed_status status = HEED_OK;
+    if (shape != NULL) {
+        heed_layer *input = NULL;
+        status = read_input_layer(m->context, NULL, heed_json_find(object, "config"), &input);
+        if (status == HEED_OK)
+            heed_add_layer(m, input);
+        heed_layer_release(input);
+    }
+    if (status == HEED_OK)
+        heed_add_layer(m, layer);
+    heed_layer_release(layer);
+    return status != HEED_OK ? status : heed_model_status(m);
+}
+
+/* A sequential model that was built without an input layer knows its shape all the same. */
+static const heed_json *built_shape(const heed_json *object, const heed_json *config)
+{
+    const heed_json *shape = heed_json_find(config, "build_input_shape");
+    if (!heed_json_is(shape, HEED_JSON_ARRAY))
+        shape = heed_json_find(heed_json_find(object, "build_config"), "input_shape");
+    return heed_json_is(shape, HEED_JSON_ARRAY) ? shape : NULL;
+}
+
+static heed_status read_sequential(heed_context *c, const heed_json *object, heed_model *m)
+{
+    const heed_json *config = heed_json_find(object, "config");
+    const heed_json *layers = heed_json_is(config, HEED_JSON_ARRAY) ? config : heed_json_find(config, "layers");
+    if (!heed_json_is(layers, HEED_JSON_ARRAY))
+        return heed_json_fail(c, object, HEED_EFORMAT, "a sequential model without a list of layers");
+    for (const heed_json *item = layers->first; item != NULL; item = item->next)
+        HEED_TRY(add_to_stack(m, item, item == layers->first));
+    if (m->input_count > 0)
+        return heed_model_complete(m);
+    const heed_json *sizes = built_shape(object, config);
+    heed_shape shape;
+    if (sizes == NULL)
+        return HEED_OK;
+    HEED_TRY(read_shape(c, sizes, &shape));
+    if (shape.rank > 0)
+        shape.dims[0] = HEED_ANY;
+    return heed_model_chain(m, HEED_FLOAT32, &shape);
+}
+
+/* ---- functional: looking up */
+
+static entry *find_entry(const reader *r, const char *name)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->entries[i].name, name) == 0)
+            return &r->entries[i];
+    return NULL;
+}
+
+/* Where a tensor comes from: ["layer", call, output], perhaps with more behind. */
+typedef struct origin {
+    entry  *from;
+    int64_t call, output;
+} origin;
+
+static heed_status read_origin(const reader *r, const heed_json *list, origin *out)
+{
+    heed_context *c = r->context;
+    const heed_json *name = heed_json_at(list, 0), *call = heed_json_at(list, 1), *output = heed_json_at(list, 2);
+    if (!heed_json_is(name, HEED_JSON_STRING) || call == NULL || output == NULL)
+        return heed_json_fail(c, list, HEED_EFORMAT, "expected a layer's name, a call and an output");
+    HEED_TRY(heed_json_as_int(c, call, &out->call));
+    HEED_TRY(heed_json_as_int(c, output, &out->output));
+    out->from = find_entry(r, name->text);
+    if (out->from == NULL)
+        return heed_json_fail(c, list, HEED_EFORMAT, "there is no layer '%s'", name->text);
+    return HEED_OK;
+}
+
+/* The symbol, or NULL if that call is not wired yet. */
+static heed_status find_symbol(const reader *r, const heed_json *where, const origin *o, heed_symbol **out)
+{
+    *out = NULL;
+    if (o->call < 0 || (uint64_t)o->call >= o->from->call_count)
+        return HEED_OK;
+    const heed_wire *w = o->from->calls[o->call];
+    if (o->output < 0 || o->output >= w->output_count)
+        return heed_json_fail(r->context, where, HEED_EFORMAT, "layer '%s' has no output %lld", o->from->name,
+                              (long long)o->output);
+    *out = w->outputs[o->output];
+    return HEED_OK;
+}
+
+/* ---- functional: calls */
+
+/* What a call is made of, once everything it needs is there. */
+typedef struct arguments {
+    heed_symbol *inputs[HEED_MAX_OUTPUTS];
+    int          count;
+    heed_value  *keywords;
+    bool         waits;
+} arguments;
+
+/* The three numbers of a tensor in an argument; NULL for what is none. */
+static const heed_json *tensor_history(const heed_json *v)
+{
+    const heed_json *class_name = heed_json_find(v, "class_name");
+    if (heed_json_is_string(class_name, "__keras_tensor__"))
+        return heed_json_find(heed_json_find(v, "config"), "keras_history");
+    return NULL;
+}
+
+static heed_status take_tensor(const reader *r, const heed_json *where, const heed_json *history, arguments *a)
+{
+    origin o;
+    HEED_TRY(read_origin(r, history, &o));
+    if (o.from->layer == NULL)
+        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "the operation '%s' cannot be run yet", o.from->name);
+    if (a->count == HEED_MAX_OUTPUTS)
+        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "a call with more than %d tensors", HEED_MAX_OUTPUTS);
+    HEED_TRY(find_symbol(r, where, &o, &a->inputs[a->count]));
+    a->waits |= a->inputs[a->count++] == NULL;
+    return HEED_OK;
+}
+
+/* Tensors in an argument, however nested. */
+static heed_status take_tensors(const reader *r, const heed_json *v, arguments *a, int depth)
+{
+    const heed_json *history = tensor_history(v);
+    if (history != NULL)
+        return take_tensor(r, v, history, a);
+    if (v->type == HEED_JSON_NULL)
+        return HEED_OK;
+    if (v->type != HEED_JSON_ARRAY || depth == 0)
+        return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "expected a tensor (found %s)", heed_json_type_name(v->type));
+    for (const heed_json *item = v->first; item != NULL; item = item->next)
+        HEED_TRY(take_tensors(r, item, a, depth - 1));
+    return HEED_OK;
+}
+
+static bool is_mask(const char *key)
+{
+    size_t length = strlen(key);
+    return length >= 4 && strcmp(key + length - 4, "mask") == 0 && strcmp(key, "use_causal_mask") != 0;
+}
+
+/* Keras notes the masks it found by itself, as results of operations; heed finds them by itself too. */
+static heed_status check_mask(const reader *r, const heed_json *v)
+{
+    const heed_json *history = tensor_history(v);
+    origin o;
+    if (v->type == HEED_JSON_ARRAY) {
+        for (const heed_json *item = v->first; item != NULL; item = item->next)
+            HEED_TRY(check_mask(r, item));
+        return HEED_OK;
+    }
+    if (history == NULL)
+        return HEED_OK;
+    HEED_TRY(read_origin(r, history, &o));
+    if (o.from->layer == NULL)
+        return HEED_OK;
+    return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks that are given as an argument are not supported yet");
+}
+
+static bool holds_tensor(const heed_json *v)
+{
+    if (tensor_history(v) != NULL)
+        return true;
+    if (v->type == HEED_JSON_ARRAY)
+        for (const heed_json *item = v->first; item != NULL; item = item->next)
+            if (holds_tensor(item))
+                return true;
+    return false;
+}
+
+static heed_status read_keyword(const reader *r, const heed_json *v, arguments *a)
+{
+    heed_zone *z = &r->model->zone;
+    if (strcmp(v->key, "training") == 0 || strcmp(v->key, "verbose") == 0 || v->type == HEED_JSON_NULL)
+        return HEED_OK;
+    if (is_mask(v->key))
+        return check_mask(r, v);
+    if (holds_tensor(v))
+        return take_tensors(r, v, a, 8);
+    if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
+        return HEED_ENOMEM;
+    return heed_value_set(z, a->keywords, v->key, heed_value_of_json(z, v));
+}
+
+/* {"args": [...], "kwargs": {...}}: Keras 3. */
+static heed_status read_call(const reader *r, const heed_json *node, arguments *a)
+{
+    const heed_json *args = heed_json_find(node, "args"), *kwargs = heed_json_find(node, "kwargs");
+    if (!heed_json_is(args, HEED_JSON_ARRAY))
+        return heed_json_fail(r->context, node, HEED_EFORMAT, "a call without args");
+    for (const heed_json *item = args->first; item != NULL; item = item->next)
+        HEED_TRY(take_tensors(r, item, a, 8));
+    for (const heed_json *item = kwargs == NULL ? NULL : kwargs->first; item != NULL; item = item->next)
+        HEED_TRY(read_keyword(r, item, a));
+    return HEED_OK;
+}
+
+/* [["layer", 0, 0, {kwargs}], ...], or one such without the list around it: Keras 2. */
+static heed_status read_old_call(const reader *r, const heed_json *node, arguments *a)
+{
+    if (heed_json_is(heed_json_at(node, 0), HEED_JSON_STRING)) {
+        const heed_json *kwargs = heed_json_at(node, 3);
+        HEED_TRY(take_tensor(r, node, node, a));
+        for (const heed_json *item = heed_json_is(kwargs, HEED_JSON_OBJECT) ? kwargs->first : NULL; item != NULL; item = item->next)
+            HEED_TRY(read_keyword(r, item, a));
+        return HEED_OK;
+    }
+    for (const heed_json *item = node->first; item != NULL; item = item->next) {
+        if (item->type != HEED_JSON_ARRAY)
+            return heed_json_fail(r->context, item, HEED_EFORMAT, "expected a tensor's origin");
+        HEED_TRY(read_old_call(r, item, a));
+    }
+    return HEED_OK;
+}
+
+static heed_status add_call(reader *r, entry *e, heed_wire *w)
+{
+    heed_wire **calls = heed_zone_alloc(&r->zone, e->call_count + 1, sizeof *calls);
+    if (calls == NULL)
+        return HEED_ENOMEM;
+    if (e->call_count > 0)
+        memcpy(calls, e->calls, e->call_count * sizeof *calls);
+    calls[e->call_count++] = w;
+    e->calls = calls;
+    return HEED_OK;
+}
+
+/* Wires an entry's next call if it can be; *wired tells. */
+static heed_status wire_next(reader *r, entry *e, bool *wired)
+{
+    arguments a = {.count = 0};
+    *wired = false;
+    HEED_TRY(e->next->type == HEED_JSON_ARRAY ? read_old_call(r, e->next, &a) : read_call(r, e->next, &a));
+    if (a.waits)
+        return HEED_OK;
+    heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.count, a.keywords);
+    if (w == NULL)
+        return heed_model_status(r->model);
+    *wired = true;
+    e->next = e->next->next;
+    return add_call(r, e, w);
+}
+
+static heed_status wire_calls(reader *r)
+{
+    bool waiting = true;
+    while (waiting) {
+        bool progress = false;
+        const entry *stuck = NULL;
+        for (size_t i = 0; i < r->count; i++) {
+            entry *e = &r->entries[i];
+            bool wired = true;
+            while (e->next != NULL && e->layer != NULL && wired) {
+                HEED_TRY(wire_next(r, e, &wired));
+                progress |= wired;
+            }
+            if (e->next != NULL && e->layer != NULL)
+                stuck = e;
+        }
+        waiting = stuck != NULL;
+        if (waiting && !progress)
+            return heed_json_fail(r->context, stuck->object, HEED_EFORMAT, "layer '%s' waits for itself", stuck->name);
+    }
+    return HEED_OK;
+}
+
+/* ---- functional: the whole */
+
+static heed_status read_entry(reader *r, const heed_json *object, entry *e)
+{
+    heed_context *c = r->context;
+    const heed_json *nodes = heed_json_find(object, "inbound_nodes"), *config = heed_json_find(object, "config");
+    const heed_json *name = heed_json_find(object, "name");
+    if (name == NULL)
+        name = heed_json_find(config, "name");
+    if (!heed_json_is(name, HEED_JSON_STRING))
+        return heed_json_fail(c, object, HEED_EFORMAT, "a layer without a name");
+    e->object = object;
+    e->name = name->text;
+    e->next = heed_json_is(nodes, HEED_JSON_ARRAY) ? nodes->first : NULL;
+    if (find_entry(r, e->name) != NULL)
+        return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
+    return is_operation(object) ? HEED_OK : read_layer(c, object, &e->layer);
+}
+
+/* Input layers become inputs in the order that input_layers says, not in that of the list. */
+static heed_status read_inputs(reader *r, const heed_json *list)
+{
+    if (heed_json_is(heed_json_at(list, 0), HEED_JSON_STRING)) { /* one input, without the list around it */
+        origin o;
+        HEED_TRY(read_origin(r, list, &o));
+        if (o.from->layer == NULL || !heed_is_input_layer(o.from->layer))
+            return heed_json_fail(r->context, list, HEED_EFORMAT, "'%s' is no input layer", o.from->name);
+        heed_symbol *s = heed_wire_input(r->model, o.from->layer);
+        return s == NULL ? heed_model_status(r->model) : add_call(r, o.from, s->wire);
+    }
+    if (list == NULL || (list->type != HEED_JSON_ARRAY && list->type != HEED_JSON_OBJECT))
+        return heed_fail(r->context, HEED_EFORMAT, "%s: the model has no list of inputs", heed_model_name(r->model));
+    for (const heed_json *item = list->first; item != NULL; item = item->next) {
+        if (item->type != HEED_JSON_ARRAY)
+            return heed_json_fail(r->context, item, HEED_EFORMAT, "expected a layer's name, a call and an output");
+        HEED_TRY(read_inputs(r, item));
+    }
+    return HEED_OK;
+}
+
+typedef struct outputs {
+    heed_symbol *symbols[HEED_MAX_OUTPUTS];
+    int          count;
+} outputs;
+
+static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
+{
+    if (heed_json_is(heed_json_at(list, 0), HEED_JSON_STRING)) {
+        origin o;
+        HEED_TRY(read_origin(r, list, &o));
+        if (o.from->layer != NULL && o.from->layer->layer_class == &heed_functional_class && o.call > 0)
+            o.call--; /* Keras counts a functional model's own wiring as its first call here */
+        if (out->count == HEED_MAX_OUTPUTS)
+            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
+        if (o.from->layer == NULL)
+            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "the operation '%s' cannot be run yet", o.from->name);
+        HEED_TRY(find_symbol(r, list, &o, &out->symbols[out->count]));
+        if (out->symbols[out->count++] == NULL)
+            return heed_json_fail(r->context, list, HEED_EFORMAT, "layer '%s' has no call %lld", o.from->name, (long long)o.call);
+        return HEED_OK;
+    }
+    if (list == NULL || (list->type != HEED_JSON_ARRAY && list->type != HEED_JSON_OBJECT))
+        return heed_fail(r->context, HEED_EFORMAT, "%s: the model has no list of outputs", heed_model_name(r->model));
+    for (const heed_json *item = list->first; item != NULL; item = item->next) {
+        if (item->type != HEED_JSON_ARRAY)
+            return heed_json_fail(r->context, item, HEED_EFORMAT, "expected a layer's name, a call and an output");
+        HEED_TRY(read_outputs(r, item, out));
+    }
+    return HEED_OK;
+}
+
+/* The layers in the file's order: Keras numbers weights in files by it. Those that nothing uses are left out. */
+static heed_status close_in_file_order(reader *r, const outputs *o)
+{
+    heed_layer **layers = heed_zone_alloc(&r->zone, r->count, sizeof *layers);
+    size_t count = 0;
+    if (layers == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->entries[i].call_count > 0)
+            layers[count++] = r->entries[i].layer;
+    return heed_model_close(r->model, o->symbols, o->count, layers, count);
+}
+
+static heed_status read_functional(reader *r, const heed_json *config)
+{
+    heed_json *layers;
+    HEED_TRY(heed_json_need(r->context, config, "layers", HEED_JSON_ARRAY, &layers));
+    r->entries = heed_zone_alloc(&r->zone, layers->count, sizeof *r->entries);
+    if (r->entries == NULL)
+        return HEED_ENOMEM;
+    for (const heed_json *item = layers->first; item != NULL; item = item->next) {
+        entry e = {0};
+        HEED_TRY(read_entry(r, item, &e));
+        r->entries[r->count++] = e;
+    }
+    HEED_TRY(read_inputs(r, heed_json_find(config, "input_layers")));
+    HEED_TRY(wire_calls(r));
+    outputs o = {.count = 0};
+    HEED_TRY(read_outputs(r, heed_json_find(config, "output_layers"), &o));
+    return close_in_file_order(r, &o);
+}
+
+static heed_status read_wired(heed_context *c, const heed_json *config, heed_model *m)
+{
+    reader r = {.context = c, .model = m};
+    heed_zone_init(&r.zone, c);
+    heed_status status = read_functional(&r, config);
+    for (size_t i = 0; i < r.count; i++)
+        heed_layer_release(r.entries[i].layer); /* the model holds what it uses */
+    heed_zone_free(&r.zone);
+    return status;
+}
+
+heed_status heed_keras_read_model(heed_context *c, const heed_json *object, heed_model **out)
+{
+    const char *class_name;
+    *out = NULL;
+    HEED_TRY(class_of(c, object, &class_name));
+    bool functional = is_functional(class_name);
+    if (!functional && strcmp(class_name, "Sequential") != 0)
+        return heed_json_fail(c, object, HEED_EUNSUPPORTED, "only Functional and Sequential models can be read (found %s)",
+                              class_name);
+    const heed_json *config = heed_json_find(object, "config"), *name = heed_json_find(config, "name");
+    const heed_json *trainable = heed_json_find(config, "trainable");
+    const char *own = heed_json_is(name, HEED_JSON_STRING) ? name->text : NULL;
+    heed_model *m = functional ? heed_functional(c, own) : heed_sequential(c, own);
+    if (m == NULL)
+        return HEED_ENOMEM;
+    if (heed_json_is(trainable, HEED_JSON_BOOL))
+        heed_layer_set_trainable(m->layer, trainable->boolean);
+    heed_status status = functional ? read_wired(c, config, m) : read_sequential(c, object, m);
+    if (status == HEED_OK)
+        *out = m;
+    else
+        heed_model_free(m);
+    return status;
+}

@@ -1,0 +1,52 @@
+#include "formats/keras_config.h"
+
+static heed_status fill_value(heed_zone *z, const heed_json *from, heed_value *to)
+{
+    for (const heed_json *item = from->first; item != NULL; item = item->next) {
+        heed_value *value = heed_value_of_json(z, item);
+        HEED_TRY(from->type == HEED_JSON_OBJECT ? heed_value_set(z, to, item->key, value) : heed_value_append(to, value));
+    }
+    return HEED_OK;
+}
+
+heed_value *heed_value_of_json(heed_zone *z, const heed_json *v)
+{
+    heed_value *out;
+    switch (v->type) {
+    case HEED_JSON_NULL: return heed_value_null(z);
+    case HEED_JSON_BOOL: return heed_value_bool(z, v->boolean);
+    case HEED_JSON_INT: return heed_value_int(z, v->integer);
+    case HEED_JSON_REAL: return heed_value_real(z, v->real);
+    case HEED_JSON_STRING: return heed_value_text(z, v->text);
+    case HEED_JSON_ARRAY: out = heed_value_list(z); break;
+    default: out = heed_value_dict(z); break;
+    }
+    return out == NULL || fill_value(z, v, out) != HEED_OK ? NULL : out;
+}
+
+static heed_status fill_json(heed_zone *z, const heed_value *from, heed_json *to)
+{
+    for (const heed_value *item = from->first; item != NULL; item = item->next) {
+        heed_json *value = heed_json_of_value(z, item);
+        HEED_TRY(from->type == HEED_VALUE_DICT ? heed_json_set(z, to, item->key, value) : heed_json_append(to, value));
+    }
+    return HEED_OK;
+}
+
+heed_json *heed_json_of_value(heed_zone *z, const heed_value *v)
+{
+    heed_json *out;
+    if (v == NULL)
+        return NULL;
+    switch (v->type) {
+    case HEED_VALUE_NULL: return heed_json_null(z);
+    case HEED_VALUE_BOOL: return heed_json_bool(z, v->boolean);
+    case HEED_VALUE_INT: return heed_json_int(z, v->integer);
+    case HEED_VALUE_REAL: return heed_json_real(z, v->real);
+    case HEED_VALUE_TEXT: return heed_json_string(z, v->text);
+    case HEED_VALUE_LIST: out = heed_json_array(z); break;
+    case HEED_VALUE_DICT: out = heed_json_object(z); break;
+    default: return heed_json_string(z, heed_value_expression(z, v));
+    }
+    return out == NULL || fill_json(z, v, out) != HEED_OK ? NULL : out;
+}
