@@ -121,14 +121,14 @@ HEED_API bool          heed_model_is_sequential(const heed_model *m);
 
 /** Inputs and outputs, named as Keras names them: by the layer that makes them, a layer's second output NAME_1. A sequential
  *  model without a declared input has them once data were seen. */
-HEED_API int               heed_input_count(const heed_model *m);
-HEED_API int               heed_output_count(const heed_model *m);
-HEED_API const char       *heed_input_name(const heed_model *m, int index);
-HEED_API const char       *heed_output_name(const heed_model *m, int index);
-HEED_API const heed_shape *heed_input_shape(const heed_model *m, int index); /**< with the batch */
-HEED_API const heed_shape *heed_output_shape(const heed_model *m, int index);
-HEED_API heed_dtype        heed_input_dtype(const heed_model *m, int index);
-HEED_API heed_dtype        heed_output_dtype(const heed_model *m, int index);
+HEED_API int               heed_model_input_count(const heed_model *m);
+HEED_API int               heed_model_output_count(const heed_model *m);
+HEED_API const char       *heed_model_input_name(const heed_model *m, int index);
+HEED_API const char       *heed_model_output_name(const heed_model *m, int index);
+HEED_API const heed_shape *heed_model_input_shape(const heed_model *m, int index); /**< with the batch */
+HEED_API const heed_shape *heed_model_output_shape(const heed_model *m, int index);
+HEED_API heed_dtype        heed_model_input_dtype(const heed_model *m, int index);
+HEED_API heed_dtype        heed_model_output_dtype(const heed_model *m, int index);
 
 /** Layers, in Keras' order; the input layers are among them. */
 HEED_API int         heed_model_layer_count(const heed_model *m);

@@ -7,7 +7,7 @@ void heed_wanted_inputs(const heed_model *m, heed_wanted *out)
 {
     *out = (heed_wanted){.what = "input", .count = m->input_count};
     for (int i = 0; i < m->input_count; i++) {
-        out->names[i] = heed_input_name(m, i);
+        out->names[i] = heed_model_input_name(m, i);
         out->dtypes[i] = m->inputs[i]->dtype;
     }
 }

@@ -7,29 +7,29 @@
 
 /* ---- asking */
 
-int         heed_input_count(const heed_model *m) { return m->input_count; }
-int         heed_output_count(const heed_model *m) { return m->output_count; }
-const char *heed_input_name(const heed_model *m, int i)
+int         heed_model_input_count(const heed_model *m) { return m->input_count; }
+int         heed_model_output_count(const heed_model *m) { return m->output_count; }
+const char *heed_model_input_name(const heed_model *m, int i)
 {
     return i >= 0 && i < m->input_count ? m->inputs[i]->wire->layer->name : NULL;
 }
-const char *heed_output_name(const heed_model *m, int i)
+const char *heed_model_output_name(const heed_model *m, int i)
 {
     return i >= 0 && i < m->output_count ? m->output_names[i] : NULL;
 }
-const heed_shape *heed_input_shape(const heed_model *m, int i)
+const heed_shape *heed_model_input_shape(const heed_model *m, int i)
 {
     return i >= 0 && i < m->input_count ? &m->inputs[i]->shape : NULL;
 }
-const heed_shape *heed_output_shape(const heed_model *m, int i)
+const heed_shape *heed_model_output_shape(const heed_model *m, int i)
 {
     return i >= 0 && i < m->output_count ? &m->outputs[i]->shape : NULL;
 }
-heed_dtype heed_input_dtype(const heed_model *m, int i)
+heed_dtype heed_model_input_dtype(const heed_model *m, int i)
 {
     return heed_symbol_dtype(i >= 0 && i < m->input_count ? m->inputs[i] : NULL);
 }
-heed_dtype heed_output_dtype(const heed_model *m, int i)
+heed_dtype heed_model_output_dtype(const heed_model *m, int i)
 {
     return heed_symbol_dtype(i >= 0 && i < m->output_count ? m->outputs[i] : NULL);
 }

@@ -62,11 +62,11 @@ static heed_status check_input(heed_model *m, int index, const heed_array *a, he
         fits = s->shape.dims[i] == HEED_ANY || s->shape.dims[i] == shape->dims[i];
     if (!fits)
         return heed_fail(m->context, HEED_ESHAPE, "%s: the shape of input '%s' does not fit (expected %s, found %s)",
-                         heed_model_name(m), heed_input_name(m, index), heed_shape_text(&s->shape, expected, sizeof expected),
+                         heed_model_name(m), heed_model_input_name(m, index), heed_shape_text(&s->shape, expected, sizeof expected),
                          heed_shape_text(&a->shape, found, sizeof found));
     if (a->dtype != s->dtype)
         return heed_fail(m->context, HEED_EINVAL, "%s: the type of input '%s' does not fit (expected %s, found %s)",
-                         heed_model_name(m), heed_input_name(m, index), heed_dtype_name(s->dtype), heed_dtype_name(a->dtype));
+                         heed_model_name(m), heed_model_input_name(m, index), heed_dtype_name(s->dtype), heed_dtype_name(a->dtype));
     return HEED_OK;
 }
 
