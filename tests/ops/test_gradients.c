@@ -60,9 +60,22 @@ static heed_status recurrent_step(void *cell, heed_step *s)
     return heed_graph_status(s->graph);
 }
 
-static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse, bool zeros, bool last)
+/* The same with dropout before, in and behind the loop: the gradient must leave out what the step left out. */
+static heed_status dropping_step(void *cell, heed_step *s)
 {
-    heed_scan_config config = {.step = recurrent_step, .cell = (void *)(uintptr_t)x, .inputs = x, .input_count = 1,
+    heed_tensor *const *x = cell;
+    heed_tensor *w = heed_graph_variable(s->graph, x[2]->variable), *u = heed_graph_variable(s->graph, x[3]->variable);
+    heed_tensor *before = heed_op_dropout(s->inputs[0], 0.3f), *in = heed_op_dropout(s->states[0], 0.4f);
+    heed_tensor *z = heed_op_add(heed_op_matmul(before, w), heed_op_matmul(in, u));
+    s->new_states[0] = heed_op_multiply(heed_op_tanh(z), heed_op_dropout(s->constants[0], 0.3f));
+    s->outputs[0] = heed_op_dropout(heed_op_square(s->new_states[0]), 0.5f);
+    return heed_graph_status(s->graph);
+}
+
+static heed_tensor *over_time(heed_step_function *step, heed_tensor *const *x, int operands, bool reverse, bool zeros,
+                              bool last)
+{
+    heed_scan_config config = {.step = step, .cell = (void *)(uintptr_t)x, .inputs = x, .input_count = 1,
                                .states = x + 1, .state_count = 1, .constants = x + 4, .constant_count = 1,
                                .output_count = 1, .mask = operands == 6 ? x[5] : NULL, .reverse = reverse,
                                .zero_output_for_mask = zeros, .last_output_only = last};
@@ -73,7 +86,14 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     return heed_op_concatenate((heed_tensor *[]){flat, state}, 2, 1);
 }
 
+static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse, bool zeros, bool last)
+{
+    return over_time(recurrent_step, x, operands, reverse, zeros, last);
+}
+
 #define RECURRENT SMALL(2, 4, 3), SMALL(2, 5), SMALL(3, 5), SMALL(5, 5), SMALL(2, 5)
+
+#define MANY_RECURRENT SMALL(19, 3, 2), SMALL(19, 3), SMALL(2, 3), SMALL(3, 3), SMALL(19, 3)
 
 #define GRADIENT_CASES(X)                                                                                              \
     X(binary, add, heed_op_add(x[0], x[1]), ANY(3, 4), ANY(3, 4))                                                      \
@@ -169,6 +189,8 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(scan, scan_reverse, recurrent(x, 5, true, false, false), RECURRENT)                                              \
     X(scan, scan_mask, recurrent(x, 6, false, false, false), RECURRENT, MASK(2, 4))                                    \
     X(scan, scan_mask_zeros, recurrent(x, 6, true, true, false), RECURRENT, MASK(2, 4))                                \
+    X(scan, scan_dropout, over_time(dropping_step, x, 5, false, false, false), RECURRENT)                              \
+    X(scan, scan_dropout_rows, over_time(dropping_step, x, 6, true, false, false), MANY_RECURRENT, IDS(4, 19))         \
     X(scan, scan_lengths, recurrent(x, 6, false, false, true), RECURRENT, IDS(5, 2))                                   \
     X(gru, gru_wide, heed_op_gru(x[0], x[1], x[2]), ANY(2, 51), ANY(2, 51), ANY(2, 17))
 
