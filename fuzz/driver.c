@@ -61,6 +61,5 @@ int main(int count, char **paths)
         }
     }
     printf("%zu inputs\n", inputs);
-    heed_context_free(c);
     return inputs > 0 ? 0 : 1;
 }

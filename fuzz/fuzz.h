@@ -16,13 +16,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
             abort();          \
     } while (0)
 
+static heed_context *heed_fuzz_shared;
+
+static inline void heed_fuzz_end(void) { heed_context_free(heed_fuzz_shared); }
+
 /* One context for all inputs. */
 static inline heed_context *heed_fuzz_context(void)
 {
-    static heed_context *c;
-    if (c == NULL)
-        FUZZ_CHECK(heed_context_create(&(heed_context_config){.threads = 1}, &c) == HEED_OK);
-    return c;
+    if (heed_fuzz_shared == NULL) {
+        FUZZ_CHECK(heed_context_create(&(heed_context_config){.threads = 1}, &heed_fuzz_shared) == HEED_OK);
+        atexit(heed_fuzz_end);
+    }
+    return heed_fuzz_shared;
 }
 
 #endif
