@@ -75,7 +75,7 @@ static void test_version(void **state)
     assert_int_equal(run("HEED_CPU=generic heed --version"), 0);
     assert_ptr_equal(strstr(out, "heed 0."), out);
     assert_non_null(strstr(out, "\ninstruction set: generic\n"));
-    assert_non_null(strstr(out, "\nlibraries: jansson "));
+    assert_non_null(strstr(out, "\nlibraries: libzip "));
     assert_string_equal(err, "");
 }
 
