@@ -18,14 +18,16 @@ struct heed_schedule {
 
 /* ---- exponential and inverse time decay */
 
-#define DECAY_OPTIONS(X, C)                                                                                            \
+#define DECAY_OPTIONS(X, C, title)                                                                                     \
     X(C, FLOAT, initial_learning_rate, NAN, "(0,)", "rate of the first step")                                          \
     X(C, FLOAT, decay_steps, NAN, "(0,)", "steps in which it decays once")                                             \
     X(C, FLOAT, decay_rate, NAN, "[0,)", "how much it decays then")                                                    \
     X(C, BOOL, staircase, false, "", "it decays at once after so many steps")                                          \
-    X(C, TEXT, name, NULL, "", "")
+    X(C, TEXT, name, title, "", "")
+#define EXPONENTIAL_OPTIONS(X, C)  DECAY_OPTIONS(X, C, "ExponentialDecay")
+#define INVERSE_TIME_OPTIONS(X, C) DECAY_OPTIONS(X, C, "InverseTimeDecay")
 typedef struct decay_config {
-    DECAY_OPTIONS(HEED_OPTION_FIELD, )
+    EXPONENTIAL_OPTIONS(HEED_OPTION_FIELD, )
 } decay_config;
 
 static double periods(const decay_config *o, double step)
@@ -54,7 +56,7 @@ static double inverse_time_rate(const void *config, double step)
     X(C, FLOAT, end_learning_rate, 0.0001, "[0,)", "the last rate")                                                    \
     X(C, FLOAT, power, 1.0, "", "1: along a line")                                                                     \
     X(C, BOOL, cycle, false, "", "it starts again, for longer, when it is done")                                       \
-    X(C, TEXT, name, NULL, "", "")
+    X(C, TEXT, name, "PolynomialDecay", "", "")
 typedef struct polynomial_config {
     POLYNOMIAL_OPTIONS(HEED_OPTION_FIELD, )
 } polynomial_config;
@@ -128,8 +130,8 @@ static double restarts_rate(const void *config, double step)
 #define SCHEDULE(id, word, title, config, OPTIONS, function)                                                           \
     static const schedule_class id = {{.name = word, .keras = title, HEED_CLASS_OPTIONS(config, OPTIONS)}, function};
 
-SCHEDULE(exponential, "exponential_decay", "ExponentialDecay", decay_config, DECAY_OPTIONS, exponential_rate)
-SCHEDULE(inverse_time, "inverse_time_decay", "InverseTimeDecay", decay_config, DECAY_OPTIONS, inverse_time_rate)
+SCHEDULE(exponential, "exponential_decay", "ExponentialDecay", decay_config, EXPONENTIAL_OPTIONS, exponential_rate)
+SCHEDULE(inverse_time, "inverse_time_decay", "InverseTimeDecay", decay_config, INVERSE_TIME_OPTIONS, inverse_time_rate)
 SCHEDULE(polynomial, "polynomial_decay", "PolynomialDecay", polynomial_config, POLYNOMIAL_OPTIONS, polynomial_rate)
 SCHEDULE(cosine, "cosine_decay", "CosineDecay", cosine_config, COSINE_OPTIONS, cosine_rate)
 SCHEDULE(restarts, "cosine_decay_restarts", "CosineDecayRestarts", restarts_config, RESTARTS_OPTIONS, restarts_rate)

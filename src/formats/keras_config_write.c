@@ -1,0 +1,232 @@
+/* Writing: the object of a model, as Keras 3 writes it. */
+#include "formats/keras_config.h"
+
+#include <string.h>
+
+static heed_status set(heed_zone *z, heed_json *object, const char *key, heed_json *value)
+{
+    return heed_json_set(z, object, key, value);
+}
+
+static heed_json *shape_json(heed_zone *z, const heed_shape *shape)
+{
+    heed_json *list = heed_json_array(z);
+    for (int i = 0; i < shape->rank; i++) {
+        heed_json *size = shape->dims[i] == HEED_ANY ? heed_json_null(z) : heed_json_int(z, shape->dims[i]);
+        if (heed_json_append(list, size) != HEED_OK)
+            return NULL;
+    }
+    return list;
+}
+
+/* {"module", "class_name", "config", "registered_name"} */
+static heed_status write_object(heed_zone *z, const char *module, const char *class_name, heed_json *config,
+                                const char *registered, heed_json **out)
+{
+    *out = heed_json_object(z);
+    HEED_TRY(set(z, *out, "module", heed_json_string(z, module)));
+    HEED_TRY(set(z, *out, "class_name", heed_json_string(z, class_name)));
+    HEED_TRY(set(z, *out, "config", config));
+    return set(z, *out, "registered_name", heed_json_string(z, registered));
+}
+
+static heed_status write_policy(heed_zone *z, heed_json **out)
+{
+    heed_json *config = heed_json_object(z);
+    HEED_TRY(set(z, config, "name", heed_json_string(z, "float32")));
+    return write_object(z, "keras", "DTypePolicy", config, NULL, out);
+}
+
+/* ---- layers */
+
+static heed_status write_input_layer(heed_zone *z, const heed_layer *layer, heed_json **out)
+{
+    heed_json *config = heed_json_object(z);
+    HEED_TRY(set(z, config, "batch_shape", shape_json(z, heed_input_layer_shape(layer))));
+    HEED_TRY(set(z, config, "dtype", heed_json_string(z, heed_dtype_name(heed_input_layer_dtype(layer)))));
+    HEED_TRY(set(z, config, "sparse", heed_json_bool(z, false)));
+    HEED_TRY(set(z, config, "ragged", heed_json_bool(z, false)));
+    HEED_TRY(set(z, config, "name", heed_json_string(z, layer->name)));
+    HEED_TRY(set(z, config, "optional", heed_json_bool(z, false)));
+    return write_object(z, "keras.layers", "InputLayer", config, NULL, out);
+}
+
+static heed_status write_build_config(heed_zone *z, const heed_layer *layer, heed_json *object)
+{
+    if (layer->built_count != 1)
+        return HEED_OK;
+    heed_json *built = heed_json_object(z);
+    HEED_TRY(set(z, built, "input_shape", shape_json(z, &layer->built_shapes[0])));
+    return set(z, object, "build_config", built);
+}
+
+static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
+{
+    if (heed_is_input_layer(layer))
+        return write_input_layer(z, layer, out);
+    if (heed_layer_model(layer) != NULL)
+        return heed_keras_write_model(z, heed_layer_model(layer), out);
+    bool keras = strcmp(layer->layer_class->collection, "keras") == 0;
+    const char *class_name = layer->layer_class->name;
+    heed_value *options = heed_layer_options_value(z, layer);
+    heed_json *config = options == NULL ? NULL : heed_json_of_value(z, options), *policy;
+    HEED_TRY(write_policy(z, &policy));
+    HEED_TRY(set(z, config, "dtype", policy));
+    HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
+    return write_build_config(z, layer, *out);
+}
+
+/* ---- sequential */
+
+static heed_status write_sequential(heed_zone *z, heed_model *m, heed_json *config)
+{
+    heed_json *policy, *layers = heed_json_array(z);
+    HEED_TRY(write_policy(z, &policy));
+    HEED_TRY(set(z, config, "dtype", policy));
+    size_t count = m->closed ? m->layer->child_count : m->stack_count;
+    for (size_t i = 0; i < count; i++) {
+        heed_json *layer;
+        HEED_TRY(write_layer(z, m->closed ? m->layer->children[i].layer : m->stack[i], &layer));
+        HEED_TRY(heed_json_append(layers, layer));
+    }
+    HEED_TRY(set(z, config, "layers", layers));
+    return m->closed ? set(z, config, "build_input_shape", shape_json(z, &m->inputs[0]->shape)) : HEED_OK;
+}
+
+/* ---- functional */
+
+/* Which of its layer's calls a wire is, among those that are left. */
+static int call_number(const heed_model *m, const heed_wire *wire)
+{
+    int number = 0;
+    for (size_t i = 0; i < m->wires.count && m->wires.items[i] != wire; i++)
+        number += m->wires.items[i]->layer == wire->layer;
+    return number;
+}
+
+/* ["layer", call, output] */
+static heed_json *history_json(heed_zone *z, const heed_symbol *s, int call)
+{
+    heed_json *list = heed_json_array(z);
+    if (heed_json_append(list, heed_json_string(z, s->wire->layer->name)) != HEED_OK ||
+        heed_json_append(list, heed_json_int(z, call)) != HEED_OK ||
+        heed_json_append(list, heed_json_int(z, s->output)) != HEED_OK)
+        return NULL;
+    return list;
+}
+
+static heed_json *tensor_json(heed_zone *z, const heed_symbol *s)
+{
+    heed_json *token = heed_json_object(z), *config = heed_json_object(z);
+    heed_json *history = history_json(z, s, call_number(s->model, s->wire));
+    if (set(z, config, "shape", shape_json(z, &s->shape)) != HEED_OK ||
+        set(z, config, "dtype", heed_json_string(z, heed_dtype_name(s->dtype))) != HEED_OK ||
+        set(z, config, "keras_history", history) != HEED_OK ||
+        set(z, token, "class_name", heed_json_string(z, "__keras_tensor__")) != HEED_OK ||
+        set(z, token, "config", config) != HEED_OK)
+        return NULL;
+    return token;
+}
+
+static heed_status append_tensors(heed_zone *z, heed_json *list, heed_symbol *const *symbols, int count)
+{
+    for (int i = 0; i < count; i++)
+        HEED_TRY(heed_json_append(list, tensor_json(z, symbols[i])));
+    return HEED_OK;
+}
+
+/* How a class takes several tensors. */
+typedef enum manner { AS_LIST, ONE_BY_ONE, WITH_STATES } manner;
+
+static manner manner_of(const heed_layer *layer)
+{
+    static const struct {
+        const char *class_name;
+        manner      manner;
+    } known[] = {{"LSTM", WITH_STATES}, {"GRU", WITH_STATES}, {"SimpleRNN", WITH_STATES}, {"RNN", WITH_STATES},
+                 {"Bidirectional", WITH_STATES}, {"MultiHeadAttention", ONE_BY_ONE}, {"GroupQueryAttention", ONE_BY_ONE}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].class_name, layer->layer_class->name) == 0)
+            return known[i].manner;
+    return AS_LIST;
+}
+
+static heed_status write_call(heed_zone *z, const heed_wire *w, heed_json *nodes)
+{
+    heed_json *node = heed_json_object(z), *args = heed_json_array(z), *list = heed_json_array(z);
+    heed_json *kwargs = heed_json_object(z);
+    for (const heed_value *item = w->keywords == NULL ? NULL : w->keywords->first; item != NULL; item = item->next)
+        HEED_TRY(set(z, kwargs, item->key, heed_json_of_value(z, item)));
+    manner how = manner_of(w->layer);
+    if (w->input_count == 1 || how == ONE_BY_ONE) {
+        HEED_TRY(append_tensors(z, args, w->inputs, w->input_count));
+    } else if (how == WITH_STATES) {
+        HEED_TRY(append_tensors(z, args, w->inputs, 1));
+        HEED_TRY(append_tensors(z, list, w->inputs + 1, w->input_count - 1));
+        HEED_TRY(set(z, kwargs, "initial_state", list));
+    } else {
+        HEED_TRY(append_tensors(z, list, w->inputs, w->input_count));
+        HEED_TRY(heed_json_append(args, list));
+    }
+    HEED_TRY(set(z, node, "args", args));
+    HEED_TRY(set(z, node, "kwargs", kwargs));
+    return heed_json_append(nodes, node);
+}
+
+static heed_status write_wired_layer(heed_zone *z, heed_model *m, heed_layer *layer, heed_json **out)
+{
+    heed_json *nodes = heed_json_array(z);
+    HEED_TRY(write_layer(z, layer, out));
+    HEED_TRY(set(z, *out, "name", heed_json_string(z, layer->name)));
+    for (size_t i = 0; i < m->wires.count; i++)
+        if (m->wires.items[i]->layer == layer && m->wires.items[i]->input_count > 0)
+            HEED_TRY(write_call(z, m->wires.items[i], nodes));
+    return set(z, *out, "inbound_nodes", nodes);
+}
+
+/* One stands for itself, several in a list. */
+static heed_json *ends_json(heed_zone *z, const heed_model *m, heed_symbol *const *ends, int count)
+{
+    heed_json *list = heed_json_array(z);
+    for (int i = 0; i < count; i++) {
+        const heed_layer *layer = ends[i]->wire->layer;
+        /* Keras counts a functional model's own wiring as its first call here */
+        int call = call_number(m, ends[i]->wire) + (layer->layer_class == &heed_functional_class);
+        heed_json *end = history_json(z, ends[i], call);
+        if (count == 1)
+            return end;
+        if (heed_json_append(list, end) != HEED_OK)
+            return NULL;
+    }
+    return list;
+}
+
+static heed_status write_functional(heed_zone *z, heed_model *m, heed_json *config)
+{
+    heed_json *layers = heed_json_array(z);
+    for (size_t i = 0; i < m->layer->child_count; i++) {
+        heed_json *layer;
+        HEED_TRY(write_wired_layer(z, m, m->layer->children[i].layer, &layer));
+        HEED_TRY(heed_json_append(layers, layer));
+    }
+    HEED_TRY(set(z, config, "layers", layers));
+    HEED_TRY(set(z, config, "input_layers", ends_json(z, m, m->inputs, m->input_count)));
+    return set(z, config, "output_layers", ends_json(z, m, m->outputs, m->output_count));
+}
+
+heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)
+{
+    heed_json *config = heed_json_object(z), *built = heed_json_object(z);
+    HEED_TRY(set(z, config, "name", heed_json_string(z, heed_model_name(m))));
+    HEED_TRY(set(z, config, "trainable", heed_json_bool(z, m->layer->trainable)));
+    if (m->sequential) {
+        HEED_TRY(write_sequential(z, m, config));
+        HEED_TRY(write_object(z, "keras", "Sequential", config, NULL, out));
+        HEED_TRY(set(z, built, "input_shape", m->closed ? shape_json(z, &m->inputs[0]->shape) : heed_json_null(z)));
+    } else {
+        HEED_TRY(write_functional(z, m, config));
+        HEED_TRY(write_object(z, "keras.src.models.functional", "Functional", config, "Functional", out));
+        HEED_TRY(set(z, built, "input_shape", heed_json_null(z)));
+    }
+    return set(z, *out, "build_config", built);
+}

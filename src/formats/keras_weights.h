@@ -1,0 +1,15 @@
+/* A model's weights in the tree of a Keras 3 .weights.h5: layers/lstm/cell/vars/0. */
+#ifndef HEED_FORMATS_KERAS_WEIGHTS_H
+#define HEED_FORMATS_KERAS_WEIGHTS_H
+
+#include "formats/hdf5.h"
+#include "model/model.h"
+
+heed_status heed_keras_write_weights(heed_model *m, heed_hdf5 *root);
+heed_status heed_keras_read_weights(heed_model *m, const heed_hdf5 *root);
+
+/* optimizer/vars/0, 1, ... A state that is not there, or of another optimizer, leaves the optimizer as it is, with a warning. */
+heed_status heed_keras_write_optimizer(heed_model *m, heed_hdf5 *root);
+heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root);
+
+#endif
