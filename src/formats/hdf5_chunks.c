@@ -120,7 +120,9 @@ static heed_status add_chunk(chunked *d, const chunk *k)
 static heed_status visit_chunk(hdf5_reader *r, hdf5_cursor key, uint64_t address, void *user)
 {
     chunked *d = user;
-    chunk k = {.address = address, .stored = heed_hdf5_take(&key, 4), .skipped = (uint32_t)heed_hdf5_take(&key, 4)};
+    chunk k = {.address = address};
+    k.stored = heed_hdf5_take(&key, 4);
+    k.skipped = (uint32_t)heed_hdf5_take(&key, 4);
     for (int i = 0; i < d->space->shape.rank; i++)
         k.first[i] = heed_hdf5_take(&key, 8);
     HEED_TRY(heed_hdf5_check(r, &key, "a list of chunks"));

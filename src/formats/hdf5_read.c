@@ -109,18 +109,18 @@ typedef enum message_type {
     MESSAGE_ATTRIBUTE_INFO = 0x15,
 } message_type;
 
-enum { MAX_CONTINUATIONS = 256 };
+typedef struct continuation {
+    uint64_t address, size;
+} continuation;
 
 /* An object header is a list of messages, in a first block and others that continue it. */
 typedef struct header {
-    int          version;
-    int          prefix; /* bytes before each message's data */
-    int          depth;
-    hdf5_dataset dataset;
-    size_t       count;
-    struct {
-        uint64_t address, size;
-    } continuations[MAX_CONTINUATIONS];
+    int           version;
+    int           prefix; /* bytes before each message's data */
+    int           depth;  /* of groups around it */
+    hdf5_dataset  dataset;
+    continuation *continuations;
+    size_t        count, capacity;
 } header;
 
 static heed_status read_object(hdf5_reader *r, uint64_t address, int depth);
@@ -328,13 +328,16 @@ static heed_status read_attribute_info(hdf5_reader *r, hdf5_cursor at, int depth
 
 static heed_status note_continuation(hdf5_reader *r, header *h, hdf5_cursor at)
 {
-    uint64_t address = heed_hdf5_offset(r, &at), size = heed_hdf5_length(r, &at);
+    continuation next;
+    next.address = heed_hdf5_offset(r, &at);
+    next.size = heed_hdf5_length(r, &at);
     HEED_TRY(heed_hdf5_check(r, &at, "an object header"));
-    if (h->count == MAX_CONTINUATIONS)
-        return heed_hdf5_fail(r, HEED_EUNSUPPORTED, "an object header in too many pieces");
-    h->continuations[h->count].address = address;
-    h->continuations[h->count++].size = size;
-    return HEED_OK;
+    void *continuations = h->continuations;
+    heed_status status = heed_grow(r->context, &continuations, &h->capacity, h->count, sizeof next);
+    h->continuations = continuations;
+    if (status == HEED_OK)
+        h->continuations[h->count++] = next;
+    return status;
 }
 
 static heed_status read_message(hdf5_reader *r, header *h, unsigned type, unsigned flags, hdf5_cursor at)
@@ -417,20 +420,25 @@ static heed_status open_continuation(hdf5_reader *r, const header *h, size_t ind
     return HEED_OK;
 }
 
+static heed_status read_header(hdf5_reader *r, uint64_t address, header *h)
+{
+    hdf5_cursor block;
+    HEED_TRY(open_header(r, address, h, &block));
+    HEED_TRY(read_messages(r, h, block));
+    for (size_t i = 0; i < h->count; i++) {
+        HEED_TRY(open_continuation(r, h, i, &block));
+        HEED_TRY(read_messages(r, h, block));
+    }
+    return HEED_OK;
+}
+
 /* Reads what stands at `address` into r->node, which is new. */
 static heed_status read_object(hdf5_reader *r, uint64_t address, int depth)
 {
-    header h;
-    h.depth = depth;
-    h.count = 0;
-    h.dataset = (hdf5_dataset){0};
-    hdf5_cursor block;
-    HEED_TRY(open_header(r, address, &h, &block));
-    HEED_TRY(read_messages(r, &h, block));
-    for (size_t i = 0; i < h.count; i++) {
-        HEED_TRY(open_continuation(r, &h, i, &block));
-        HEED_TRY(read_messages(r, &h, block));
-    }
+    header h = {.depth = depth};
+    heed_status status = read_header(r, address, &h);
+    heed_release(r->context, h.continuations);
+    HEED_TRY(status);
     if (h.dataset.layout.next == NULL && h.dataset.type.next == NULL)
         return HEED_OK;
     if (r->node->first != NULL || r->node->parent == NULL)
