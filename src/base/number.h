@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 
-enum { HEED_NUMBER_SIZE = 32 }; /* room for any number written here, and its NUL */
+enum { HEED_NUMBER_SIZE = 40 }; /* room for any number written here, and its NUL */
 
 /* The shortest decimal that reads back as the same value; "nan", "inf" and "-inf" for those. Return `text`. */
 char *heed_number_write_double(double value, char text[HEED_NUMBER_SIZE]);
