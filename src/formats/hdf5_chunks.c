@@ -232,6 +232,8 @@ static heed_status place_chunks(const chunked *d, unsigned char *to)
     heed_context *c = d->reader->context;
     heed_status status = HEED_OK;
     unsigned char *buffers[2] = {NULL, NULL};
+    if (d->count == 0)
+        return HEED_OK; /* nobody has paid for the size of a chunk */
     for (int i = 0; i < 2 && i < d->filters && status == HEED_OK; i++)
         if ((buffers[i] = heed_alloc_raw(c, (size_t)d->bytes, 1)) == NULL)
             status = HEED_ENOMEM;

@@ -90,21 +90,23 @@ heed_status heed_json_append(heed_json *array, heed_json *value)
     return HEED_OK;
 }
 
+heed_status heed_json_add(heed_zone *z, heed_json *object, const char *key, heed_json *value)
+{
+    if (object == NULL || value == NULL || (value->key = heed_zone_strdup(z, key)) == NULL)
+        return HEED_ENOMEM;
+    adopt(object, value);
+    return HEED_OK;
+}
+
 heed_status heed_json_set(heed_zone *z, heed_json *object, const char *key, heed_json *value)
 {
-    if (object == NULL || value == NULL)
-        return HEED_ENOMEM;
     heed_json *old = heed_json_find(object, key);
-    value->key = old != NULL ? old->key : heed_zone_strdup(z, key);
-    if (value->key == NULL)
-        return HEED_ENOMEM;
-    if (old == NULL) {
-        adopt(object, value);
-        return HEED_OK;
-    }
+    if (old == NULL || value == NULL)
+        return heed_json_add(z, object, key, value);
     heed_json **link = &object->first, *before = NULL;
     for (; *link != old; link = &before->next)
         before = *link;
+    value->key = old->key;
     value->parent = object;
     value->next = old->next;
     *link = value;

@@ -98,6 +98,8 @@ heed_json *heed_json_copy(heed_zone *z, const heed_json *v); /* the whole tree b
  * for either value they fail with HEED_ENOMEM, so that HEED_TRY(heed_json_set(z, o, "units", heed_json_int(z, 3))) says all. */
 heed_status heed_json_append(heed_json *array, heed_json *value);
 heed_status heed_json_set(heed_zone *z, heed_json *object, const char *key, heed_json *value);
+/* heed_json_set for a name that is known to be new: for objects of many members, for it does not look at them all. */
+heed_status heed_json_add(heed_zone *z, heed_json *object, const char *key, heed_json *value);
 
 /* ---- writing ---- */
 

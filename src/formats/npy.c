@@ -187,7 +187,7 @@ heed_status heed_npy_read(heed_context *c, const char *name, const void *bytes, 
 {
     *out = NULL;
     char *text;
-    size_t begin;
+    size_t begin = 0;
     HEED_TRY(take_header(c, name, bytes, size, &text, &begin));
     npy_header h = {0};
     heed_status status = parse_header(&(parser){c, name, text}, &h);

@@ -10,6 +10,7 @@
 #include "support/failing_allocator.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,6 +126,7 @@ static void test_types(void **state)
         expect_numbers(s.tree, "bfloat16", HEED_FLOAT32, 2, (double[]){1, -2.5});
         expect_numbers(s.tree, "scalar", HEED_FLOAT32, 1, (double[]){7});
         expect_numbers(s.tree, "empty", HEED_FLOAT32, 0, NULL);
+        expect_numbers(s.tree, "no_chunks", HEED_FLOAT32, 0, NULL);
         double smallest = 0x1p-24, subnormal = 1023 * 0x1p-24;
         expect_numbers(s.tree, "half", HEED_FLOAT32, 6,
                        (double[]){65504, smallest, -0.0, (double)INFINITY, (double)NAN, subnormal});
@@ -298,8 +300,10 @@ static heed_status fill_tree(heed_hdf5 *root, size_t names)
     HEED_TRY(new_array(c, HEED_INT64, (heed_shape){1, {3}}, &a));
     HEED_TRY(heed_hdf5_set_numbers(group, "numbers", a));
     HEED_TRY(heed_hdf5_set_string(heed_hdf5_find(root, "scalar"), "dtype", "float32"));
-    static char text[LONG_LIST][48];
-    static const char *list[LONG_LIST];
+    char (*text)[48] = heed_zone_alloc(root->zone, names, sizeof *text);
+    const char **list = heed_zone_alloc(root->zone, names, sizeof *list);
+    if (text == NULL || list == NULL)
+        return HEED_ENOMEM;
     for (size_t i = 0; i < names; i++) {
         snprintf(text[i], sizeof text[i], "a_name_of_thirty_bytes_%07zu", i);
         list[i] = text[i];
@@ -422,12 +426,38 @@ static void test_no_memory(void **state)
     }
 }
 
+static void *write_and_read_often(void *user)
+{
+    heed_context *c;
+    bool *good = user;
+    *good = heed_context_create(&(heed_context_config){.threads = 1}, &c) == HEED_OK;
+    for (int i = 0; i < 20 && *good; i++)
+        *good = build_write_read(c, NULL) == HEED_OK;
+    heed_context_free(c);
+    return NULL;
+}
+
+static void test_contexts_in_threads(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    bool good[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_and_read_often, &good[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(good[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keras3),     cmocka_unit_test(test_types),    cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_legacy),     cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_misuse_of_a_tree), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_contexts_in_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,7 +173,7 @@ static heed_status make(heed_zone *z, heed_json **out)
     heed_json *o = *out = heed_json_object(z), *list = heed_json_array(z);
     HEED_TRY(heed_json_set(z, o, "a", heed_json_int(z, 1)));
     HEED_TRY(heed_json_set(z, o, "list", list));
-    HEED_TRY(heed_json_set(z, o, "z", heed_json_null(z)));
+    HEED_TRY(heed_json_add(z, o, "z", heed_json_null(z)));
     HEED_TRY(heed_json_append(list, heed_json_real(z, heed_number_from_float(0.001f))));
     HEED_TRY(heed_json_append(list, heed_json_string(z, NULL)));
     HEED_TRY(heed_json_set(z, o, "a", heed_json_string(z, "first, still")));
