@@ -37,7 +37,8 @@ static void listen_to(speaker *speak, const cli_session *s, int reader, int writ
 static void hear_terminal(speaker *speak, const cli_session *s, char *heard, size_t size)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(master >= 0);
+    if (master < 0)
+        skip(); /* a machine without pseudo-terminals */
     assert_int_equal(grantpt(master), 0);
     assert_int_equal(unlockpt(master), 0);
     int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
