@@ -224,6 +224,8 @@ HEED_API heed_status heed_layer_fail(heed_layer *layer, heed_status status, cons
 
 /** Calls a child (or any built layer) within a graph. */
 HEED_API heed_status heed_layer_call(heed_layer *layer, heed_call *call);
+/** A mask of any of its three forms as bool (B, T), for T `steps`; NULL for NULL. */
+HEED_API heed_tensor *heed_mask_bool(heed_tensor *mask, int64_t steps);
 /** Applies an activation expression; NULL is linear. */
 HEED_API heed_tensor *heed_activate(heed_tensor *x, const char *activation);
 /** Offers attention weights (B, ..., Tq, Tk) to whoever looks at them; does nothing when nobody does. */

@@ -3,9 +3,8 @@
 #define HEED_LAYERS_MASK_H
 
 #include "graph/graph.h"
+#include "heed/layer.h" /* heed_mask_bool */
 
-/* As bool (B, T) for T `steps`; NULL for NULL. */
-heed_tensor *heed_mask_bool(heed_tensor *mask, int64_t steps);
 /* Both, or one of both; a NULL says nothing: the other is the answer. */
 heed_tensor *heed_mask_and(heed_tensor *a, heed_tensor *b, int64_t steps);
 heed_tensor *heed_mask_or(heed_tensor *a, heed_tensor *b, int64_t steps);
