@@ -1,0 +1,150 @@
+/**
+ * @file seq2seq.h
+ * From pairs of sequences to a translator: whole models by recipe, the training run, decoding with alignments.
+ *
+ *     heed_trainer *t;
+ *     heed_trainer_create(c, &(heed_train_config){.recipe = "dates", .pairs = "pairs.tsv", .epochs = 3}, &t);
+ *     heed_trainer_run(t);
+ *     heed_trainer_save(t, "dates.keras");
+ *
+ *     heed_translator *d;
+ *     heed_translator_load(c, "dates.keras", &d);
+ *     heed_translation *r;
+ *     heed_translate(d, &(const char *){"3 mai 1979"}, 1, NULL, &r);
+ *     puts(r->hypotheses[0].text);
+ *
+ * A translator is one .keras file: the model as Keras opens it, with the vocabularies and the recipe under assets/.
+ * Every handle here belongs to one thread at a time and is freed before its context.
+ */
+#ifndef HEED_SEQ2SEQ_H
+#define HEED_SEQ2SEQ_H
+
+#include "heed/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------ recipes */
+
+/** A whole model and how it is trained, by name. */
+typedef struct heed_recipe_info {
+    const char *name;
+    const char *summary; /**< one sentence */
+    const char *changes; /**< settings in which it differs from its model's defaults: "units=192, lowercase=True"; or "" */
+} heed_recipe_info;
+
+HEED_API int                     heed_recipe_count(void);
+HEED_API const heed_recipe_info *heed_recipe_at(int index);
+
+/** One setting that every recipe has. */
+typedef struct heed_setting_info {
+    const char *name, *standard, *range, *meaning;
+} heed_setting_info;
+
+HEED_API int                      heed_setting_count(void);
+HEED_API const heed_setting_info *heed_setting_at(int index);
+
+/* ------------------------------------------------------------------------------------------------ translating */
+
+typedef struct heed_translator heed_translator;
+
+/** Opens a translator. HEED_EFORMAT when the file is a model but no translator. */
+HEED_API heed_status heed_translator_load(heed_context *c, const char *path, heed_translator **out);
+HEED_API void        heed_translator_free(heed_translator *t); /**< NULL is allowed */
+/** The model that was trained; owned by the translator. */
+HEED_API heed_model *heed_translator_model(heed_translator *t);
+/** The recipe's name and its settings as text, owned by the translator. */
+HEED_API const char *heed_translator_recipe(const heed_translator *t);
+HEED_API const char *heed_translator_settings(const heed_translator *t);
+
+/** How to decode. Zero means default for every member. */
+typedef struct heed_decode_config {
+    int    beam;           /**< hypotheses kept at each step, 1..64; default 4. 1 is greedy */
+    int    n_best;         /**< hypotheses returned for each line, 1..beam; default 1 */
+    double length_penalty; /**< a: hypotheses are ranked by log probability / length^a; default 1; negative for 0 */
+    int    max_length;     /**< target tokens; default: as many as any training target had, and half as many again */
+} heed_decode_config;
+
+/** One line's possible translation. */
+typedef struct heed_hypothesis {
+    char   *text;
+    double  score;        /**< natural log of its probability, the end included */
+    int     token_count;  /**< without the end */
+    char  **tokens;       /**< as they may be shown */
+    float  *weights;      /**< (token_count, source_count): what each token attended to; each row sums to 1 */
+} heed_hypothesis;
+
+typedef struct heed_translation {
+    int              source_count;
+    char           **source_tokens;
+    int              hypothesis_count; /**< best first */
+    heed_hypothesis *hypotheses;
+} heed_translation;
+
+/** Translates lines together. *out is an array of `count`, freed by heed_translations_free(). An empty line has an empty
+ *  translation; one that is no UTF-8 is HEED_EFORMAT. `config` may be NULL. */
+HEED_API heed_status heed_translate(heed_translator *t, const char *const *lines, int count,
+                                    const heed_decode_config *config, heed_translation **out);
+HEED_API void        heed_translations_free(heed_translator *t, heed_translation *translations, int count);
+
+/* ------------------------------------------------------------------------------------------------ training */
+
+typedef struct heed_trainer heed_trainer;
+
+/** What is known while training goes on. */
+typedef struct heed_train_progress {
+    int64_t step, steps;        /**< done, and planned; 0 planned: not known yet */
+    double  epoch;              /**< passes over the data, a fraction in the midst of one */
+    double  loss;               /**< mean of the steps since the last report, nats a target token */
+    double  seconds, seconds_left; /**< left: an estimate, NaN before there is one */
+    double  tokens_per_second;  /**< target tokens that are no padding */
+    double  learning_rate;
+    bool    validated;          /**< whether the members below are new */
+    double  validation_exact;   /**< share of validation lines translated exactly, greedily; NaN without any */
+    double  validation_best;
+} heed_train_progress;
+
+/** Called after each step. */
+typedef void heed_train_report(void *user, const heed_train_progress *p);
+
+/** What to train on, and for how long. Zero means default for every member. Texts are borrowed until
+ *  heed_trainer_create() returns. */
+typedef struct heed_train_config {
+    const char *recipe;     /**< default "gru-attention" */
+    const char *settings;   /**< "units=128, learning_rate=0.002": changes to the recipe's settings */
+    const char *pairs;      /**< file of `source TAB target` lines; or, with `targets`, of the source lines */
+    const char *targets;    /**< file of the target lines */
+    const char *validation; /**< file of pairs; default: none */
+    double      epochs;     /**< passes over the data; default 10, unless steps or minutes are given */
+    int64_t     steps;
+    double      minutes;    /**< the planned number of steps follows from the speed; see heed_trainer_run() */
+    uint64_t    seed;       /**< of everything random */
+    const char *checkpoint; /**< directory for checkpoints; default: none */
+    double      checkpoint_seconds; /**< between two of them; default 60. One is made at the end in any case */
+    bool        resume;     /**< go on from the checkpoint; everything but the data is taken from there */
+    heed_train_report *report;
+    void       *user;
+} heed_train_config;
+
+/** Reads the data, learns the vocabularies, makes the model; or takes all that from the checkpoint. */
+HEED_API heed_status heed_trainer_create(heed_context *c, const heed_train_config *config, heed_trainer **out);
+/**
+ * Trains to the end of the plan. A run that was interrupted at any moment and resumed gives the same bits as one that was
+ * never stopped, at any number of threads, if its length was given by epochs or steps; with minutes the plan depends on
+ * the machine's speed, and the resumed run follows the plan as it stood.
+ * HEED_EINTERRUPTED after heed_trainer_interrupt(): the step was finished and a checkpoint written. HEED_EDIVERGED when
+ * the loss is no number any more; the last checkpoint is left as it was.
+ */
+HEED_API heed_status heed_trainer_run(heed_trainer *t);
+/** Asks a run to stop; may be called from a signal handler. */
+HEED_API void heed_trainer_interrupt(heed_trainer *t);
+/** Writes the translator: the weights that did best on validation, or the last without one. */
+HEED_API heed_status heed_trainer_save(heed_trainer *t, const char *path);
+HEED_API heed_model *heed_trainer_model(heed_trainer *t); /**< owned by the trainer */
+HEED_API void        heed_trainer_free(heed_trainer *t);  /**< NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
