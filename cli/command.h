@@ -8,7 +8,11 @@
 
 /* Every sub-command, in the order of `heed --help`. */
 #define CLI_COMMANDS(X) \
+    X(train)            \
+    X(translate)        \
     X(score)            \
+    X(plot)             \
+    X(summary)          \
     X(dates)
 
 /* Exit statuses. */

@@ -1,0 +1,413 @@
+/* From lines to translations: encoding once, then step by step with every hypothesis a row. */
+#include "seq2seq/decode.h"
+
+#include "seq2seq/beam.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Rows decoded together at most: lines times hypotheses. Rows and lengths are rounded up, so that few shapes occur and a
+ * graph serves many steps. */
+enum { ROWS = 256, LENGTH_STEP = 4 };
+
+static int rounded_rows(int rows)
+{
+    int up = 1;
+    while (up < rows)
+        up *= 2;
+    return up;
+}
+
+typedef struct sentence {
+    const int32_t *ids;
+    int       length;
+    int       index; /* of the line */
+    heed_beam beam;
+    float    *weights; /* (most steps, width, length): what each entry attended to */
+} sentence;
+
+/* Sentences decoded together, and the arrays that hold their rows. */
+typedef struct decoding {
+    heed_translator *t;
+    heed_zone        zone;
+    int              width, count;
+    int64_t          length; /* of the longest source */
+    int64_t          size;   /* of a state */
+    int32_t          tokens; /* of the target vocabulary */
+    sentence        *sentences;
+    int             *rows_of; /* row -> sentence * width + entry */
+    int              rows;
+    float           *memory, *encoded, *state, *next_state, *probabilities, *weights;
+    int32_t         *token;
+} decoding;
+
+static heed_array array(heed_dtype dtype, heed_shape shape, void *data)
+{
+    return (heed_array){.dtype = dtype, .shape = shape, .data = data};
+}
+
+static heed_status start(decoding *d, const heed_decode_config *config, int most_steps)
+{
+    heed_zone *z = &d->zone;
+    size_t rows = (size_t)rounded_rows(d->count * d->width), area = (size_t)d->length * (size_t)d->size;
+    d->rows_of = heed_zone_alloc(z, rows, sizeof *d->rows_of);
+    d->encoded = heed_zone_alloc(z, (size_t)d->count * area, sizeof(float));
+    d->memory = heed_zone_alloc(z, rows * area, sizeof(float));
+    d->state = heed_zone_alloc(z, rows * (size_t)d->size, sizeof(float));
+    d->next_state = heed_zone_alloc(z, rows * (size_t)d->size, sizeof(float));
+    d->probabilities = heed_zone_alloc(z, rows * (size_t)d->tokens, sizeof(float));
+    d->weights = heed_zone_alloc(z, rows * (size_t)d->length, sizeof(float));
+    d->token = heed_zone_alloc(z, rows, sizeof *d->token);
+    if (d->rows_of == NULL || d->encoded == NULL || d->memory == NULL || d->state == NULL || d->next_state == NULL ||
+        d->probabilities == NULL || d->weights == NULL || d->token == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < d->count; i++) {
+        sentence *s = &d->sentences[i];
+        HEED_TRY(heed_beam_start(z, d->width, most_steps, config->length_penalty, &s->beam));
+        s->weights = heed_zone_alloc(z, (size_t)most_steps * (size_t)d->width * (size_t)s->length, sizeof(float));
+        if (s->weights == NULL)
+            return HEED_ENOMEM;
+    }
+    return HEED_OK;
+}
+
+/* Reads the sources; the first step has one row a sentence. */
+static heed_status encode(decoding *d)
+{
+    int32_t *source = heed_zone_alloc(&d->zone, (size_t)d->count * (size_t)d->length, sizeof *source);
+    if (source == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < d->count; i++)
+        memcpy(source + i * d->length, d->sentences[i].ids, (size_t)d->sentences[i].length * sizeof *source);
+    heed_array in = array(HEED_INT32, (heed_shape){2, {d->count, d->length}}, source);
+    heed_array out[] = {array(HEED_FLOAT32, (heed_shape){3, {d->count, d->length, d->size}}, d->encoded),
+                        array(HEED_FLOAT32, (heed_shape){2, {d->count, d->size}}, d->state)};
+    HEED_TRY(heed_predict_on_batch(d->t->decoding.encoder, &in, 1, out, 2));
+    for (int i = 0; i < d->count; i++) {
+        d->rows_of[i] = i * d->width;
+        d->token[i] = HEED_START;
+    }
+    d->rows = d->count;
+    return HEED_OK;
+}
+
+static heed_status step(decoding *d)
+{
+    size_t area = (size_t)(d->length * d->size);
+    for (int r = 0; r < d->rows; r++)
+        memcpy(d->memory + (size_t)r * area, d->encoded + (size_t)(d->rows_of[r] / d->width) * area, area * sizeof(float));
+    int rows = rounded_rows(d->rows); /* those beyond hold what they held before, and are not looked at */
+    for (int r = d->rows; r < rows; r++)
+        d->token[r] = HEED_START;
+    heed_array in[] = {array(HEED_FLOAT32, (heed_shape){3, {rows, d->length, d->size}}, d->memory),
+                       array(HEED_INT32, (heed_shape){2, {rows, 1}}, d->token),
+                       array(HEED_FLOAT32, (heed_shape){2, {rows, d->size}}, d->state)};
+    heed_array out[] = {array(HEED_FLOAT32, (heed_shape){3, {rows, 1, d->tokens}}, d->probabilities),
+                        array(HEED_FLOAT32, (heed_shape){3, {rows, 1, d->length}}, d->weights),
+                        array(HEED_FLOAT32, (heed_shape){2, {rows, d->size}}, d->next_state)};
+    return heed_predict_on_batch(d->t->decoding.step, in, 3, out, 3);
+}
+
+/* Each sentence chooses among its rows; the rows of the next step follow. Finished sentences have none. */
+static void choose(decoding *d)
+{
+    int next = 0;
+    int *rows_of = d->rows_of, now[ROWS], parents[ROWS];
+    for (int r = 0; r < d->rows;) {
+        int i = rows_of[r] / d->width, first = r;
+        sentence *s = &d->sentences[i];
+        for (; r < d->rows && rows_of[r] / d->width == i; r++)
+            memcpy(s->weights + ((size_t)s->beam.steps * (size_t)d->width + (size_t)(r - first)) * (size_t)s->length,
+                   d->weights + (size_t)r * (size_t)d->length, (size_t)s->length * sizeof(float));
+        heed_beam_advance(&s->beam, d->probabilities + (size_t)first * (size_t)d->tokens, d->tokens, d->tokens);
+        const heed_beam_entry *entries = heed_beam_step(&s->beam, s->beam.steps - 1);
+        for (int k = 0; k < s->beam.live && !s->beam.done; k++, next++) {
+            now[next] = i * d->width + k;
+            parents[next] = first + entries[k].parent;
+            d->token[next] = entries[k].token;
+        }
+    }
+    for (int r = 0; r < next; r++) {
+        rows_of[r] = now[r];
+        memcpy(d->state + (size_t)r * (size_t)d->size, d->next_state + (size_t)parents[r] * (size_t)d->size,
+               (size_t)d->size * sizeof(float));
+    }
+    d->rows = next;
+}
+
+/* ---- results */
+
+static heed_status copy_text(heed_context *c, const char *text, char **out)
+{
+    *out = heed_strdup(c, text);
+    return *out == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+/* The tokens of an ended hypothesis, (length). */
+static void trace_back(const decoding *d, const sentence *s, const heed_beam_end *end, int32_t *ids, float *weights)
+{
+    int entry = end->parent;
+    for (int k = end->length; k-- > 0;) {
+        const heed_beam_entry *e = &heed_beam_step(&s->beam, k)[entry];
+        ids[k] = e->token;
+        /* what step k attended to was kept by the row that it went on from */
+        if (weights != NULL)
+            memcpy(weights + (size_t)k * (size_t)s->length,
+                   s->weights + ((size_t)k * (size_t)d->width + (size_t)e->parent) * (size_t)s->length,
+                   (size_t)s->length * sizeof(float));
+        entry = e->parent;
+    }
+}
+
+static heed_status fill_hypothesis(const decoding *d, const sentence *s, const heed_beam_end *end, heed_hypothesis *h)
+{
+    heed_context *c = d->t->context;
+    int length = end->length;
+    h->score = end->score;
+    h->tokens = heed_alloc(c, (size_t)length, sizeof *h->tokens);
+    h->weights = heed_alloc(c, (size_t)length * (size_t)s->length, sizeof *h->weights);
+    int32_t *ids = heed_alloc(c, (size_t)length, sizeof *ids);
+    heed_status status = h->tokens == NULL || h->weights == NULL || ids == NULL ? HEED_ENOMEM : HEED_OK;
+    if (status == HEED_OK)
+        trace_back(d, s, end, ids, h->weights);
+    for (int k = 0; k < length && status == HEED_OK; k++) {
+        status = copy_text(c, heed_tokenizer_token(d->t->target, ids[k]), &h->tokens[k]);
+        h->token_count = k + 1;
+    }
+    if (status == HEED_OK)
+        status = heed_tokenizer_decode(d->t->target, ids, (size_t)length, &h->text);
+    heed_release(c, ids);
+    return status;
+}
+
+static heed_status fill_translation(const decoding *d, const sentence *s, int n_best, heed_translation *out)
+{
+    heed_context *c = d->t->context;
+    out->source_tokens = heed_alloc(c, (size_t)s->length, sizeof *out->source_tokens);
+    out->hypotheses = heed_alloc(c, (size_t)n_best, sizeof *out->hypotheses);
+    if (out->source_tokens == NULL || out->hypotheses == NULL)
+        return HEED_ENOMEM;
+    out->source_count = s->length;
+    for (int i = 0; i < s->length; i++)
+        HEED_TRY(copy_text(c, heed_tokenizer_token(d->t->source, s->ids[i]), &out->source_tokens[i]));
+    int count = s->beam.end_count < n_best ? s->beam.end_count : n_best;
+    out->hypothesis_count = count;
+    for (int i = 0; i < count; i++)
+        HEED_TRY(fill_hypothesis(d, s, &s->beam.ends[i], &out->hypotheses[i]));
+    return HEED_OK;
+}
+
+/* What becomes of a sentence that is decoded. */
+typedef heed_status sentence_function(void *user, const decoding *d, const sentence *s);
+
+static heed_status decode_group(heed_translator *t, sentence *sentences, int count, const heed_decode_config *config,
+                                sentence_function *each, void *user)
+{
+    decoding d = {.t = t, .width = config->beam, .count = count, .size = t->decoding.size,
+                  .tokens = heed_tokenizer_size(t->target), .sentences = sentences};
+    for (int i = 0; i < count; i++)
+        d.length = sentences[i].length > d.length ? sentences[i].length : d.length;
+    if (d.length % LENGTH_STEP != 0)
+        d.length += LENGTH_STEP - d.length % LENGTH_STEP;
+    heed_zone_init(&d.zone, t->context);
+    heed_status status = start(&d, config, config->max_length);
+    if (status == HEED_OK)
+        status = encode(&d);
+    while (status == HEED_OK && d.rows > 0) {
+        status = step(&d);
+        if (status == HEED_OK)
+            choose(&d);
+    }
+    for (int i = 0; i < count && status == HEED_OK; i++)
+        status = each(user, &d, &sentences[i]);
+    heed_zone_free(&d.zone);
+    return status;
+}
+
+/* Shortest first, lines of a length in their order, so that groups waste little on padding. */
+static void sort_by_length(sentence *s, int count, sentence *spare)
+{
+    if (count < 2)
+        return;
+    int half = count / 2;
+    sort_by_length(s, half, spare);
+    sort_by_length(s + half, count - half, spare);
+    memcpy(spare, s, (size_t)count * sizeof *s);
+    for (int i = 0, a = 0, b = half; i < count; i++)
+        s[i] = b == count || (a < half && spare[a].length <= spare[b].length) ? spare[a++] : spare[b++];
+}
+
+/* Decodes all, in groups of similar lengths; `sentences` has room for twice `count`. */
+static heed_status decode_all(heed_translator *t, sentence *sentences, int count, const heed_decode_config *config,
+                              sentence_function *each, void *user)
+{
+    if (t->decoding.step == NULL)
+        HEED_TRY(heed_recipe_decoding_models(t->model, &t->decoding));
+    int group = ROWS / config->beam;
+    sort_by_length(sentences, count, sentences + count);
+    for (int i = 0; i < count; i += group)
+        HEED_TRY(decode_group(t, sentences + i, count - i < group ? count - i : group, config, each, user));
+    return HEED_OK;
+}
+
+/* ---- pairs whose answer is known */
+
+typedef struct comparison {
+    const heed_examples *examples;
+    int64_t              first, right;
+    int32_t             *ids;
+} comparison;
+
+static heed_status compare(void *user, const decoding *d, const sentence *s)
+{
+    comparison *c = user;
+    int64_t example = c->first + s->index;
+    const heed_beam_end *end = &s->beam.ends[0];
+    if (s->beam.end_count == 0 || end->length != c->examples->target_lengths[example])
+        return HEED_OK;
+    trace_back(d, s, end, c->ids, NULL);
+    const int32_t *answer = heed_example(c->examples, example, 1);
+    c->right += memcmp(c->ids, answer, (size_t)end->length * sizeof *answer) == 0;
+    return HEED_OK;
+}
+
+heed_status heed_count_exact(heed_translator *t, const heed_examples *e, int64_t first, int count, int64_t *right)
+{
+    heed_zone z;
+    heed_zone_init(&z, t->context);
+    heed_decode_config greedy = {.beam = 1, .max_length = t->longest_target + 1};
+    comparison c = {e, first, 0, heed_zone_alloc(&z, (size_t)greedy.max_length, sizeof(int32_t))};
+    sentence *sentences = heed_zone_alloc(&z, (size_t)count * 2, sizeof *sentences);
+    heed_status status = c.ids == NULL || sentences == NULL ? HEED_ENOMEM : HEED_OK;
+    for (int i = 0; i < count && status == HEED_OK; i++)
+        sentences[i] = (sentence){.ids = heed_example(e, first + i, 0), .length = e->source_lengths[first + i], .index = i};
+    if (status == HEED_OK)
+        status = decode_all(t, sentences, count, &greedy, compare, &c);
+    heed_zone_free(&z);
+    *right += c.right;
+    return status;
+}
+
+/* ---- lines */
+
+static heed_status settle_config(heed_translator *t, const heed_decode_config *given, heed_decode_config *out)
+{
+    heed_context *c = t->context;
+    *out = given == NULL ? (heed_decode_config){0} : *given;
+    if (out->beam == 0)
+        out->beam = 4;
+    if (out->n_best == 0)
+        out->n_best = 1;
+    if (out->max_length == 0)
+        out->max_length = t->longest_target + t->longest_target / 2 + 1;
+    out->length_penalty = out->length_penalty == 0 ? 1 : out->length_penalty < 0 ? 0 : out->length_penalty;
+    if (out->beam < 1 || out->beam > HEED_BEAM_MOST)
+        return heed_fail(c, HEED_EINVAL, "beam is out of range (expected 1 to %d, found %d)", HEED_BEAM_MOST, out->beam);
+    if (out->n_best < 1 || out->n_best > out->beam)
+        return heed_fail(c, HEED_EINVAL, "n_best is out of range (expected 1 to the beam, %d, found %d)", out->beam, out->n_best);
+    if (out->max_length < 1)
+        return heed_fail(c, HEED_EINVAL, "max_length is out of range (expected 1 or more, found %d)", out->max_length);
+    return HEED_OK;
+}
+
+static heed_status read_lines(heed_translator *t, heed_zone *z, const char *const *lines, int count, sentence *sentences,
+                              int *used)
+{
+    heed_ids ids = {.context = t->context};
+    heed_status status = HEED_OK;
+    for (int i = 0; i < count && status == HEED_OK; i++) {
+        ids.count = 0;
+        status = heed_tokenizer_encode(t->source, lines[i], strlen(lines[i]), &ids);
+        if (status != HEED_OK || ids.count == 0)
+            continue;
+        if (ids.count > (size_t)t->settings.longest * 4) {
+            status = heed_fail(t->context, HEED_EINVAL, "line %d is too long (expected at most %d tokens, found %zu)", i + 1,
+                               t->settings.longest * 4, ids.count);
+            continue;
+        }
+        int32_t *copy = heed_zone_alloc(z, ids.count, sizeof *copy);
+        if (copy == NULL)
+            status = HEED_ENOMEM;
+        else
+            memcpy(copy, ids.ids, ids.count * sizeof *copy);
+        sentences[(*used)++] = (sentence){.ids = copy, .length = (int)ids.count, .index = i};
+    }
+    heed_ids_free(&ids);
+    return status;
+}
+
+static heed_status empty_line(heed_context *c, heed_translation *t)
+{
+    if (t->hypotheses != NULL)
+        return HEED_OK;
+    t->hypotheses = heed_alloc(c, 1, sizeof *t->hypotheses);
+    if (t->hypotheses == NULL)
+        return HEED_ENOMEM;
+    t->hypothesis_count = 1;
+    return copy_text(c, "", &t->hypotheses[0].text);
+}
+
+/* Where the lines' translations go. */
+typedef struct collection {
+    int               n_best;
+    heed_translation *out;
+} collection;
+
+static heed_status collect(void *user, const decoding *d, const sentence *s)
+{
+    const collection *c = user;
+    return fill_translation(d, s, c->n_best, &c->out[s->index]);
+}
+
+static heed_status translate(heed_translator *t, heed_zone *z, const char *const *lines, int count,
+                             const heed_decode_config *given, heed_translation *out)
+{
+    heed_decode_config config;
+    HEED_TRY(settle_config(t, given, &config));
+    sentence *sentences = heed_zone_alloc(z, (size_t)count * 2, sizeof *sentences);
+    if (sentences == NULL)
+        return HEED_ENOMEM;
+    int used = 0;
+    HEED_TRY(read_lines(t, z, lines, count, sentences, &used));
+    collection all = {config.n_best, out};
+    HEED_TRY(decode_all(t, sentences, used, &config, collect, &all));
+    for (int i = 0; i < count; i++)
+        HEED_TRY(empty_line(t->context, &out[i]));
+    return HEED_OK;
+}
+
+heed_status heed_translate(heed_translator *t, const char *const *lines, int count, const heed_decode_config *config,
+                           heed_translation **out)
+{
+    heed_zone z;
+    heed_zone_init(&z, t->context);
+    *out = heed_alloc(t->context, (size_t)count, sizeof **out);
+    heed_status status = *out == NULL ? HEED_ENOMEM : translate(t, &z, lines, count, config, *out);
+    heed_zone_free(&z);
+    if (status != HEED_OK) {
+        heed_translations_free(t, *out, count);
+        *out = NULL;
+    }
+    return status;
+}
+
+void heed_translations_free(heed_translator *t, heed_translation *translations, int count)
+{
+    heed_context *c = t->context;
+    for (int i = 0; i < count && translations != NULL; i++) {
+        heed_translation *r = &translations[i];
+        for (int k = 0; k < r->hypothesis_count; k++) {
+            heed_hypothesis *h = &r->hypotheses[k];
+            for (int n = 0; n < h->token_count; n++)
+                heed_release(c, h->tokens[n]);
+            heed_release(c, h->tokens);
+            heed_release(c, h->weights);
+            heed_release(c, h->text);
+        }
+        for (int k = 0; k < r->source_count; k++)
+            heed_release(c, r->source_tokens[k]);
+        heed_release(c, r->source_tokens);
+        heed_release(c, r->hypotheses);
+    }
+    heed_release(c, translations);
+}

@@ -1,0 +1,499 @@
+/* The training run: batches, the rate's schedule, validation by translating, checkpoints. */
+#define _POSIX_C_SOURCE 200809L
+#include "seq2seq/decode.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Validation happens this often in a run; the plan of a run by minutes is looked at anew after so many steps. */
+enum { VALIDATIONS = 20, PLAN_STEPS = 25 };
+
+/* What a run is doing: saved with every checkpoint, restored by a resumed run. */
+#define RUN_STATE(X, config)                                                                                           \
+    X(config, TEXT, seed, "0", "", "")                                                                                 \
+    X(config, FLOAT, step, 0, "", "steps done")                                                                        \
+    X(config, FLOAT, steps, 0, "", "planned; 0: not known yet")                                                        \
+    X(config, FLOAT, epoch, 0, "", "the pass under way")                                                               \
+    X(config, FLOAT, batch, 0, "", "batches of it that are done")                                                      \
+    X(config, FLOAT, minutes, 0, "", "planned; 0: the plan is in steps")                                               \
+    X(config, FLOAT, seconds, 0, "", "spent so far")                                                                   \
+    X(config, FLOAT, next_validation, 0, "", "the step after which it is due")                                         \
+    X(config, FLOAT, best, -1.0, "", "exact match of the best weights; -1: none yet")
+
+typedef struct run_state { RUN_STATE(HEED_OPTION_FIELD, ) } run_state;
+
+static const run_state fresh_state = {RUN_STATE(HEED_OPTION_DEFAULT, )};
+static const heed_option state_rows[] = {RUN_STATE(HEED_OPTION_ROW, run_state)};
+static const heed_option_table state_table = {state_rows, sizeof state_rows / sizeof *state_rows, sizeof(run_state), &fresh_state};
+
+#define ASSET_RUN "run.txt"
+#define ASSET_BEST "best.f32"
+
+struct heed_trainer {
+    heed_context    *context;
+    heed_model      *model;
+    heed_translator *translator; /* around the model */
+    heed_examples    training, validation;
+    run_state        state;
+    char             seed[24]; /* state.seed */
+    heed_batches    *batches; /* of the epoch under way */
+    int32_t         *source, *given, *answer; /* the batch under way */
+    size_t           capacity;
+    float           *best; /* all weights, when validation was best; NULL without validation */
+    char            *checkpoint; /* the file; NULL: none */
+    double           checkpoint_seconds;
+    heed_train_report *report;
+    void            *user;
+    atomic_bool      stop;
+    heed_train_progress progress;
+    double           loss_sum;
+    int64_t          loss_count, tokens;
+    double           tokens_since; /* seconds */
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- weights kept aside */
+
+static size_t weight_total(heed_model *m)
+{
+    size_t total = 0;
+    for (int i = 0; i < heed_weight_count(m); i++)
+        total += (size_t)heed_shape_count(heed_variable_shape(heed_weight_at(m, i)));
+    return total;
+}
+
+/* Copies all weights to `kept`, or back. */
+static void move_weights(heed_model *m, float *kept, bool back)
+{
+    for (int i = 0; i < heed_weight_count(m); i++) {
+        heed_variable *v = heed_weight_at(m, i);
+        size_t count = (size_t)heed_shape_count(heed_variable_shape(v));
+        memcpy(back ? heed_variable_data(v) : kept, back ? kept : heed_variable_data(v), count * sizeof(float));
+        kept += count;
+    }
+}
+
+/* ---- checkpoints */
+
+static heed_status put_run_assets(heed_trainer *t)
+{
+    heed_zone z;
+    heed_zone_init(&z, t->context);
+    heed_value *all = heed_value_dict(&z);
+    heed_status status = all == NULL ? HEED_ENOMEM : heed_options_write(&z, state_table, &t->state, all);
+    const char *text = status == HEED_OK ? heed_value_expression(&z, all) : NULL;
+    if (status == HEED_OK)
+        status = text == NULL ? HEED_ENOMEM : heed_set_asset(t->model, ASSET_RUN, text, strlen(text));
+    if (status == HEED_OK && t->best != NULL && t->state.best >= 0)
+        status = heed_set_asset(t->model, ASSET_BEST, t->best, weight_total(t->model) * sizeof(float));
+    heed_zone_free(&z);
+    return status;
+}
+
+static heed_status drop_run_assets(heed_trainer *t)
+{
+    HEED_TRY(heed_set_asset(t->model, ASSET_RUN, NULL, 0));
+    return heed_set_asset(t->model, ASSET_BEST, NULL, 0);
+}
+
+static heed_status save_checkpoint(heed_trainer *t)
+{
+    if (t->checkpoint == NULL)
+        return HEED_OK;
+    HEED_TRY(put_run_assets(t));
+    HEED_TRY(heed_save(t->model, t->checkpoint));
+    return drop_run_assets(t);
+}
+
+static uint64_t seed_of(const heed_trainer *t) { return strtoull(t->seed, NULL, 10); }
+
+static heed_status restore_run(heed_trainer *t)
+{
+    heed_context *c = t->context;
+    size_t size;
+    const char *text = heed_asset(t->model, ASSET_RUN, &size);
+    if (text == NULL)
+        return heed_fail(c, HEED_EFORMAT, "%s: a translator, but no checkpoint (expected assets/%s)", t->checkpoint, ASSET_RUN);
+    heed_zone z;
+    heed_zone_init(&z, c);
+    char *copy = heed_zone_alloc(&z, size + 1, 1);
+    heed_value *given;
+    heed_status status = copy == NULL ? HEED_ENOMEM : HEED_OK;
+    if (status == HEED_OK) {
+        memcpy(copy, text, size);
+        status = heed_value_parse(&z, t->checkpoint, copy, &given);
+    }
+    t->state = fresh_state;
+    if (status == HEED_OK)
+        status = heed_options_read(&z, t->checkpoint, state_table, 0, given, &t->state);
+    if (status == HEED_OK) {
+        snprintf(t->seed, sizeof t->seed, "%s", t->state.seed);
+        t->state.seed = t->seed;
+    }
+    heed_zone_free(&z);
+    HEED_TRY(status);
+    const float *best = heed_asset(t->model, ASSET_BEST, &size);
+    if (best != NULL && t->best != NULL) {
+        if (size != weight_total(t->model) * sizeof(float))
+            return heed_fail(c, HEED_EFORMAT, "%s: assets/%s has the wrong size", t->checkpoint, ASSET_BEST);
+        memcpy(t->best, best, size);
+    }
+    heed_set_seed(t->model, seed_of(t));
+    heed_set_training_step(t->model, (uint64_t)t->state.step);
+    return drop_run_assets(t);
+}
+
+/* ---- making a trainer */
+
+static heed_status name_checkpoint(heed_trainer *t, const heed_train_config *config)
+{
+    if (config->checkpoint == NULL)
+        return config->resume ? heed_fail(t->context, HEED_EINVAL, "resume: there is no checkpoint directory to resume from") : HEED_OK;
+    if (!config->resume && mkdir(config->checkpoint, 0777) != 0 && errno != EEXIST)
+        return heed_fail(t->context, HEED_EIO, "%s: cannot make the directory: %s", config->checkpoint, strerror(errno));
+    heed_text path = {.context = t->context};
+    heed_text_printf(&path, "%s/checkpoint.keras", config->checkpoint);
+    t->checkpoint = path.bytes;
+    return heed_text_status(&path);
+}
+
+static heed_status make_model(heed_trainer *t, const heed_train_config *config)
+{
+    heed_context *c = t->context;
+    heed_zone z;
+    heed_zone_init(&z, c);
+    const char *name;
+    heed_recipe_settings settings;
+    heed_tokenizer *source = NULL, *target = NULL;
+    heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &name, &settings);
+    if (status == HEED_OK)
+        status = heed_examples_learn(c, &settings, config->pairs, config->targets, &source, &target);
+    if (status == HEED_OK)
+        status = heed_examples_read(c, &settings, config->pairs, config->targets, source, target, &t->training);
+    if (status == HEED_OK)
+        status = heed_recipe_build(c, &settings, heed_tokenizer_size(source), heed_tokenizer_size(target), &t->model);
+    if (status == HEED_OK) {
+        status = heed_translator_wrap(c, t->model, true, name, &settings, t->training.longest_target, source, target, &t->translator);
+    } else {
+        heed_tokenizer_free(target);
+        heed_tokenizer_free(source);
+    }
+    if (status == HEED_OK)
+        status = heed_translator_write_assets(t->translator);
+    heed_zone_free(&z);
+    HEED_TRY(status);
+    heed_set_seed(t->model, config->seed);
+    t->state = fresh_state;
+    snprintf(t->seed, sizeof t->seed, "%llu", (unsigned long long)config->seed);
+    t->state.seed = t->seed;
+    return heed_build(t->model);
+}
+
+static heed_status resume_model(heed_trainer *t, const heed_train_config *config)
+{
+    heed_model *model;
+    HEED_TRY(heed_load(t->context, t->checkpoint, &model));
+    HEED_TRY(heed_translator_from_model(t->context, t->checkpoint, model, &t->translator));
+    t->model = heed_translator_model(t->translator);
+    return heed_examples_read(t->context, &t->translator->settings, config->pairs, config->targets, t->translator->source,
+                              t->translator->target, &t->training);
+}
+
+static int64_t batches_an_epoch(const heed_trainer *t)
+{
+    int64_t size = t->translator->settings.batch_size;
+    return (t->training.count + size - 1) / size;
+}
+
+/* How long: steps, epochs or minutes, whichever was said. */
+static void make_plan(heed_trainer *t, const heed_train_config *config)
+{
+    t->state.minutes = config->minutes;
+    if (config->steps > 0)
+        t->state.steps = (double)config->steps;
+    else if (config->epochs > 0 || config->minutes <= 0)
+        t->state.steps = ceil((config->epochs > 0 ? config->epochs : 10) * (double)batches_an_epoch(t));
+}
+
+static heed_status make_room(heed_trainer *t)
+{
+    int64_t batch = t->translator->settings.batch_size, longest = 1;
+    for (int64_t i = 0; i < t->training.count; i++) {
+        longest = t->training.source_lengths[i] > longest ? t->training.source_lengths[i] : longest;
+        longest = t->training.target_lengths[i] + 1 > longest ? t->training.target_lengths[i] + 1 : longest;
+    }
+    size_t count = (size_t)(batch * longest);
+    t->source = heed_alloc(t->context, count, sizeof(int32_t));
+    t->given = heed_alloc(t->context, count, sizeof(int32_t));
+    t->answer = heed_alloc(t->context, count, sizeof(int32_t));
+    if (t->validation.count > 0)
+        t->best = heed_alloc(t->context, weight_total(t->model), sizeof(float));
+    bool made = t->source != NULL && t->given != NULL && t->answer != NULL && (t->validation.count == 0 || t->best != NULL);
+    return made ? HEED_OK : HEED_ENOMEM;
+}
+
+static heed_status check_config(heed_context *c, const heed_train_config *config)
+{
+    if (config->pairs == NULL)
+        return heed_fail(c, HEED_EINVAL, "train: no pairs are given");
+    if (config->epochs < 0 || config->steps < 0 || config->minutes < 0 || isnan(config->epochs) || isnan(config->minutes))
+        return heed_fail(c, HEED_EINVAL, "train: epochs, steps and minutes are not negative");
+    int given = (config->epochs > 0) + (config->steps > 0) + (config->minutes > 0);
+    if (given > 1)
+        return heed_fail(c, HEED_EINVAL, "train: only one of epochs, steps and minutes says how long");
+    return HEED_OK;
+}
+
+static heed_status create(heed_trainer *t, const heed_train_config *config)
+{
+    HEED_TRY(check_config(t->context, config));
+    HEED_TRY(name_checkpoint(t, config));
+    HEED_TRY(config->resume ? resume_model(t, config) : make_model(t, config));
+    if (config->validation != NULL)
+        HEED_TRY(heed_examples_read(t->context, &t->translator->settings, config->validation, NULL, t->translator->source,
+                                    t->translator->target, &t->validation));
+    HEED_TRY(make_room(t));
+    if (config->resume)
+        return restore_run(t);
+    make_plan(t, config);
+    return HEED_OK;
+}
+
+heed_status heed_trainer_create(heed_context *c, const heed_train_config *config, heed_trainer **out)
+{
+    *out = NULL;
+    heed_trainer *t = heed_alloc(c, 1, sizeof *t);
+    if (t == NULL)
+        return HEED_ENOMEM;
+    t->context = c;
+    t->checkpoint_seconds = config->checkpoint_seconds > 0 ? config->checkpoint_seconds : 60;
+    t->report = config->report;
+    t->user = config->user;
+    heed_status status = create(t, config);
+    if (status != HEED_OK) {
+        heed_trainer_free(t);
+        return status;
+    }
+    if (t->training.left_out > 0)
+        heed_log(c, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)", config->pairs,
+                 (long long)t->training.left_out, (long long)(t->training.left_out + t->training.count),
+                 t->translator->settings.longest);
+    *out = t;
+    return HEED_OK;
+}
+
+void heed_trainer_free(heed_trainer *t)
+{
+    if (t == NULL)
+        return;
+    heed_context *c = t->context;
+    heed_batches_free(t->batches);
+    bool owned = t->translator != NULL && !t->translator->borrowed;
+    heed_translator_free(t->translator);
+    if (!owned)
+        heed_model_free(t->model);
+    heed_examples_free(&t->validation);
+    heed_examples_free(&t->training);
+    heed_release(c, t->checkpoint);
+    heed_release(c, t->best);
+    heed_release(c, t->answer);
+    heed_release(c, t->given);
+    heed_release(c, t->source);
+    heed_release(c, t);
+}
+
+heed_model *heed_trainer_model(heed_trainer *t) { return t->model; }
+void        heed_trainer_interrupt(heed_trainer *t) { atomic_store(&t->stop, true); }
+
+/* ---- steps */
+
+/* The learning rate after `done` of the planned steps. */
+static double rate_at(const heed_trainer *t)
+{
+    const heed_recipe_settings *s = &t->translator->settings;
+    double step = t->state.step + 1, planned = t->state.steps > 0 ? t->state.steps : INFINITY;
+    double warm = s->warmup_steps > 0 && step < s->warmup_steps ? step / s->warmup_steps : 1;
+    double done = fmin(step / planned, 1), left = 1;
+    if (s->schedule[0] == 'l')
+        left = 1 - (1 - s->final_rate) * done;
+    else if (s->schedule[1] == 'o' && s->schedule[2] == 's')
+        left = s->final_rate + (1 - s->final_rate) * 0.5 * (1 + cos(acos(-1.0) * done));
+    return s->learning_rate * warm * left;
+}
+
+static heed_status next_batch(heed_trainer *t, heed_text_batch *out)
+{
+    if (t->batches != NULL && (int64_t)t->state.batch >= heed_batches_count(t->batches)) {
+        heed_batches_free(t->batches);
+        t->batches = NULL;
+        t->state.epoch++;
+        t->state.batch = 0;
+    }
+    if (t->batches == NULL) {
+        heed_batches_config config = {.count = (size_t)t->training.count, .source_lengths = t->training.source_lengths,
+                                      .target_lengths = t->training.target_lengths, .size = t->translator->settings.batch_size,
+                                      .seed = seed_of(t), .epoch = (uint64_t)t->state.epoch};
+        HEED_TRY(heed_batches_create(t->context, &config, &t->batches));
+    }
+    *out = heed_batches_get(t->batches, (int64_t)t->state.batch);
+    return HEED_OK;
+}
+
+static heed_status train_step(heed_trainer *t)
+{
+    heed_text_batch b;
+    HEED_TRY(next_batch(t, &b));
+    int64_t tokens = heed_examples_fill(&t->training, &b, t->source, t->given, t->answer);
+    heed_array inputs[] = {{HEED_INT32, {2, {b.count, b.source_length}}, t->source},
+                           {HEED_INT32, {2, {b.count, b.target_length + 1}}, t->given}};
+    heed_array targets[] = {{HEED_INT32, {2, {b.count, b.target_length + 1}}, t->answer}};
+    HEED_TRY(heed_set_learning_rate(t->model, t->progress.learning_rate = rate_at(t)));
+    heed_batch batch = {.inputs = inputs, .input_count = 2, .targets = targets, .target_count = 1};
+    HEED_TRY(heed_train_on_batch(t->model, &batch, NULL));
+    double loss = heed_batch_loss(t->model);
+    if (!isfinite(loss)) {
+        heed_fail(t->context, HEED_EDIVERGED, "training diverged at step %.0f (the loss is %g)", t->state.step + 1, loss);
+        heed_hint(t->context, "try a smaller learning rate: --set learning_rate=%g", t->translator->settings.learning_rate / 3);
+        return HEED_EDIVERGED;
+    }
+    t->loss_sum += loss;
+    t->loss_count++;
+    t->tokens += tokens;
+    t->state.step++;
+    t->state.batch++;
+    return HEED_OK;
+}
+
+/* ---- validation */
+
+/* Lines translated together, among which lengths are sorted. */
+enum { VALIDATION_GROUP = 4096 };
+
+/* Share of the first `count` validation pairs that greedy decoding gets exactly right. */
+static heed_status exact_match(heed_trainer *t, int64_t count, double *out)
+{
+    int64_t right = 0;
+    for (int64_t i = 0; i < count; i += VALIDATION_GROUP)
+        HEED_TRY(heed_count_exact(t->translator, &t->validation, i,
+                                  (int)(count - i < VALIDATION_GROUP ? count - i : VALIDATION_GROUP), &right));
+    *out = (double)right / (double)count;
+    return HEED_OK;
+}
+
+static heed_status validate(heed_trainer *t)
+{
+    if (t->validation.count == 0)
+        return HEED_OK;
+    bool last = t->state.steps > 0 && t->state.step >= t->state.steps;
+    int64_t few = t->translator->settings.validation_lines;
+    double exact;
+    HEED_TRY(exact_match(t, last || few > t->validation.count ? t->validation.count : few, &exact));
+    t->progress.validated = true;
+    t->progress.validation_exact = exact;
+    if (exact >= t->state.best) {
+        t->state.best = exact;
+        move_weights(t->model, t->best, false);
+    }
+    t->progress.validation_best = t->state.best;
+    return HEED_OK;
+}
+
+/* ---- the run */
+
+static void report(heed_trainer *t, double started)
+{
+    heed_train_progress *p = &t->progress;
+    double seconds = t->state.seconds + now() - started;
+    p->step = (int64_t)t->state.step;
+    p->steps = (int64_t)t->state.steps;
+    p->epoch = t->state.epoch + t->state.batch / (double)batches_an_epoch(t);
+    p->loss = t->loss_count > 0 ? t->loss_sum / (double)t->loss_count : NAN;
+    p->seconds = seconds;
+    p->tokens_per_second = (double)t->tokens / fmax(now() - t->tokens_since, 1e-9);
+    p->seconds_left = t->state.minutes > 0 ? fmax(60 * t->state.minutes - seconds, 0)
+                      : t->state.steps > 0 ? seconds / t->state.step * (t->state.steps - t->state.step)
+                                           : NAN;
+    if (t->report != NULL)
+        t->report(t->user, p);
+    p->validated = false;
+    if (t->loss_count >= 100) { /* the loss that is shown follows the last hundred steps */
+        t->loss_sum = 0;
+        t->loss_count = 0;
+    }
+}
+
+/* With minutes to spend, the number of steps follows from the speed so far. */
+static void look_at_plan(heed_trainer *t, double seconds)
+{
+    double budget = 60 * t->state.minutes;
+    if (t->state.minutes <= 0)
+        return;
+    if (seconds >= budget)
+        t->state.steps = t->state.step;
+    else if (fmod(t->state.step, PLAN_STEPS) == 0)
+        t->state.steps = fmax(t->state.step + 1, floor(t->state.step * budget / seconds));
+}
+
+static bool finished(const heed_trainer *t) { return t->state.steps > 0 && t->state.step >= t->state.steps; }
+
+static heed_status run(heed_trainer *t)
+{
+    double started = now(), saved = started;
+    t->tokens = 0;
+    t->tokens_since = started;
+    heed_status status = HEED_OK;
+    while (status == HEED_OK && !finished(t)) {
+        status = train_step(t);
+        if (status != HEED_OK)
+            break;
+        look_at_plan(t, t->state.seconds + now() - started);
+        bool stop = atomic_load(&t->stop);
+        if (finished(t) || (t->state.steps > 0 && t->state.step >= t->state.next_validation && t->state.next_validation > 0 && !stop))
+            status = validate(t);
+        if (t->state.steps > 0 && t->state.step >= t->state.next_validation)
+            t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / VALIDATIONS));
+        report(t, started);
+        bool due = t->checkpoint != NULL && now() - saved >= t->checkpoint_seconds;
+        if (status == HEED_OK && (due || stop || finished(t))) {
+            double seconds = t->state.seconds;
+            t->state.seconds += now() - started;
+            status = save_checkpoint(t);
+            t->state.seconds = seconds;
+            saved = now();
+        }
+        if (status == HEED_OK && stop && !finished(t))
+            status = heed_fail(t->context, HEED_EINTERRUPTED, "training was interrupted after step %.0f", t->state.step);
+    }
+    t->state.seconds += now() - started;
+    return status;
+}
+
+heed_status heed_trainer_run(heed_trainer *t) { return run(t); }
+
+heed_status heed_trainer_save(heed_trainer *t, const char *path)
+{
+    if (t->best == NULL || t->state.best < 0)
+        return heed_save(t->model, path);
+    size_t total = weight_total(t->model);
+    float *last = heed_alloc_raw(t->context, total, sizeof *last);
+    if (last == NULL)
+        return HEED_ENOMEM;
+    move_weights(t->model, last, false);
+    move_weights(t->model, t->best, true);
+    heed_status status = heed_save(t->model, path);
+    move_weights(t->model, last, true);
+    heed_release(t->context, last);
+    return status;
+}
