@@ -52,8 +52,8 @@ heed_status heed_recipe_build(heed_context *c, const heed_recipe_settings *s, in
 
     heed_symbol *x = heed_apply(heed_embedding(.name = SOURCE_EMBEDDING, .input_dim = source_size, .output_dim = s->embedding,
                                                .mask_zero = true), source);
-    heed_layer *encoder = heed_make(m, heed_bidirectional(.name = ENCODER,
-        .layer = heed_gru(.units = s->units, .return_sequences = true, .return_state = true)));
+    heed_layer *encoder = heed_make(m, heed_bidirectional(heed_gru(.units = s->units, .return_sequences = true, .return_state = true),
+                                                          .name = ENCODER));
     heed_symbol *read[3];
     call(encoder, drop(x, s->dropout), NULL, NULL, read, 3);
     heed_symbol *state = heed_apply_to(heed_concatenate(.name = ENCODER_STATE), read[1], read[2]);

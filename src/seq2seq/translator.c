@@ -124,7 +124,7 @@ heed_status heed_translator_from_model(heed_context *c, const char *path, heed_m
     size_t size;
     const char *recipe;
     heed_recipe_settings settings;
-    int32_t longest;
+    int32_t longest = 0;
     heed_tokenizer *source = NULL, *target = NULL;
     heed_status status = asset_text(&z, path, model, HEED_ASSET_RECIPE, &text, &size);
     if (status == HEED_OK)
