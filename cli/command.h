@@ -13,7 +13,8 @@
     X(score)            \
     X(plot)             \
     X(summary)          \
-    X(dates)
+    X(dates)            \
+    X(bench)
 
 /* Exit statuses. */
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USAGE = 2 };

@@ -144,6 +144,24 @@ HEED_API heed_status heed_trainer_save(heed_trainer *t, const char *path);
 HEED_API heed_model *heed_trainer_model(heed_trainer *t); /**< owned by the trainer */
 HEED_API void        heed_trainer_free(heed_trainer *t);  /**< NULL is allowed */
 
+/* ------------------------------------------------------------------------------------------------ measuring */
+
+/** Training steps to be timed: random tokens, all sequences of full length. */
+typedef struct heed_train_load {
+    const char *recipe, *settings; /**< as in heed_train_config */
+    int64_t     batch;             /**< default: the recipe's */
+    int64_t     source_length, target_length; /**< tokens, START included in the target's; default 16 and 11 */
+    int32_t     source_vocabulary, target_vocabulary; /**< default 1000 and 15 */
+    int         steps;             /**< timed, after two that are not; default 20 */
+} heed_train_load;
+
+typedef struct heed_train_timing {
+    int64_t weights; /**< of the model */
+    double  best, median; /**< seconds a step */
+} heed_train_timing;
+
+HEED_API heed_status heed_time_training(heed_context *c, const heed_train_load *load, heed_train_timing *out);
+
 #ifdef __cplusplus
 }
 #endif
