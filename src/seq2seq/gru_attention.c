@@ -129,7 +129,7 @@ heed_status heed_recipe_decoding_models(heed_model *trained, heed_decoding_model
     *out = (heed_decoding_models){0};
     heed_status status = make_encoder(trained, &out->encoder);
     if (status == HEED_OK) {
-        const heed_shape *state = heed_output_shape(out->encoder, 1);
+        const heed_shape *state = heed_model_output_shape(out->encoder, 1);
         out->size = state->dims[state->rank - 1];
         status = make_step(trained, out->size, &out->step);
     }
