@@ -85,7 +85,7 @@ void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t siz
 void heed_beam_finish(heed_beam *b)
 {
     const heed_beam_entry *last = b->steps == 0 ? NULL : heed_beam_step(b, b->steps - 1);
-    for (int i = 0; i < b->live && b->end_count < b->width; i++)
+    for (int i = 0, ended = b->end_count; i < b->live && ended == 0; i++) /* cut short is better than nothing */
         add_end(b, (heed_beam_end){b->steps, i, last[i].score, rank(b, last[i].score, b->steps)});
     b->done = true;
 }

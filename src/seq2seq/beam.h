@@ -35,7 +35,7 @@ heed_status heed_beam_start(heed_zone *z, int width, int most_steps, double pena
 void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t size);
 /* The entries of step `step`, 0 first. */
 const heed_beam_entry *heed_beam_step(const heed_beam *b, int step);
-/* Ends what still lives, when no steps are left. */
+/* Ends the search when no steps are left; what still lives counts only if nothing has ended by itself. */
 void heed_beam_finish(heed_beam *b);
 
 #endif
