@@ -311,10 +311,10 @@ static heed_status scan(heed_graph *g, const heed_scan_config *c, heed_tensor **
     for (int i = 0; i < c->output_count && !c->last_output_only; i++)
         recipe.result_kinds[recipe.result_count++] = HEED_RESULT_OUTPUT;
 
-    heed_loop *loop;
+    heed_scan *loop;
     /* behind the end of a row nothing changes, so it need not be run where nobody looks */
     bool skips = mask != NULL && (c->output_count == 0 || c->zero_output_for_mask != c->last_output_only);
-    HEED_TRY(heed_loop_lower(g, &recipe, sizes.batch, sizes.steps, c->reverse, skips ? mask : NULL, &loop, results));
+    HEED_TRY(heed_scan_lower(g, &recipe, sizes.batch, sizes.steps, c->reverse, skips ? mask : NULL, &loop, results));
     for (int i = 0; i < c->output_count && outputs != NULL; i++)
         outputs[i] = c->last_output_only ? results[r->carried_by[i]] : swap_time(results[c->state_count + own + i]);
     for (int i = 0; i < c->state_count && final_states != NULL; i++)

@@ -25,7 +25,7 @@
 /* Rows that a thread takes through the loop together. */
 enum { HEED_SCAN_ROWS = 16 };
 
-typedef struct heed_loop heed_loop;
+typedef struct heed_scan heed_scan;
 
 /* A tensor of a trace, in any graph: output `output` of node `node`, or (node -1) leaf `output`. */
 typedef struct heed_position {
@@ -82,53 +82,53 @@ typedef struct heed_recipe {
 } heed_recipe;
 
 /* A body tensor that is given from outside at each step. */
-typedef struct heed_loop_input {
+typedef struct heed_scan_input {
     heed_position position;
     heed_role     role;      /* SEQUENCE, STACKED or ROWS */
     int           input;     /* of the scan node */
     int           slot;      /* in the body's bound leaves */
     size_t        row_bytes; /* of one row of one step */
-} heed_loop_input;
+} heed_scan_input;
 
-typedef struct heed_loop_state {
+typedef struct heed_scan_state {
     heed_position leaf, next;
     int           input;     /* of the scan node; -1: starts from zeros */
     int           output;    /* final state */
     int           slot;
     int           emit;      /* the emit that writes the next value in its place, where it is read then; -1: it is copied */
     size_t        row_bytes;
-} heed_loop_state;
+} heed_scan_state;
 
 /* A body tensor that leaves the loop. */
-typedef struct heed_loop_emit {
+typedef struct heed_scan_emit {
     heed_position    position;
     heed_result_kind kind; /* OUTPUT, ROW_SUM or WHOLE_SUM */
     int              output; /* of the scan node */
     size_t           bytes;  /* of a row; WHOLE_SUM: of all */
     int              slot;   /* of an OUTPUT that the body writes in its place; -1: it is copied there. Set by planning */
-} heed_loop_emit;
+} heed_scan_emit;
 
 /* A node that runs at each step. */
-typedef struct heed_loop_work {
+typedef struct heed_scan_work {
     const heed_node *node;
     int              pack; /* in loop->packs; -1: none */
-} heed_loop_work;
+} heed_scan_work;
 
 typedef struct heed_body {
     int64_t     rows;
     heed_graph *graph;
     heed_trace  trace;
-    heed_loop_work *work; /* set by planning */
+    heed_scan_work *work; /* set by planning */
     size_t      work_count;
 } heed_body;
 
 /* Room of one thread, as offsets into its memory. */
-typedef struct heed_loop_room {
+typedef struct heed_scan_room {
     size_t bound, states, shadow, failure, bytes;
-} heed_loop_room;
+} heed_scan_room;
 
 /* A loop, lowered: what the scan node runs. */
-struct heed_loop {
+struct heed_scan {
     heed_graph  *outer;
     heed_node   *node;
     heed_recipe  recipe;
@@ -141,11 +141,11 @@ struct heed_loop {
     heed_class  *classes;    /* by node position */
     int          node_count;
     heed_trace   pre, once, post; /* in the outer graph; graph NULL where not needed */
-    heed_loop_input *inputs;
+    heed_scan_input *inputs;
     size_t       input_count, input_capacity;
-    heed_loop_state *states;
+    heed_scan_state *states;
     int          state_count;
-    heed_loop_emit *emits;
+    heed_scan_emit *emits;
     size_t       emit_count, emit_capacity;
     /* set by planning */
     struct heed_pack {
@@ -154,7 +154,7 @@ struct heed_loop {
     }             *packs;
     size_t         pack_count, packed_size;
     heed_status    planned;
-    heed_loop_room room;
+    heed_scan_room room;
     size_t         partial_bytes; /* a tile's WHOLE_SUMs */
 };
 
@@ -162,19 +162,19 @@ struct heed_loop {
 
 /* Lowers `recipe` into `outer`; results[i] receives the outer tensor of result i: the final state, the sequence (T, B, ...)
  * or the sum; NULL where it is zero. The recipe's arrays must live as long as the graph. */
-heed_status heed_loop_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
-                            heed_tensor *mask, heed_loop **out, heed_tensor **results);
+heed_status heed_scan_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
+                            heed_tensor *mask, heed_scan **out, heed_tensor **results);
 /* The body's tensor at a position. */
 heed_tensor *heed_trace_at(const heed_trace *t, heed_position p);
 /* The sequence (T, B, ...) of a body tensor's values, made an output of the loop if it is none yet. NULL on failure. */
-heed_tensor *heed_loop_emit_at(heed_loop *l, heed_position p);
+heed_tensor *heed_scan_emit_at(heed_scan *l, heed_position p);
 /* Role and outer tensor of any value that the loop's nodes read or make. */
-heed_status heed_loop_value(heed_loop *l, heed_position p, heed_role *role, heed_tensor **outer);
+heed_status heed_scan_value(heed_scan *l, heed_position p, heed_role *role, heed_tensor **outer);
 
 /* ---- scan_gradient.c */
 heed_status heed_scan_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx);
 
 /* The scan node's attributes: the loop it runs. */
-static inline heed_loop *heed_loop_of(const heed_node *n) { return *(heed_loop **)n->attributes; }
+static inline heed_scan *heed_scan_of(const heed_node *n) { return *(heed_scan **)n->attributes; }
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef struct derivative {
-    heed_loop      *forward;
+    heed_scan      *forward;
     int             forward_leaves;
     bool           *include;  /* forward nodes to be differentiated: those of the loop */
     heed_position  *of;       /* inputs of the loop, then its states; then come the variables */
@@ -56,10 +56,10 @@ static heed_status trace_derivative(void *user, heed_graph *g, int64_t rows, hee
 /* A forward value that the derivative reads: what went into the loop, or what it is now made to emit. */
 static heed_status resolve(void *user, heed_position p, heed_role *role, heed_tensor **outer)
 {
-    return heed_loop_value(((const derivative *)user)->forward, p, role, outer);
+    return heed_scan_value(((const derivative *)user)->forward, p, role, outer);
 }
 
-static bool is_float(const heed_loop *l, heed_position p)
+static bool is_float(const heed_scan *l, heed_position p)
 {
     return heed_trace_at(&l->bodies[0].trace, p)->dtype == HEED_FLOAT32;
 }
@@ -67,7 +67,7 @@ static bool is_float(const heed_loop *l, heed_position p)
 /* Which values are differentiated, and with respect to what. `inputs[i]` is the node's input that of[i] stands for. */
 static heed_status describe(heed_node *n, heed_tensor *const *dy, derivative *d, int **inputs, heed_tensor ***seeds)
 {
-    heed_loop *l = d->forward;
+    heed_scan *l = d->forward;
     const heed_graph *body = l->bodies[0].graph;
     heed_zone *z = &l->outer->zone;
     size_t room = l->input_count + (size_t)l->state_count + l->emit_count + body->variable_count;
@@ -82,21 +82,21 @@ static heed_status describe(heed_node *n, heed_tensor *const *dy, derivative *d,
     for (int i = 0; i < l->node_count; i++)
         d->include[i] = l->classes[i] == HEED_LOOP || l->classes[i] == HEED_FREE;
     for (size_t i = 0; i < l->input_count; i++) {
-        const heed_loop_input *in = &l->inputs[i];
+        const heed_scan_input *in = &l->inputs[i];
         if (!is_float(l, in->position) || !n->inputs[in->input]->needs_gradient)
             continue;
         (*inputs)[d->input_count] = in->input;
         d->of[d->input_count++] = in->position;
     }
     for (size_t i = 0; i < l->emit_count; i++) {
-        const heed_loop_emit *e = &l->emits[i];
+        const heed_scan_emit *e = &l->emits[i];
         if (e->kind != HEED_RESULT_OUTPUT || e->output >= n->output_count || dy[e->output] == NULL)
             continue;
         (*seeds)[d->output_count] = dy[e->output];
         d->outputs[d->output_count++] = e->position;
     }
     for (int i = 0; i < l->state_count; i++) {
-        const heed_loop_state *s = &l->states[i];
+        const heed_scan_state *s = &l->states[i];
         if (!is_float(l, s->leaf))
             continue;
         (*inputs)[d->input_count + d->state_count] = s->input;
@@ -111,7 +111,7 @@ static heed_status describe(heed_node *n, heed_tensor *const *dy, derivative *d,
 
 static heed_status make_recipe(derivative *d, heed_tensor **seeds, heed_recipe *out)
 {
-    const heed_loop *l = d->forward;
+    const heed_scan *l = d->forward;
     const heed_recipe *f = &l->recipe;
     heed_zone *z = &l->outer->zone;
     int leaf_count = f->leaf_count + d->output_count;
@@ -137,7 +137,7 @@ static heed_status make_recipe(derivative *d, heed_tensor **seeds, heed_recipe *
         out->result_kinds[i] = HEED_RESULT_STATE;
     for (int i = 0; i < d->input_count; i++) {
         heed_role role;
-        HEED_TRY(heed_loop_value(d->forward, d->of[i], &role, NULL));
+        HEED_TRY(heed_scan_value(d->forward, d->of[i], &role, NULL));
         out->result_kinds[d->state_count + i] = role == HEED_ROLE_ROWS ? HEED_RESULT_ROW_SUM : HEED_RESULT_OUTPUT;
     }
     for (int i = 0; i < d->variable_count; i++)
@@ -147,7 +147,7 @@ static heed_status make_recipe(derivative *d, heed_tensor **seeds, heed_recipe *
 
 heed_status heed_scan_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx)
 {
-    heed_loop *l = heed_loop_of(n);
+    heed_scan *l = heed_scan_of(n);
     heed_graph *g = n->graph;
     if (l->recipe.resolve != NULL) {
         heed_graph_fail(g, HEED_EUNSUPPORTED, "scan: second derivatives are not taken");
@@ -168,9 +168,9 @@ heed_status heed_scan_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor
     heed_tensor **results = heed_zone_alloc(&g->zone, (size_t)(d->state_count + d->input_count + d->variable_count), sizeof *results);
     if (status != HEED_OK || results == NULL)
         return g->status = status != HEED_OK ? status : HEED_ENOMEM;
-    heed_loop *backward;
+    heed_scan *backward;
     heed_tensor *mask = l->mask_input < 0 ? NULL : n->inputs[l->mask_input];
-    HEED_TRY(heed_loop_lower(g, &recipe, l->batch, l->steps, !l->reverse, mask, &backward, results));
+    HEED_TRY(heed_scan_lower(g, &recipe, l->batch, l->steps, !l->reverse, mask, &backward, results));
 
     for (int i = 0; i < d->state_count; i++)
         if (inputs[d->input_count + i] >= 0)

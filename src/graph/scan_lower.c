@@ -28,7 +28,7 @@ static heed_position position_of(const heed_trace *t, int leaf_count, const heed
 
 static bool same(heed_position a, heed_position b) { return a.node == b.node && a.output == b.output; }
 
-static heed_status trace_step(const heed_loop *l, heed_graph *g, int64_t rows, heed_trace *t)
+static heed_status trace_step(const heed_scan *l, heed_graph *g, int64_t rows, heed_trace *t)
 {
     uint32_t draws = g->draws;
     g->draws = l->recipe.draws;
@@ -64,24 +64,24 @@ static int role_flag(heed_role role)
     return role == HEED_ROLE_STATE ? ON_STATE : role == HEED_ROLE_ROWS ? ON_ROWS : ON_STEP;
 }
 
-static bool is_state(const heed_loop *l, heed_position p)
+static bool is_state(const heed_scan *l, heed_position p)
 {
     return p.node == -1 && l->recipe.leaf_roles[p.output] == HEED_ROLE_STATE;
 }
 
 /* Whether a value is made by a node of this class, or by one that each trace has for itself. */
-static bool made_by(const heed_loop *l, heed_position p, heed_class c)
+static bool made_by(const heed_scan *l, heed_position p, heed_class c)
 {
     return p.node >= 0 && (l->classes[p.node] == c || l->classes[p.node] == HEED_FREE);
 }
 
-static bool is_external(const heed_loop *l, heed_position p)
+static bool is_external(const heed_scan *l, heed_position p)
 {
     return p.node == -1 || (p.node >= 0 && l->classes[p.node] == HEED_PRIOR);
 }
 
 /* Role and (unless NULL) outer tensor of an external value. */
-static heed_status external_value(const heed_loop *l, heed_position p, heed_role *role, heed_tensor **outer)
+static heed_status external_value(const heed_scan *l, heed_position p, heed_role *role, heed_tensor **outer)
 {
     if (p.node == -1 && (l->recipe.leaf_outer[p.output] != NULL || is_state(l, p) || l->recipe.resolve == NULL)) {
         *role = l->recipe.leaf_roles[p.output];
@@ -93,7 +93,7 @@ static heed_status external_value(const heed_loop *l, heed_position p, heed_role
 }
 
 /* Which nodes some result depends on: class FREE for now; the rest stay UNUSED. */
-static void find_used(heed_loop *l, const heed_trace *t, const heed_position *results)
+static void find_used(heed_scan *l, const heed_trace *t, const heed_position *results)
 {
     size_t derived = t->derived - t->begin;
     for (size_t i = 0; i < derived; i++)
@@ -112,7 +112,7 @@ static void find_used(heed_loop *l, const heed_trace *t, const heed_position *re
 }
 
 /* On what each node depends, which gives a first class. */
-static heed_status find_dependencies(heed_loop *l, const heed_trace *t, unsigned char *depends)
+static heed_status find_dependencies(heed_scan *l, const heed_trace *t, unsigned char *depends)
 {
     for (size_t i = t->derived - t->begin; i < (size_t)l->node_count; i++) {
         const heed_node *n = t->graph->nodes[t->begin + i];
@@ -145,14 +145,14 @@ static bool sums_over_steps(const heed_node *n)
            c->dims[1] == a->dims[2] && c->dims[2] == b->dims[2] && a->dims[1] == 1;
 }
 
-static void need_in_loop(heed_loop *l, heed_position p)
+static void need_in_loop(heed_scan *l, heed_position p)
 {
     if (p.node >= 0 && l->classes[p.node] == HEED_POST)
         l->classes[p.node] = HEED_LOOP;
 }
 
 /* What reads rows that are there once for all steps cannot be done for all steps at once. */
-static heed_status reads_rows(const heed_loop *l, const heed_trace *t, const heed_node *n, bool *reads)
+static heed_status reads_rows(const heed_scan *l, const heed_trace *t, const heed_node *n, bool *reads)
 {
     *reads = false;
     for (int k = 0; k < n->input_count; k++) {
@@ -168,7 +168,7 @@ static heed_status reads_rows(const heed_loop *l, const heed_trace *t, const hee
     return HEED_OK;
 }
 
-static heed_status classify(heed_loop *l, const heed_trace *t, const heed_position *results)
+static heed_status classify(heed_scan *l, const heed_trace *t, const heed_position *results)
 {
     size_t count = t->end - t->begin;
     unsigned char *depends = heed_zone_alloc(&l->outer->zone, count, 1);
@@ -213,9 +213,9 @@ static heed_tensor *with_rows(heed_tensor *x, int dims_now, heed_shape rows)
     return heed_op_reshape(x, &s);
 }
 
-static heed_tensor *flat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 2, (heed_shape){1, {l->steps * l->batch}}); }
+static heed_tensor *flat(const heed_scan *l, heed_tensor *x) { return with_rows(x, 2, (heed_shape){1, {l->steps * l->batch}}); }
 
-static heed_tensor *unflat(const heed_loop *l, heed_tensor *x) { return with_rows(x, 1, (heed_shape){2, {l->steps, l->batch}}); }
+static heed_tensor *unflat(const heed_scan *l, heed_tensor *x) { return with_rows(x, 1, (heed_shape){2, {l->steps, l->batch}}); }
 
 /* Moves the nodes from `from` on, made while rewiring, to before `t`, whose nodes read them. */
 static heed_status move_before(heed_trace *t, size_t from)
@@ -248,7 +248,7 @@ static void refresh_aliases(const heed_trace *t)
 }
 
 /* Makes the nodes of class `which` in an outer trace read outer values in place of the trace's stand-ins. */
-static heed_status rewire(heed_loop *l, heed_trace *t, heed_class which)
+static heed_status rewire(heed_scan *l, heed_trace *t, heed_class which)
 {
     heed_graph *g = t->graph;
     size_t before = g->node_count;
@@ -260,7 +260,7 @@ static heed_status rewire(heed_loop *l, heed_trace *t, heed_class which)
                 continue;
             heed_role role;
             heed_tensor *outer;
-            HEED_TRY(heed_loop_value(l, p, &role, &outer));
+            HEED_TRY(heed_scan_value(l, p, &role, &outer));
             n->inputs[k] = role == HEED_ROLE_SEQUENCE ? flat(l, outer) : outer;
             if (n->inputs[k] == NULL)
                 return g->status != HEED_OK ? g->status : heed_fail(g->context, HEED_EINTERNAL, "scan: a value is missing");
@@ -271,7 +271,7 @@ static heed_status rewire(heed_loop *l, heed_trace *t, heed_class which)
     return HEED_OK;
 }
 
-static bool any_of_class(const heed_loop *l, heed_class which)
+static bool any_of_class(const heed_scan *l, heed_class which)
 {
     for (int i = 0; i < l->node_count; i++)
         if (l->classes[i] == which)
@@ -280,7 +280,7 @@ static bool any_of_class(const heed_loop *l, heed_class which)
 }
 
 /* Puts the nodes of a class into the outer graph. The trace has all nodes of the step, but nothing reads the others. */
-static heed_status trace_outside(heed_loop *l, heed_class which, int64_t rows, heed_trace *t)
+static heed_status trace_outside(heed_scan *l, heed_class which, int64_t rows, heed_trace *t)
 {
     if (!any_of_class(l, which))
         return HEED_OK;
@@ -309,7 +309,7 @@ static heed_tensor *loop_tensor(heed_graph *g, heed_node *n, heed_dtype dtype, c
     return t;
 }
 
-static heed_status add_input(heed_loop *l, heed_tensor *outer, int *index)
+static heed_status add_input(heed_scan *l, heed_tensor *outer, int *index)
 {
     heed_node *n = l->node;
     heed_tensor **inputs = heed_zone_alloc(&l->outer->zone, (size_t)n->input_count + 1, sizeof *inputs);
@@ -324,14 +324,14 @@ static heed_status add_input(heed_loop *l, heed_tensor *outer, int *index)
 }
 
 /* Turns the body tensors at `p` into leaves that are given from outside. */
-static heed_status add_loop_input(heed_loop *l, heed_position p)
+static heed_status add_loop_input(heed_scan *l, heed_position p)
 {
     for (size_t i = 0; i < l->input_count; i++)
         if (same(l->inputs[i].position, p))
             return HEED_OK;
-    heed_loop_input in = {.position = p};
+    heed_scan_input in = {.position = p};
     heed_tensor *outer;
-    HEED_TRY(heed_loop_value(l, p, &in.role, &outer));
+    HEED_TRY(heed_scan_value(l, p, &in.role, &outer));
     if (outer == NULL)
         return heed_fail(l->outer->context, HEED_EINTERNAL, "scan: a value is missing");
     for (int b = 0; b < l->body_count; b++) {
@@ -354,7 +354,7 @@ static heed_status add_loop_input(heed_loop *l, heed_position p)
 }
 
 /* What the loop's nodes read from outside. */
-static heed_status find_loop_inputs(heed_loop *l)
+static heed_status find_loop_inputs(heed_scan *l)
 {
     const heed_trace *t = &l->bodies[0].trace;
     for (size_t i = t->derived; i < t->end; i++) {
@@ -368,7 +368,7 @@ static heed_status find_loop_inputs(heed_loop *l)
     return HEED_OK;
 }
 
-static heed_status find_states(heed_loop *l, const heed_position *results)
+static heed_status find_states(heed_scan *l, const heed_position *results)
 {
     const heed_trace *t = &l->bodies[0].trace;
     l->states = heed_zone_alloc(&l->outer->zone, (size_t)l->recipe.leaf_count, sizeof *l->states);
@@ -377,9 +377,9 @@ static heed_status find_states(heed_loop *l, const heed_position *results)
     for (int i = 0; i < l->recipe.leaf_count; i++) {
         if (l->recipe.leaf_roles[i] != HEED_ROLE_STATE)
             continue;
-        heed_loop_state *s = &l->states[l->state_count];
+        heed_scan_state *s = &l->states[l->state_count];
         const heed_tensor *leaf = t->leaves[i];
-        *s = (heed_loop_state){.leaf = {-1, i}, .next = results[l->state_count], .input = -1, .slot = leaf->slot,
+        *s = (heed_scan_state){.leaf = {-1, i}, .next = results[l->state_count], .input = -1, .slot = leaf->slot,
                                .row_bytes = (size_t)(leaf->count / l->bodies[0].rows) * heed_dtype_size(leaf->dtype)};
         l->state_count++;
         if (same(s->next, HEED_NOWHERE))
@@ -398,7 +398,7 @@ static heed_status find_states(heed_loop *l, const heed_position *results)
     return HEED_OK;
 }
 
-static heed_tensor *add_emit(heed_loop *l, heed_position p, heed_result_kind kind)
+static heed_tensor *add_emit(heed_scan *l, heed_position p, heed_result_kind kind)
 {
     for (size_t i = 0; i < l->emit_count; i++)
         if (same(l->emits[i].position, p) && l->emits[i].kind == kind)
@@ -416,7 +416,7 @@ static heed_tensor *add_emit(heed_loop *l, heed_position p, heed_result_kind kin
     } else if (kind == HEED_RESULT_ROW_SUM) {
         shape.dims[0] = l->batch;
     }
-    heed_loop_emit e = {.position = p, .kind = kind};
+    heed_scan_emit e = {.position = p, .kind = kind};
     e.bytes = (size_t)(kind == HEED_RESULT_WHOLE_SUM ? t->count : t->count / l->bodies[0].rows) * heed_dtype_size(t->dtype);
     void *emits = l->emits;
     if (heed_grow(l->outer->context, &emits, &l->emit_capacity, l->emit_count, sizeof e) != HEED_OK) {
@@ -432,9 +432,9 @@ static heed_tensor *add_emit(heed_loop *l, heed_position p, heed_result_kind kin
     return out;
 }
 
-heed_tensor *heed_loop_emit_at(heed_loop *l, heed_position p) { return add_emit(l, p, HEED_RESULT_OUTPUT); }
+heed_tensor *heed_scan_emit_at(heed_scan *l, heed_position p) { return add_emit(l, p, HEED_RESULT_OUTPUT); }
 
-heed_status heed_loop_value(heed_loop *l, heed_position p, heed_role *role, heed_tensor **outer)
+heed_status heed_scan_value(heed_scan *l, heed_position p, heed_role *role, heed_tensor **outer)
 {
     if (is_external(l, p) && !is_state(l, p))
         return external_value(l, p, role, outer);
@@ -447,20 +447,20 @@ heed_status heed_loop_value(heed_loop *l, heed_position p, heed_role *role, heed
     *outer = c == HEED_ONCE   ? heed_trace_at(&l->once, p)
              : c == HEED_PRE  ? heed_trace_at(&l->pre, p)
              : c == HEED_POST ? heed_trace_at(&l->post, p)
-                              : heed_loop_emit_at(l, p);
+                              : heed_scan_emit_at(l, p);
     return l->outer->status;
 }
 
 static void free_loop(void *thing)
 {
-    heed_loop *l = thing;
+    heed_scan *l = thing;
     for (int b = 0; b < l->body_count; b++)
         heed_graph_free(l->bodies[b].graph);
     heed_release(l->outer->context, l->inputs);
     heed_release(l->outer->context, l->emits);
 }
 
-static heed_status make_bodies(heed_loop *l)
+static heed_status make_bodies(heed_scan *l)
 {
     l->tiles = heed_tiles(l->batch, HEED_SCAN_ROWS);
     l->rows = l->tiles == 0 ? 1 : heed_tiles(l->batch, l->tiles);
@@ -481,7 +481,7 @@ static heed_status make_bodies(heed_loop *l)
 }
 
 /* A row sum that is one product over all steps: see sums_over_steps. */
-static heed_tensor *product_over_steps(const heed_loop *l, heed_position p)
+static heed_tensor *product_over_steps(const heed_scan *l, heed_position p)
 {
     const heed_node *n = heed_trace_at(&l->post, p)->node;
     heed_tensor *operands[2];
@@ -492,7 +492,7 @@ static heed_tensor *product_over_steps(const heed_loop *l, heed_position p)
     return heed_op_matmul_transposed(operands[0], true, operands[1], false);
 }
 
-static heed_tensor *result_of(heed_loop *l, heed_result_kind kind, heed_position p)
+static heed_tensor *result_of(heed_scan *l, heed_result_kind kind, heed_position p)
 {
     if (same(p, HEED_NOWHERE))
         return NULL;
@@ -506,7 +506,7 @@ static heed_tensor *result_of(heed_loop *l, heed_result_kind kind, heed_position
     if (c != HEED_LOOP && c != HEED_FREE && !is_state(l, p)) {
         heed_role role;
         heed_tensor *outer;
-        if ((l->outer->status = heed_loop_value(l, p, &role, &outer)) != HEED_OK)
+        if ((l->outer->status = heed_scan_value(l, p, &role, &outer)) != HEED_OK)
             return NULL;
         if (kind == HEED_RESULT_OUTPUT && role != HEED_ROLE_ROWS) /* a step's input, passed on */
             return role == HEED_ROLE_STACKED ? unflat(l, outer) : outer;
@@ -516,7 +516,7 @@ static heed_tensor *result_of(heed_loop *l, heed_result_kind kind, heed_position
     return add_emit(l, p, kind);
 }
 
-static heed_status lower(heed_loop *l, heed_tensor *mask, heed_tensor **results)
+static heed_status lower(heed_scan *l, heed_tensor *mask, heed_tensor **results)
 {
     heed_graph *outer = l->outer;
     HEED_TRY(make_bodies(l));
@@ -555,13 +555,13 @@ static heed_status lower(heed_loop *l, heed_tensor *mask, heed_tensor **results)
     return outer->status;
 }
 
-heed_status heed_loop_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
-                            heed_tensor *mask, heed_loop **out, heed_tensor **results)
+heed_status heed_scan_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
+                            heed_tensor *mask, heed_scan **out, heed_tensor **results)
 {
-    heed_loop *l = *out = heed_zone_alloc(&outer->zone, 1, sizeof *l);
+    heed_scan *l = *out = heed_zone_alloc(&outer->zone, 1, sizeof *l);
     if (l == NULL || heed_graph_keep(outer, free_loop, l) != HEED_OK)
         return outer->status = HEED_ENOMEM;
-    *l = (heed_loop){.outer = outer, .recipe = *recipe, .batch = batch, .steps = steps, .reverse = reverse};
+    *l = (heed_scan){.outer = outer, .recipe = *recipe, .batch = batch, .steps = steps, .reverse = reverse};
     heed_status status = lower(l, mask, results);
     if (outer->status == HEED_OK)
         outer->status = status;

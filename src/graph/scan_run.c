@@ -19,10 +19,10 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 /* ---- planning */
 
 /* Has the body write what it emits where it goes, wherever a value has memory of its own. */
-static void place_emits(heed_loop *l, heed_body *body)
+static void place_emits(heed_scan *l, heed_body *body)
 {
     for (size_t i = 0; i < l->emit_count; i++) {
-        heed_loop_emit *e = &l->emits[i];
+        heed_scan_emit *e = &l->emits[i];
         heed_tensor *t = heed_trace_at(&body->trace, e->position);
         e->slot = -1;
         if (e->kind != HEED_RESULT_OUTPUT || t->node == NULL || t->storage != t || t->place != HEED_PLACE_ARENA)
@@ -31,7 +31,7 @@ static void place_emits(heed_loop *l, heed_body *body)
         e->slot = t->slot = body->graph->slots++;
     }
     for (int k = 0; k < l->state_count; k++) {
-        heed_loop_state *s = &l->states[k];
+        heed_scan_state *s = &l->states[k];
         const heed_tensor *next = heed_trace_at(&body->trace, s->next);
         s->emit = -1;
         for (size_t i = 0; i < l->emit_count && s->emit < 0; i++)
@@ -40,7 +40,7 @@ static void place_emits(heed_loop *l, heed_body *body)
     }
 }
 
-static heed_status plan_body(heed_loop *l, heed_body *body)
+static heed_status plan_body(heed_scan *l, heed_body *body)
 {
     heed_graph *g = body->graph;
     place_emits(l, body);
@@ -58,12 +58,12 @@ static heed_status plan_body(heed_loop *l, heed_body *body)
         return HEED_ENOMEM;
     for (size_t i = 0; i < g->node_count; i++)
         if (g->nodes[i]->live && !g->nodes[i]->op->alias)
-            body->work[body->work_count++] = (heed_loop_work){g->nodes[i], -1};
+            body->work[body->work_count++] = (heed_scan_work){g->nodes[i], -1};
     return HEED_OK;
 }
 
 /* Products with a weight: the weight is packed once for all steps. */
-static heed_status plan_packs(heed_loop *l)
+static heed_status plan_packs(heed_scan *l)
 {
     heed_body *body = &l->bodies[0];
     const heed_kernels *kernels = heed_kernels_for(l->outer->context->cpu);
@@ -86,7 +86,7 @@ static heed_status plan_packs(heed_loop *l)
     return HEED_OK;
 }
 
-static void plan_room(heed_loop *l)
+static void plan_room(heed_scan *l)
 {
     size_t arena = 0, slots = 0, states = 0;
     for (int b = 0; b < l->body_count; b++) {
@@ -96,7 +96,7 @@ static void plan_room(heed_loop *l)
     }
     for (int i = 0; i < l->state_count; i++)
         states += aligned(l->states[i].row_bytes * (size_t)l->rows);
-    heed_loop_room *r = &l->room;
+    heed_scan_room *r = &l->room;
     r->bound = aligned(arena);
     r->states = r->bound + aligned(slots * sizeof(void *));
     r->shadow = r->states + states;
@@ -107,7 +107,7 @@ static void plan_room(heed_loop *l)
             l->partial_bytes += aligned(l->emits[i].bytes);
 }
 
-static heed_status plan_loop(heed_loop *l)
+static heed_status plan_loop(heed_scan *l)
 {
     for (int b = 0; b < l->body_count; b++)
         HEED_TRY(plan_body(l, &l->bodies[b]));
@@ -118,7 +118,7 @@ static heed_status plan_loop(heed_loop *l)
 
 static size_t scan_scratch(const heed_node *n, int threads)
 {
-    heed_loop *l = heed_loop_of(n);
+    heed_scan *l = heed_scan_of(n);
     l->planned = plan_loop(l); /* told when the loop runs: here there is no way to fail */
     return l->packed_size * sizeof(float) + (size_t)threads * l->room.bytes + (size_t)l->tiles * l->partial_bytes;
 }
@@ -128,7 +128,7 @@ static size_t scan_scratch(const heed_node *n, int threads)
 typedef struct loop_work {
     const heed_exec *x;
     const heed_node *node;
-    heed_loop       *loop;
+    heed_scan       *loop;
     float           *packed;
     unsigned char   *threads, *partials;
     const uint8_t   *mask; /* (B, T), or NULL */
@@ -153,7 +153,7 @@ static size_t row_at(const tile_run *r, int64_t t) { return (size_t)(t * r->work
 /* Steps until every row of the tile has ended. */
 static int64_t tile_steps(const tile_run *r)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     int64_t end = r->work->mask == NULL ? l->steps : 0;
     for (int64_t i = 0; i < r->rows && end < l->steps; i++) {
         const uint8_t *row = r->work->mask + (r->first + i) * l->steps;
@@ -166,10 +166,10 @@ static int64_t tile_steps(const tile_run *r)
 
 static void start_tile(tile_run *r)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     unsigned char *at = r->memory + l->room.states;
     for (int i = 0; i < l->state_count; i++) {
-        const heed_loop_state *s = &l->states[i];
+        const heed_scan_state *s = &l->states[i];
         size_t bytes = s->row_bytes * (size_t)r->rows;
         if (s->input >= 0)
             memcpy(at, input_of(r->work, s->input) + s->row_bytes * (size_t)r->first, bytes);
@@ -183,7 +183,7 @@ static void start_tile(tile_run *r)
             r->bound[l->inputs[i].slot] = input_of(r->work, l->inputs[i].input) + l->inputs[i].row_bytes * (size_t)r->first;
     at = r->partials;
     for (size_t i = 0; i < l->emit_count; i++) {
-        const heed_loop_emit *e = &l->emits[i];
+        const heed_scan_emit *e = &l->emits[i];
         if (e->kind == HEED_RESULT_ROW_SUM) {
             memset(output_of(r->work, e->output) + e->bytes * (size_t)r->first, 0, e->bytes * (size_t)r->rows);
         } else if (e->kind == HEED_RESULT_WHOLE_SUM) {
@@ -196,14 +196,14 @@ static void start_tile(tile_run *r)
 /* Points the body to this step's slices of what it reads and writes. */
 static void bind_step(tile_run *r, int64_t t)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     for (size_t i = 0; i < l->input_count; i++) {
-        const heed_loop_input *in = &l->inputs[i];
+        const heed_scan_input *in = &l->inputs[i];
         if (in->role != HEED_ROLE_ROWS)
             r->bound[in->slot] = input_of(r->work, in->input) + in->row_bytes * row_at(r, t);
     }
     for (size_t i = 0; i < l->emit_count; i++) {
-        const heed_loop_emit *e = &l->emits[i];
+        const heed_scan_emit *e = &l->emits[i];
         if (e->slot >= 0)
             r->bound[e->slot] = output_of(r->work, e->output) + e->bytes * row_at(r, t);
     }
@@ -211,9 +211,9 @@ static void bind_step(tile_run *r, int64_t t)
 
 static heed_status run_nodes(tile_run *r)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     for (size_t i = 0; i < r->body->work_count; i++) {
-        const heed_loop_work *w = &r->body->work[i];
+        const heed_scan_work *w = &r->body->work[i];
         if (w->pack >= 0)
             heed_matmul_run_packed(&r->exec, w->node, r->work->packed + l->packs[w->pack].offset);
         else
@@ -225,11 +225,11 @@ static heed_status run_nodes(tile_run *r)
 /* Hands out what the step made; nothing when the step was not run: then zeros. */
 static void emit(tile_run *r, int64_t t, bool ran)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     const heed_kernels *k = r->work->x->kernels;
     unsigned char *partial = r->partials;
     for (size_t i = 0; i < l->emit_count; i++) {
-        const heed_loop_emit *e = &l->emits[i];
+        const heed_scan_emit *e = &l->emits[i];
         const unsigned char *from = ran ? heed_data(&r->exec, heed_trace_at(&r->body->trace, e->position)) : NULL;
         unsigned char *to = output_of(r->work, e->output);
         if (e->kind == HEED_RESULT_OUTPUT) {
@@ -250,7 +250,7 @@ static void emit(tile_run *r, int64_t t, bool ran)
     }
 }
 
-static bool is_a_state(const heed_loop *l, heed_position p)
+static bool is_a_state(const heed_scan *l, heed_position p)
 {
     return p.node == -1 && l->recipe.leaf_roles[p.output] == HEED_ROLE_STATE;
 }
@@ -258,11 +258,11 @@ static bool is_a_state(const heed_loop *l, heed_position p)
 /* Each state's next value becomes its present one. Those that are another state's present value are put aside first. */
 static void advance_states(tile_run *r)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     for (int pass = 0; pass < 2; pass++) {
         unsigned char *own = r->memory + l->room.states, *aside = r->memory + l->room.shadow;
         for (int i = 0; i < l->state_count; i++) {
-            const heed_loop_state *s = &l->states[i];
+            const heed_scan_state *s = &l->states[i];
             const void *next = heed_data(&r->exec, heed_trace_at(&r->body->trace, s->next));
             size_t bytes = s->row_bytes * (size_t)r->rows;
             bool moved = is_a_state(l, s->next);
@@ -280,9 +280,9 @@ static void advance_states(tile_run *r)
 
 static void finish_tile(tile_run *r)
 {
-    const heed_loop *l = r->work->loop;
+    const heed_scan *l = r->work->loop;
     for (int i = 0; i < l->state_count; i++) {
-        const heed_loop_state *s = &l->states[i];
+        const heed_scan_state *s = &l->states[i];
         memcpy(output_of(r->work, s->output) + s->row_bytes * (size_t)r->first, r->bound[s->slot],
                s->row_bytes * (size_t)r->rows);
     }
@@ -291,7 +291,7 @@ static void finish_tile(tile_run *r)
 static void scan_tile(void *work, int64_t tile, int thread)
 {
     const loop_work *w = work;
-    const heed_loop *l = w->loop;
+    const heed_scan *l = w->loop;
     tile_run r = {.work = w, .memory = w->threads + (size_t)thread * l->room.bytes,
                   .partials = w->partials + (size_t)tile * l->partial_bytes};
     failure *f = (failure *)(r.memory + l->room.failure);
@@ -326,10 +326,10 @@ static void scan_tile(void *work, int64_t tile, int thread)
 /* The tiles' sums, added in the order of the tiles whoever made them. */
 static void add_partials(const loop_work *w)
 {
-    const heed_loop *l = w->loop;
+    const heed_scan *l = w->loop;
     size_t at = 0;
     for (size_t i = 0; i < l->emit_count; i++) {
-        const heed_loop_emit *e = &l->emits[i];
+        const heed_scan_emit *e = &l->emits[i];
         if (e->kind != HEED_RESULT_WHOLE_SUM)
             continue;
         float *sum = (float *)output_of(w, e->output);
@@ -343,7 +343,7 @@ static void add_partials(const loop_work *w)
 
 static heed_status scan_forward(const heed_exec *x, const heed_node *n)
 {
-    heed_loop *l = heed_loop_of(n);
+    heed_scan *l = heed_scan_of(n);
     if (l->planned != HEED_OK)
         return l->planned;
     unsigned char *scratch = heed_scratch(x, n);
