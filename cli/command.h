@@ -12,7 +12,6 @@
     X(translate)        \
     X(score)            \
     X(plot)             \
-    X(summary)          \
     X(dates)            \
     X(bench)
 

@@ -54,14 +54,14 @@ heed_status heed_recipe_build(heed_context *c, const heed_recipe_settings *s, in
                                                .mask_zero = true), source);
     heed_layer *encoder = heed_make(m, heed_bidirectional(heed_gru(.units = s->units, .return_sequences = true, .return_state = true),
                                                           .name = ENCODER));
-    heed_symbol *read[3];
+    heed_symbol *read[3] = {NULL};
     call(encoder, drop(x, s->dropout), NULL, NULL, read, 3);
     heed_symbol *state = heed_apply_to(heed_concatenate(.name = ENCODER_STATE), read[1], read[2]);
 
     heed_symbol *y = heed_apply(heed_embedding(.name = TARGET_EMBEDDING, .input_dim = target_size,
                                                .output_dim = s->target_embedding, .mask_zero = true), target);
     heed_layer *decoder = heed_make(m, heed_gru(.name = DECODER, .units = 2 * s->units, .return_sequences = true, .return_state = true));
-    heed_symbol *written[2], *attended[2];
+    heed_symbol *written[2] = {NULL}, *attended[2] = {NULL};
     call(decoder, drop(y, s->dropout), state, NULL, written, 2);
     call(attention_layer(m, s), written[0], read[0], with_weights, attended, 2);
     heed_symbol *both = heed_apply_to(heed_concatenate(.name = JOIN), written[0], attended[0]);
@@ -96,7 +96,7 @@ static heed_status make_encoder(heed_model *trained, heed_model **out)
     HEED_TRY(find(trained, ENCODER_STATE, &join));
     heed_model *m = *out = heed_functional(heed_model_context(trained), "encoder");
     heed_symbol *source = heed_input(m, .name = "source", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
-    heed_symbol *read[3];
+    heed_symbol *read[3] = {NULL};
     call(encoder, call(embedding, source, NULL, NULL, NULL, 1), NULL, NULL, read, 3);
     return heed_outputs(m, read[0], call(join, read[1], read[2], NULL, NULL, 1));
 }
@@ -116,7 +116,7 @@ static heed_status make_step(heed_model *trained, int64_t size, heed_model **out
     heed_symbol *state = heed_input(m, .name = "state", .shape = {1, {size}});
     /* a bidirectional layer's outputs are zeros at the padding, and practically nowhere else */
     heed_symbol *masked = heed_apply(heed_masking(.mask_value = 0), memory);
-    heed_symbol *written[2], *attended[2];
+    heed_symbol *written[2] = {NULL}, *attended[2] = {NULL};
     call(decoder, call(embedding, token, NULL, NULL, NULL, 1), state, NULL, written, 2);
     call(attention, written[0], masked, with_weights, attended, 2);
     heed_symbol *both = call(join, written[0], attended[0], NULL, NULL, 1);

@@ -333,19 +333,24 @@ static double rate_at(const heed_trainer *t)
     return s->learning_rate * warm * left;
 }
 
+static heed_status start_epoch(heed_trainer *t)
+{
+    heed_batches_free(t->batches);
+    t->batches = NULL;
+    heed_batches_config config = {.count = (size_t)t->training.count, .source_lengths = t->training.source_lengths,
+                                  .target_lengths = t->training.target_lengths, .size = t->translator->settings.batch_size,
+                                  .seed = seed_of(t), .epoch = (uint64_t)t->state.epoch};
+    return heed_batches_create(t->context, &config, &t->batches);
+}
+
 static heed_status next_batch(heed_trainer *t, heed_text_batch *out)
 {
-    if (t->batches != NULL && (int64_t)t->state.batch >= heed_batches_count(t->batches)) {
-        heed_batches_free(t->batches);
-        t->batches = NULL;
+    if (t->batches == NULL) /* the first step of this process, maybe in the midst of an epoch */
+        HEED_TRY(start_epoch(t));
+    if ((int64_t)t->state.batch >= heed_batches_count(t->batches)) {
         t->state.epoch++;
         t->state.batch = 0;
-    }
-    if (t->batches == NULL) {
-        heed_batches_config config = {.count = (size_t)t->training.count, .source_lengths = t->training.source_lengths,
-                                      .target_lengths = t->training.target_lengths, .size = t->translator->settings.batch_size,
-                                      .seed = seed_of(t), .epoch = (uint64_t)t->state.epoch};
-        HEED_TRY(heed_batches_create(t->context, &config, &t->batches));
+        HEED_TRY(start_epoch(t));
     }
     *out = heed_batches_get(t->batches, (int64_t)t->state.batch);
     return HEED_OK;
@@ -459,12 +464,13 @@ static heed_status run(heed_trainer *t)
         if (status != HEED_OK)
             break;
         look_at_plan(t, t->state.seconds + now() - started);
-        bool stop = atomic_load(&t->stop);
-        if (finished(t) || (t->state.steps > 0 && t->state.step >= t->state.next_validation && t->state.next_validation > 0 && !stop))
+        bool validation_due = t->state.steps > 0 && t->state.step >= t->state.next_validation;
+        if (finished(t) || (validation_due && t->state.next_validation > 0))
             status = validate(t);
-        if (t->state.steps > 0 && t->state.step >= t->state.next_validation)
+        if (validation_due)
             t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / VALIDATIONS));
         report(t, started);
+        bool stop = atomic_load(&t->stop);
         bool due = t->checkpoint != NULL && now() - saved >= t->checkpoint_seconds;
         if (status == HEED_OK && (due || stop || finished(t))) {
             double seconds = t->state.seconds;
