@@ -144,8 +144,17 @@ HEED_API int64_t        heed_parameter_count(const heed_model *m, bool trainable
 /** Freezes or frees a layer's weights, or all of a model's with layer NULL; before heed_compile(). */
 HEED_API heed_status heed_set_trainable(heed_model *m, heed_layer *layer, bool trainable);
 
-/** The table that Keras prints, `line_length` columns wide (0: 88, or 108 with a column of connections). *text is freed with
- *  heed_free(). */
+typedef struct heed_summary_config {
+    int  unused; /**< so that the macro can give a first value */
+    int  line_length;    /**< columns of the table; 0: 88, or 108 where it tells connections */
+    bool expand_nested;  /**< whether the layers inside of models are shown too */
+    bool show_trainable; /**< whether a column tells what is trained */
+} heed_summary_config;
+
+/** The table that Keras prints, to the character. *text is freed with heed_free(). */
+#define heed_summary(model, text, ...) heed_summary_with((model), &(heed_summary_config){0, __VA_ARGS__}, (text))
+HEED_API heed_status heed_summary_with(heed_model *m, const heed_summary_config *config, char **text);
+/** The same of that width, all else as by default. */
 HEED_API heed_status heed_summary_text(heed_model *m, int line_length, char **text);
 
 /** Bytes that running takes, known without running: with `batch` examples, and sizes that vary set to `length`. */

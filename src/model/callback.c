@@ -1,8 +1,11 @@
 /* Callbacks that come with heed. */
+#include "base/file.h"
+#include "base/number.h"
 #include "model/training.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void heed_callback_free(heed_callback *callback)
@@ -302,4 +305,188 @@ heed_status heed_rate_schedule(heed_context *c, double (*schedule)(void *user, i
     s->user = user;
     s->own.callback.epoch_begin = set_rate;
     return finish_own(s, HEED_OK, out);
+}
+
+/* ---- a line an epoch */
+
+typedef struct csv_log {
+    own         own;
+    const char *path;
+    bool        append;
+    heed_text   text;    /* the whole file, written anew each epoch, so that it is always whole */
+    char      **names;   /* of the columns behind "epoch", sorted */
+    int         count;
+} csv_log;
+
+static void free_csv_log(heed_callback *callback)
+{
+    csv_log *log = (csv_log *)callback;
+    heed_text_free(&log->text);
+    free_own(callback);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static heed_status read_before(csv_log *log)
+{
+    unsigned char *bytes;
+    size_t size;
+    FILE *there = fopen(log->path, "rb");
+    if (there == NULL)
+        return HEED_OK;
+    fclose(there);
+    HEED_TRY(heed_file_read(log->own.context, log->path, SIZE_MAX, &bytes, &size));
+    heed_text_append(&log->text, (const char *)bytes, size);
+    heed_release(log->own.context, bytes);
+    return HEED_OK;
+}
+
+static heed_status csv_begin(void *user, heed_model *m)
+{
+    csv_log *log = user;
+    log->names = NULL;
+    heed_text_free(&log->text);
+    log->text = (heed_text){.context = log->own.context};
+    return log->append ? read_before(log) : HEED_OK;
+}
+
+/* The columns are those of the first epoch. */
+static heed_status csv_head(csv_log *log, const heed_logs *logs)
+{
+    log->names = heed_zone_alloc(&log->own.zone, (size_t)logs->count, sizeof *log->names);
+    if (log->names == NULL)
+        return HEED_ENOMEM;
+    log->count = logs->count;
+    for (int i = 0; i < logs->count; i++)
+        if ((log->names[i] = heed_zone_strdup(&log->own.zone, logs->names[i])) == NULL)
+            return HEED_ENOMEM;
+    qsort(log->names, (size_t)log->count, sizeof *log->names, by_name);
+    if (log->text.length > 0) /* behind what another run wrote */
+        return HEED_OK;
+    heed_text_printf(&log->text, "epoch");
+    for (int i = 0; i < log->count; i++)
+        heed_text_printf(&log->text, ",%s", log->names[i]);
+    heed_text_append(&log->text, "\n", 1);
+    return HEED_OK;
+}
+
+static heed_status csv_epoch(void *user, heed_model *m, int epoch, const heed_logs *logs)
+{
+    csv_log *log = user;
+    if (log->names == NULL)
+        HEED_TRY(csv_head(log, logs));
+    heed_text_printf(&log->text, "%d", epoch);
+    for (int i = 0; i < log->count; i++) {
+        char number[HEED_NUMBER_SIZE];
+        double value = heed_logs_get(logs, log->names[i], NAN);
+        heed_number_write_double(value, number);
+        heed_text_printf(&log->text, ",%s", isnan(value) ? "NA" : number);
+    }
+    heed_text_append(&log->text, "\n", 1);
+    HEED_TRY(heed_text_status(&log->text));
+    return heed_file_write(log->own.context, log->path, log->text.bytes, log->text.length);
+}
+
+heed_status heed_csv_log(heed_context *c, const char *path, bool append, heed_callback **out)
+{
+    csv_log *log = make_own(c, sizeof *log);
+    *out = NULL;
+    if (log == NULL)
+        return HEED_ENOMEM;
+    log->text.context = c;
+    log->append = append;
+    log->path = keep_text(log, path, "");
+    log->own.callback.free = free_csv_log;
+    log->own.callback.train_begin = csv_begin;
+    log->own.callback.epoch_end = csv_epoch;
+    return finish_own(log, log->path == NULL ? HEED_ENOMEM : HEED_OK, out);
+}
+
+/* ---- checkpoints */
+
+typedef struct checkpoint {
+    own         own;
+    watch       watch;
+    const char *path;
+    bool        best_only, weights_only;
+} checkpoint;
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), part = strlen(end);
+    return length >= part && strcmp(text + length - part, end) == 0;
+}
+
+/* {name} or {name:02d}, {name:.3f}: Python's formats, as far as file names need them. */
+static heed_status fill_field(checkpoint *p, heed_text *text, const char *field, size_t length, int epoch, const heed_logs *logs)
+{
+    char name[80], format[16] = "";
+    size_t name_length = strcspn(field, ":}");
+    snprintf(name, sizeof name, "%.*s", (int)name_length, field);
+    if (name_length < length)
+        snprintf(format, sizeof format, "%.*s", (int)(length - name_length - 1), field + name_length + 1);
+    int width = 0, digits = 6;
+    char zero = format[0];
+    const char *point = strchr(format, '.');
+    sscanf(format, "%d", &width);
+    if (point != NULL)
+        sscanf(point + 1, "%d", &digits);
+    if (strcmp(name, "epoch") == 0) {
+        heed_text_printf(text, zero == '0' ? "%0*d" : "%*d", width, epoch + 1);
+        return HEED_OK;
+    }
+    double value = heed_logs_get(logs, name, NAN);
+    if (isnan(value))
+        return heed_fail(p->own.context, HEED_EINVAL, "%s: no result is called %s", p->path, name);
+    heed_text_printf(text, point == NULL ? "%.*g" : "%.*f", digits, value);
+    return HEED_OK;
+}
+
+static heed_status fill_path(checkpoint *p, heed_text *text, int epoch, const heed_logs *logs)
+{
+    for (const char *at = p->path; *at != '\0';) {
+        const char *end = *at == '{' ? strchr(at, '}') : NULL;
+        if (end == NULL) {
+            heed_text_append(text, at++, 1);
+            continue;
+        }
+        HEED_TRY(fill_field(p, text, at + 1, (size_t)(end - at - 1), epoch, logs));
+        at = end + 1;
+    }
+    return heed_text_status(text);
+}
+
+static heed_status checkpoint_epoch(void *user, heed_model *m, int epoch, const heed_logs *logs)
+{
+    checkpoint *p = user;
+    double value;
+    if (p->best_only) {
+        if (!watch_value(&p->watch, m, logs, &value) || !is_better(&p->watch, value, p->watch.best))
+            return HEED_OK;
+        p->watch.best = value;
+    }
+    heed_text path = {.context = p->own.context};
+    heed_status status = fill_path(p, &path, epoch, logs);
+    if (status == HEED_OK)
+        status = p->weights_only ? heed_save_weights(m, path.bytes) : heed_save(m, path.bytes);
+    heed_text_free(&path);
+    return status;
+}
+
+heed_status heed_checkpoint_with(heed_context *c, const heed_checkpoint_config *config, heed_callback **out)
+{
+    *out = NULL;
+    if (config->path == NULL || config->path[0] == '\0')
+        return heed_fail(c, HEED_EINVAL, "checkpoint: path is missing");
+    checkpoint *p = make_own(c, sizeof *p);
+    if (p == NULL)
+        return HEED_ENOMEM;
+    p->best_only = config->save_best_only;
+    p->weights_only = ends_with(config->path, ".weights.h5");
+    p->path = keep_text(p, config->path, "");
+    p->own.callback.epoch_end = checkpoint_epoch;
+    const char *monitor = keep_text(p, config->monitor, "val_loss");
+    heed_status status = p->path == NULL || monitor == NULL ? HEED_ENOMEM
+                                                            : watch_start(c, "checkpoint", &p->watch, monitor, config->mode, 0.0);
+    return finish_own(p, status, out);
 }

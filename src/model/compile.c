@@ -296,3 +296,30 @@ heed_status heed_set_learning_rate(heed_model *m, double rate)
         return heed_fail(m->context, HEED_ESTATE, "%s: the model is not compiled (heed_compile)", heed_model_name(m));
     return heed_optimizer_set_rate(m->training->optimizer, rate);
 }
+
+/* ---- sizes */
+
+int heed_training_targets(const heed_model *m, int64_t batch, int64_t length, heed_array *targets)
+{
+    const struct heed_training *t = m->training;
+    int count = 0;
+    for (int k = 0; k < m->output_count; k++) {
+        const heed_object *loss = t->outputs[k].object;
+        if (t->outputs[k].slot < 0)
+            continue;
+        bool sparse = loss != NULL && ((const heed_measure_class *)loss->object_class)->sparse;
+        heed_array *a = &targets[count++];
+        *a = (heed_array){.dtype = sparse ? HEED_INT32 : HEED_FLOAT32, .shape = m->outputs[k]->shape, .data = a};
+        a->shape.rank -= sparse;
+        for (int i = 0; i < a->shape.rank; i++)
+            if (i == 0 || a->shape.dims[i] == HEED_ANY)
+                a->shape.dims[i] = i == 0 ? batch : length;
+    }
+    return count;
+}
+
+size_t heed_training_optimizer_bytes(const heed_model *m)
+{
+    const struct heed_training *t = m->training;
+    return heed_optimizer_bytes(t->optimizer, t->variables, t->variable_count);
+}

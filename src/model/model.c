@@ -247,8 +247,9 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
     m->output_count = count;
     heed_layer **ordered;
     size_t ordered_count;
-    heed_wires wires;
-    HEED_TRY(heed_model_order(m, outputs, count, &wires, &ordered, &ordered_count));
+    heed_wires wires = m->wires;
+    heed_ends ends = {m->inputs, m->outputs, m->input_count, m->output_count};
+    HEED_TRY(heed_order_wires(&m->zone, &ends, &wires, &ordered, &ordered_count));
     memcpy(m->wires.items, wires.items, wires.count * sizeof *wires.items);
     m->wires.count = wires.count;
     if (layers == NULL) {

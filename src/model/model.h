@@ -106,9 +106,14 @@ heed_status heed_model_chain(heed_model *m, heed_dtype dtype, const heed_shape *
 heed_status heed_model_complete(heed_model *m);
 /* Lists the weights; once, when the model closes. */
 heed_status heed_model_collect_weights(heed_model *m);
-/* What remains of the wires when only the outputs count, and the layers in Keras' order; both in the zone. */
-heed_status heed_model_order(heed_model *m, heed_symbol *const *outputs, int output_count, heed_wires *wires,
-                             heed_layer ***layers, size_t *layer_count);
+/* Where a wiring begins and ends. */
+typedef struct heed_ends {
+    heed_symbol *const *inputs, *const *outputs;
+    int                 input_count, output_count;
+} heed_ends;
+
+/* Leaves of `wires` those that the outputs need, and lists their layers in Keras' order; both in the zone. */
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers, size_t *layer_count);
 
 /* Wires a sequential model for such inputs if it is not wired yet, and draws weights that nobody set. */
 heed_status heed_model_ready(heed_model *m, const heed_dtype *dtypes, const heed_shape *shapes, int count);

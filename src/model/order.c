@@ -14,7 +14,6 @@ typedef struct place {
 } place;
 
 typedef struct walk {
-    heed_model *model;
     heed_wire **wires; /* finished ones, each after those it needs */
     int        *depths;
     size_t      wire_count;
@@ -93,39 +92,39 @@ static int deepest_first(const void *a, const void *b)
     return p->met < q->met ? -1 : p->met > q->met;
 }
 
-heed_status heed_model_order(heed_model *m, heed_symbol *const *outputs, int output_count, heed_wires *wires,
-                             heed_layer ***layers, size_t *layer_count)
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers, size_t *layer_count)
 {
-    size_t most = m->wires.count;
+    size_t most = wires->count;
     heed_zone scratch;
-    heed_zone_init(&scratch, m->context);
-    walk w = {.model = m};
+    heed_zone_init(&scratch, z->context);
+    walk w = {.wire_count = 0};
     w.wires = heed_zone_alloc(&scratch, most, sizeof *w.wires);
     w.depths = heed_zone_alloc(&scratch, most, sizeof *w.depths);
-    w.places = heed_zone_alloc(&scratch, most, sizeof *w.places);
+    w.places = heed_zone_alloc(&scratch, most + (size_t)ends->input_count, sizeof *w.places);
     heed_wire **stack = heed_zone_alloc(&scratch, most, sizeof *stack);
     int *next = heed_zone_alloc(&scratch, most, sizeof *next);
-    heed_wire **kept = heed_zone_alloc(&m->zone, most, sizeof *kept);
-    *layers = heed_zone_alloc(&m->zone, most, sizeof **layers);
+    heed_wire **kept = heed_zone_alloc(z, most, sizeof *kept);
+    *layers = heed_zone_alloc(z, most + (size_t)ends->input_count, sizeof **layers);
     if (w.wires == NULL || w.depths == NULL || w.places == NULL || stack == NULL || next == NULL || kept == NULL ||
         *layers == NULL) {
         heed_zone_free(&scratch);
         return HEED_ENOMEM;
     }
-    for (int k = 0; k < output_count; k++)
-        visit(&w, outputs[k]->wire, stack, next);
+    for (int k = 0; k < ends->output_count; k++)
+        visit(&w, ends->outputs[k]->wire, stack, next);
     measure_depths(&w);
-    for (int i = 0; i < m->input_count; i++)
-        meet(&w, m->inputs[i]->wire->layer, -1);
+    for (int i = 0; i < ends->input_count; i++)
+        meet(&w, ends->inputs[i]->wire->layer, -1);
     qsort(w.places, w.place_count, sizeof *w.places, deepest_first);
     for (size_t i = 0; i < w.place_count; i++)
         (*layers)[i] = w.places[i].layer;
     *layer_count = w.place_count;
     /* wires run in the order in which they were made, which the walk does not change */
-    *wires = (heed_wires){.items = kept};
-    for (size_t i = 0; i < m->wires.count; i++)
-        if (position(&w, m->wires.items[i]) != SIZE_MAX)
-            kept[wires->count++] = m->wires.items[i];
+    size_t count = 0;
+    for (size_t i = 0; i < wires->count; i++)
+        if (position(&w, wires->items[i]) != SIZE_MAX)
+            kept[count++] = wires->items[i];
+    *wires = (heed_wires){.items = kept, .count = count};
     heed_zone_free(&scratch);
     return HEED_OK;
 }

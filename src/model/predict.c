@@ -1,6 +1,6 @@
 /* Running a model, and asking about it. */
 #include "model/data.h"
-#include "model/program.h"
+#include "model/training.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -170,4 +170,45 @@ heed_status heed_predict_with(heed_model *m, const heed_arrays *x, heed_arrays *
         status = predict_rows(m, &columns, y, config);
     heed_columns_free(&columns);
     return status;
+}
+
+/* ---- memory */
+
+static void fill_shape(heed_array *a, const heed_shape *shape, heed_dtype dtype, int64_t batch, int64_t length)
+{
+    *a = (heed_array){.dtype = dtype, .shape = *shape};
+    for (int i = 0; i < a->shape.rank; i++)
+        if (i == 0 || a->shape.dims[i] == HEED_ANY)
+            a->shape.dims[i] = i == 0 ? batch : length;
+}
+
+static heed_status bytes_for(heed_model *m, heed_purpose purpose, const heed_batch *batch, size_t *out)
+{
+    heed_program *p;
+    HEED_TRY(heed_program_make(m, purpose, batch, &p));
+    *out = heed_graph_bytes(p->graph);
+    heed_graph_free(p->graph);
+    return HEED_OK;
+}
+
+heed_status heed_model_memory(heed_model *m, int64_t batch, int64_t length, heed_memory *out)
+{
+    *out = (heed_memory){0};
+    HEED_TRY(heed_model_complete(m));
+    if (batch < 1 || length < 1)
+        return heed_fail(m->context, HEED_EINVAL, "%s: batch and length are out of range (expected [1,), found %lld and %lld)",
+                         heed_model_name(m), (long long)batch, (long long)length);
+    heed_array inputs[HEED_MAX_OUTPUTS], targets[HEED_MAX_OUTPUTS];
+    for (int i = 0; i < m->input_count; i++)
+        fill_shape(&inputs[i], &m->inputs[i]->shape, m->inputs[i]->dtype, batch, length);
+    heed_batch b = {.inputs = inputs, .input_count = m->input_count};
+    out->weights = (size_t)heed_parameter_count(m, false) * sizeof(float);
+    HEED_TRY(bytes_for(m, HEED_FOR_PREDICTION, &b, &out->inference));
+    if (m->training == NULL)
+        return HEED_OK;
+    HEED_TRY(heed_training_resolve(m));
+    b.targets = targets;
+    b.target_count = heed_training_targets(m, batch, length, targets);
+    out->optimizer = heed_training_optimizer_bytes(m);
+    return bytes_for(m, HEED_FOR_TRAINING, &b, &out->training);
 }

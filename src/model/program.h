@@ -34,6 +34,9 @@ heed_status heed_program_find(heed_model *m, heed_purpose purpose, const heed_ba
 heed_status heed_program_make(heed_model *m, heed_purpose purpose, const heed_batch *batch, heed_program **out);
 /* Binds inputs, runs, and takes over states that layers carry on. The caller has bound targets and sample weights. */
 heed_status heed_program_run(heed_model *m, heed_program *p, const heed_array *inputs);
+/* Targets as they would be for such a batch, without numbers; returns how many. What the optimizer keeps, in bytes. */
+int    heed_training_targets(const heed_model *m, int64_t batch, int64_t length, heed_array *targets);
+size_t heed_training_optimizer_bytes(const heed_model *m);
 /* Forgets all programs, as they were made for another loss or other weights to train. */
 void heed_programs_clear(heed_model *m);
 
