@@ -186,6 +186,32 @@ static void test_attributes(void **state)
     }
 }
 
+static void test_many(void **state)
+{
+    (void)state;
+    static const char *const groups[] = {"new", "old"};
+    sample s;
+    load_tree(&s, "many.h5");
+    for (size_t k = 0; k < 2; k++) {
+        const heed_hdf5 *group = heed_hdf5_find(s.tree, groups[k]);
+        size_t children = 0;
+        for (const heed_hdf5 *child = group->first; child != NULL; child = child->next)
+            children++;
+        assert_int_equal(children, 800);
+        for (int i = 0; i < 800; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "n%d", i);
+            expect_numbers(group, name, HEED_FLOAT32, 1, (double[]){7});
+        }
+        for (int i = 0; i < 60; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "a%d", i);
+            assert_int_equal(*(int32_t *)heed_hdf5_attribute_of(group, name)->array->data, i);
+        }
+    }
+    drop(&s);
+}
+
 static void test_legacy(void **state)
 {
     (void)state;
@@ -250,7 +276,8 @@ static void test_damage(void **state)
 {
     (void)state;
     static const char *const files[] = {"keras3.h5",  "keras3_v108.h5", "keras3_latest.h5", "types.h5",
-                                        "types_v108.h5", "attributes.h5",  "attributes_v108.h5", "legacy.h5"};
+                                        "types_v108.h5", "attributes.h5",  "attributes_v108.h5", "legacy.h5",
+                                        "many.h5"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         sample s = {0};
         load(&s, files[i]);
@@ -258,7 +285,7 @@ static void test_damage(void **state)
         size_t most = 16 * s.size + (1 << 20);
         size_t good = heed_test_truncate(read_bytes, (void *)files[i], s.bytes, s.size, most);
         assert_true(good == 1);
-        heed_test_flip(read_bytes, (void *)files[i], s.bytes, s.size, 1100 * s.size, 4000, i);
+        heed_test_flip(read_bytes, (void *)files[i], s.bytes, s.size, 1100 * s.size, 2000, i);
         drop(&s);
     }
 }
@@ -455,7 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keras3),     cmocka_unit_test(test_types),    cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_legacy),     cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_legacy),     cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_misuse_of_a_tree), cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_contexts_in_threads),
     };
