@@ -184,7 +184,7 @@ static heed_status read_member(heed_zip *z, zip_file_t *file, const char *name, 
     size_t capacity = claimed < FIRST ? claimed : FIRST, used = 0;
     unsigned char *bytes = *out = heed_alloc_raw(c, capacity + 1, 1);
     while (bytes != NULL) {
-        if (used == capacity && used < claimed) {
+        if (used >= capacity && used < claimed) { /* the byte more may be there already */
             capacity = claimed - capacity < capacity ? claimed : capacity * 2;
             bytes = heed_alloc_raw(c, capacity + 1, 1);
             if (bytes == NULL)

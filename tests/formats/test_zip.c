@@ -73,6 +73,32 @@ static void test_round_trip(void **state)
     heed_context_free(c);
 }
 
+/* Sizes around those at which the reader's memory grows. */
+static void test_large_members(void **state)
+{
+    (void)state;
+    heed_context *c = new_context();
+    static const size_t sizes[] = {(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (1 << 21) + 1, 5000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        unsigned char *content = heed_alloc_raw(c, sizes[i], 1), *bytes;
+        for (size_t k = 0; k < sizes[i]; k++)
+            content[k] = (unsigned char)(k * 7 + k / 251);
+        heed_zip_member member = {.name = "large", .bytes = content, .size = sizes[i]};
+        assert_int_equal(heed_zip_write(c, written, &member, 1), HEED_OK);
+        heed_zip *z;
+        size_t size;
+        assert_int_equal(heed_zip_open(c, written, &z), HEED_OK);
+        assert_int_equal(heed_zip_read(z, 0, sizes[i], &bytes, &size), HEED_OK);
+        assert_int_equal(size, sizes[i]);
+        assert_memory_equal(bytes, content, size);
+        heed_release(c, bytes);
+        heed_release(c, content);
+        heed_zip_close(z);
+    }
+    remove(written);
+    heed_context_free(c);
+}
+
 static void test_equal_content_gives_equal_bytes(void **state)
 {
     (void)state;
@@ -187,7 +213,7 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_equal_content_gives_equal_bytes),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_large_members), cmocka_unit_test(test_equal_content_gives_equal_bytes),
         cmocka_unit_test(test_names),      cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_damage),     cmocka_unit_test(test_no_memory),
     };
