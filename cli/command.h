@@ -12,6 +12,7 @@
     X(translate)        \
     X(score)            \
     X(plot)             \
+    X(summary)          \
     X(dates)            \
     X(bench)
 
