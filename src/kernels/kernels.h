@@ -11,7 +11,7 @@
 
 #include "heed/base.h"
 
-/* Functions of one argument with up to two parameters a, b (KERAS_SPEC D, "Activations"). */
+/* Functions of one argument with up to two parameters a, b; the names and equations are those of Keras' activations. */
 #define HEED_UNARY_MAP(X)                                                                                              \
     X(NEGATIVE, "negative")         /* -x */                                                                           \
     X(ABS, "abs")                   /* |x| */                                                                          \
@@ -158,7 +158,7 @@ typedef struct heed_kernels {
     /* y = x / (1-rate) where uniform(i) >= rate, else 0; so the backward pass is the same call on dy */
     void (*dropout)(int64_t n, const float *x, float rate, uint64_t seed, uint64_t stream, uint64_t first, float *y);
 
-    /* ---- optimizer updates of n weights in place (KERAS_SPEC D, "Optimizers") */
+    /* ---- optimizer updates of n weights in place, as Keras has them */
     void (*sgd)(int64_t n, float *w, const float *g, float rate);
     void (*momentum)(int64_t n, float *w, const float *g, float *m, float rate, float momentum, bool nesterov);
     /* alpha = rate sqrt(1-beta2^t)/(1-beta1^t); v_max NULL without amsgrad */
