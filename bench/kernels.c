@@ -69,7 +69,7 @@ static void run_packed(void *arguments)
 {
     product *p = arguments;
     K->gemm_packed(p->m, p->n, p->k, p->a, p->transposed_a ? 1 : p->k, p->transposed_a ? p->m : 1, p->packed, p->c,
-                   p->n, false);
+                   p->n, NULL, 0);
 }
 
 static void run_pack(void *arguments)
@@ -82,7 +82,7 @@ static void run_unpacked(void *arguments)
 {
     product *p = arguments;
     K->gemm(p->m, p->n, p->k, p->a, p->transposed_a ? 1 : p->k, p->transposed_a ? p->m : 1, p->b,
-            p->transposed_b ? 1 : p->n, p->transposed_b ? p->k : 1, p->c, p->n, false);
+            p->transposed_b ? 1 : p->n, p->transposed_b ? p->k : 1, p->c, p->n, NULL, 0);
 }
 
 static void run_blas(void *arguments)

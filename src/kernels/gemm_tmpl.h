@@ -1,5 +1,5 @@
-/* Products of matrices on vectors. Every element of C sums its products one after another in the order of k, starting
- * from C when it accumulates and between blocks of k: so its bits do not depend on how the work is cut. */
+/* Products of matrices on vectors. Every element of C sums its products one after another in the order of k, from where it
+ * starts, and between blocks of k from C: so its bits do not depend on how the work is cut. */
 #ifndef HEED_KERNELS_GEMM_TMPL_H
 #define HEED_KERNELS_GEMM_TMPL_H
 
@@ -29,10 +29,12 @@ typedef struct panels {
     int64_t row, next; /* distances from row to row within a panel, and from panel to panel */
 } panels;
 
+/* What is added to starts from `start` (NULL: zeros), which lies as C does but for its row distance. */
 typedef struct target {
     float *data;
     int64_t row;
-    bool accumulate;
+    const float *start;
+    int64_t start_row;
 } target;
 
 INLINE int64_t smaller(int64_t a, int64_t b)
@@ -40,12 +42,23 @@ INLINE int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+INLINE target target_at(target c, int64_t i, int64_t j)
+{
+    return (target){c.data + i * c.row + j, c.row, c.start == NULL ? NULL : c.start + i * c.start_row + j, c.start_row};
+}
+
+/* The same target, to be added to what is there now. */
+INLINE target again(target c)
+{
+    return (target){c.data, c.row, c.data, c.row};
+}
+
 INLINE matrix part_of(matrix a, int64_t i, int64_t j)
 {
     return (matrix){a.data + i * a.row + j * a.column, a.row, a.column};
 }
 
-/* C (rows, columns) = or += A (rows, depth) B (depth, count * PANEL). `rows` and `count` are constants where this is
+/* C (rows, columns) = start + A (rows, depth) B (depth, count * PANEL). `rows` and `count` are constants where this is
  * inlined; columns < count * PANEL for one panel only. */
 INLINE void multiply_tile(const int rows, const int count, int64_t columns, int64_t depth, matrix a, panels b, target c)
 {
@@ -57,7 +70,7 @@ INLINE void multiply_tile(const int rows, const int count, int64_t columns, int6
         left[j] = whole ? VL : columns > j * VL ? smaller(columns - j * VL, VL) : 0;
     UNROLL for (int i = 0; i < rows; i++) {
         UNROLL for (int j = 0; j < width; j++)
-            sums[i][j] = !c.accumulate ? v_zero() : v_load_some(c.data + i * c.row + j * VL, left[j]);
+            sums[i][j] = c.start == NULL ? v_zero() : v_load_some(c.start + i * c.start_row + j * VL, left[j]);
     }
     const float *x[(TILE_ROWS + 2) / 3]; /* one pointer for three rows: what the processor's addressing can reach */
     UNROLL for (int i = 0; i < rows; i += 3)
@@ -115,7 +128,7 @@ static void multiply_block(int64_t rows, int64_t columns, int64_t depth, matrix 
     for (int count = MOST_PANELS; count > 1; count /= 2) {
         while (j + count * PANEL <= columns && multiply_panels(rows, count, depth, a, b, c)) {
             b.data += count * b.next;
-            c.data += count * PANEL;
+            c = target_at(c, 0, count * PANEL);
             j += count * PANEL;
         }
     }
@@ -123,12 +136,11 @@ static void multiply_block(int64_t rows, int64_t columns, int64_t depth, matrix 
     for (; j < columns; j += PANEL) {
         for (int64_t t = 0, i = 0; t < tiles; t++) {
             int64_t next = rows * (t + 1) / tiles;
-            target tile = {c.data + i * c.row, c.row, c.accumulate};
-            multiply_one_panel(next - i, smaller(PANEL, columns - j), depth, part_of(a, i, 0), b, tile);
+            multiply_one_panel(next - i, smaller(PANEL, columns - j), depth, part_of(a, i, 0), b, target_at(c, i, 0));
             i = next;
         }
         b.data += b.next;
-        c.data += PANEL;
+        c = target_at(c, 0, PANEL);
     }
 }
 
@@ -146,8 +158,7 @@ static void multiply_transposed(int64_t rows, int64_t columns, int64_t depth, ma
     float copy[BLOCK_DEPTH * COPIED_ROWS];
     for (int64_t i = 0; i < rows; i += COPIED_ROWS) {
         int64_t some = smaller(COPIED_ROWS, rows - i);
-        target part = {c.data + i * c.row, c.row, c.accumulate};
-        multiply_block(some, columns, depth, copy_transposed(some, depth, part_of(a, i, 0), copy), b, part);
+        multiply_block(some, columns, depth, copy_transposed(some, depth, part_of(a, i, 0), copy), b, target_at(c, i, 0));
     }
 }
 
@@ -157,10 +168,8 @@ static void multiply(int64_t rows, int64_t columns, int64_t depth, matrix a, pan
         multiply_transposed(rows, columns, depth, a, b, c);
         return;
     }
-    for (int64_t i = 0; i < rows; i += BLOCK_ROWS) {
-        target part = {c.data + i * c.row, c.row, c.accumulate};
-        multiply_block(smaller(BLOCK_ROWS, rows - i), columns, depth, part_of(a, i, 0), b, part);
-    }
+    for (int64_t i = 0; i < rows; i += BLOCK_ROWS)
+        multiply_block(smaller(BLOCK_ROWS, rows - i), columns, depth, part_of(a, i, 0), b, target_at(c, i, 0));
 }
 
 /* One block of columns, over the whole depth: what it works on of B and C stays in the second cache. */
@@ -171,17 +180,18 @@ static void multiply_columns(int64_t m, int64_t n, int64_t k, matrix a, panels b
         int64_t depth = smaller(BLOCK_DEPTH, k - l);
         multiply(m, n, depth, part_of(a, 0, l), b, c);
         b.data += depth * b.row;
-        c.accumulate = true;
+        c = again(c);
         l += depth;
     } while (l < k);
 }
 
 static void gemm_packed(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
-                        const float *packed, float *c, int64_t ldc, bool accumulate)
+                        const float *packed, float *c, int64_t ldc, const float *start, int64_t start_row)
 {
+    target all = {c, ldc, start, start_row};
     for (int64_t j = 0; j < n; j += BLOCK_COLUMNS)
         multiply_columns(m, smaller(BLOCK_COLUMNS, n - j), k, (matrix){a, a_row, a_column},
-                         (panels){packed + j * k, PANEL, k * PANEL}, (target){c + j, ldc, accumulate});
+                         (panels){packed + j * k, PANEL, k * PANEL}, target_at(all, 0, j));
 }
 
 /* PANEL columns of one row of B after another */
@@ -233,23 +243,23 @@ static void multiply_unpacked_panel(int64_t m, int64_t columns, int64_t k, matri
         int64_t depth = smaller(BLOCK_DEPTH, k - l);
         pack_panel(columns, depth, part_of(b, l, 0), block);
         multiply(m, columns, depth, part_of(a, 0, l), (panels){block, PANEL, 0}, c);
-        c.accumulate = true;
+        c = again(c);
         l += depth;
     } while (l < k);
 }
 
 static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
-                 int64_t b_row, int64_t b_column, float *c, int64_t ldc, bool accumulate)
+                 int64_t b_row, int64_t b_column, float *c, int64_t ldc, const float *start, int64_t start_row)
 {
     matrix left = {a, a_row, a_column}, right = {b, b_row, b_column};
+    target all = {c, ldc, start, start_row};
     int64_t j = 0;
     if (m <= DIRECT_ROWS && b_column == 1) { /* whole panels are read where they lie */
         j = n / PANEL * PANEL;
-        multiply_columns(m, j, k, left, (panels){b, b_row, PANEL}, (target){c, ldc, accumulate});
+        multiply_columns(m, j, k, left, (panels){b, b_row, PANEL}, all);
     }
     for (; j < n; j += PANEL)
-        multiply_unpacked_panel(m, smaller(PANEL, n - j), k, left, part_of(right, 0, j),
-                                (target){c + j, ldc, accumulate});
+        multiply_unpacked_panel(m, smaller(PANEL, n - j), k, left, part_of(right, 0, j), target_at(all, 0, j));
 }
 
 #endif

@@ -17,10 +17,12 @@ static inline float heed_generic_sigmoid(float x)
 enum { HEED_GENERIC_COLUMNS = 8 };
 
 void heed_generic_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
-                       const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, bool accumulate);
+                       const float *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, const float *start,
+                 int64_t start_row);
 void heed_generic_gemm_pack(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_column, float *packed);
 void heed_generic_gemm_packed(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
-                              const float *packed, float *c, int64_t ldc, bool accumulate);
+                              const float *packed, float *c, int64_t ldc, const float *start,
+                 int64_t start_row);
 
 void heed_generic_unary(heed_unary_function f, int64_t n, const float *x, float a, float b, float *y);
 void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *x, const float *y, const float *dy,

@@ -77,19 +77,22 @@ typedef struct heed_kernels {
     const char *name; /* "generic", "avx2", "avx512" */
 
     /* ---- products. A (m, k) has element (i, l) at a[i*a_row + l*a_column]; B (k, n) at b[l*b_row + j*b_column]; C (m, n)
-     * at c[i*ldc + j]. Either stride of A or B is 1. C = A B, or C += A B when `accumulate`. A, B and C do not overlap.
+     * at c[i*ldc + j]. Either stride of A or B is 1. C = S + A B, S (m, n) at start[i*start_row + j], NULL: zeros; start_row 0
+     * makes S one row for all, a bias; S may be C itself. Otherwise nothing overlaps.
      * gemm works on B as it lies, for few rows or a single use. For many rows B is packed once (gemm_pack, into
      * gemm_packed_size floats, 64-byte aligned) and used often (gemm_packed). C's element (i, j) has the same bits
      * however the rows and (in multiples of gemm_columns) the columns are cut into calls, packed or not as long as it is
      * the same of the two. */
     int64_t gemm_columns; /* the width of a packed panel */
     void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
-                 int64_t b_row, int64_t b_column, float *c, int64_t ldc, bool accumulate);
+                 int64_t b_row, int64_t b_column, float *c, int64_t ldc, const float *start,
+                 int64_t start_row);
     /* Panel p holds columns p*gemm_columns.. (short of n: zeros) of all k rows, at packed + p*gemm_columns*k; so a caller
      * can pack, or use, panels one by one: packed size of n columns is round_up(n, gemm_columns) * k. */
     void (*gemm_pack)(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_column, float *packed);
     void (*gemm_packed)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
-                        const float *packed, float *c, int64_t ldc, bool accumulate);
+                        const float *packed, float *c, int64_t ldc, const float *start,
+                 int64_t start_row);
 
     /* ---- element by element, n elements */
     void (*unary)(heed_unary_function f, int64_t n, const float *x, float a, float b, float *y);

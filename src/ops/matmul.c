@@ -104,12 +104,6 @@ typedef struct matmul_work {
     int64_t          row_tiles, column_tiles, tile_columns;
 } matmul_work;
 
-static void fill_bias(const product *p, const float *bias, float *c, int64_t rows, int64_t columns)
-{
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(c + i * p->n, bias, (size_t)columns * sizeof(float));
-}
-
 static void pack_tile(void *work, int64_t tile, int thread)
 {
     const matmul_work *w = work;
@@ -134,14 +128,12 @@ static void product_tile(void *work, int64_t tile, int thread)
     }
     a += i * p->a_row;
     float *c = w->c + entry * p->m * p->n + i * p->n + j;
-    if (w->bias != NULL)
-        fill_bias(p, w->bias + j, c, rows, columns);
+    const float *bias = w->bias == NULL ? NULL : w->bias + j;
     if (w->packed != NULL)
-        w->x->kernels->gemm_packed(rows, columns, p->k, a, p->a_row, p->a_column, w->packed + j * p->k, c, p->n,
-                                   w->bias != NULL);
+        w->x->kernels->gemm_packed(rows, columns, p->k, a, p->a_row, p->a_column, w->packed + j * p->k, c, p->n, bias, 0);
     else
         w->x->kernels->gemm(rows, columns, p->k, a, p->a_row, p->a_column, b + j * p->b_column, p->b_row, p->b_column, c,
-                            p->n, w->bias != NULL);
+                            p->n, bias, 0);
 }
 
 static bool packs(const product *p) { return p->shared && p->batch == 1 && p->m >= PACK_ROWS; }
@@ -237,9 +229,6 @@ void heed_matmul_pack(const heed_exec *x, const heed_node *n, const float *b, fl
 void heed_matmul_run_packed(const heed_exec *x, const heed_node *n, const float *packed)
 {
     product p = describe(n);
-    float *c = heed_data(x, n->outputs[0]);
-    if (n->input_count == 3)
-        fill_bias(&p, heed_data(x, n->inputs[2]), c, p.m, p.n);
-    x->kernels->gemm_packed(p.m, p.n, p.k, heed_data(x, n->inputs[0]), p.a_row, p.a_column, packed, c, p.n,
-                            n->input_count == 3);
+    x->kernels->gemm_packed(p.m, p.n, p.k, heed_data(x, n->inputs[0]), p.a_row, p.a_column, packed, heed_data(x, n->outputs[0]),
+                            p.n, n->input_count == 3 ? heed_data(x, n->inputs[2]) : NULL, 0);
 }

@@ -2,10 +2,12 @@
 
 typedef struct product {
     int64_t m, n, k, ldc;
-    bool transposed_a, transposed_b, accumulate;
+    bool transposed_a, transposed_b;
+    enum { FROM_ZERO, FROM_C, FROM_BIAS } from;
     int64_t a_row, a_column, b_row, b_column;
     const float *a, *b;
     float *start; /* C before, (m, ldc) */
+    const float *bias; /* (n) */
 } product;
 
 static product random_product(int64_t m, int64_t n, int64_t k)
@@ -13,7 +15,7 @@ static product random_product(int64_t m, int64_t n, int64_t k)
     product p = {.m = m, .n = n, .k = k};
     p.transposed_a = heed_random_below(&source, 2);
     p.transposed_b = heed_random_below(&source, 2);
-    p.accumulate = heed_random_below(&source, 2);
+    p.from = heed_random_below(&source, 3);
     int64_t wide = heed_random_below(&source, 3);
     p.a_row = p.transposed_a ? 1 : k + wide;
     p.a_column = p.transposed_a ? m + wide : 1;
@@ -23,6 +25,7 @@ static product random_product(int64_t m, int64_t n, int64_t k)
     /* the last row needs no padding, and has none */
     p.a = random_input(m && k ? (m - 1) * p.a_row + (k - 1) * p.a_column + 1 : 0, -1, 1);
     p.b = random_input(n && k ? (k - 1) * p.b_row + (n - 1) * p.b_column + 1 : 0, -1, 1);
+    p.bias = random_input(n, -1, 1);
     p.start = random_input(m ? (m - 1) * p.ldc + n : 0, -1, 1);
     return p;
 }
@@ -52,12 +55,14 @@ static void multiply(const heed_kernels *k, const product *p, const float *packe
                      int64_t columns, float *c)
 {
     const float *a = p->a + i * p->a_row;
+    c += i * p->ldc + j;
+    const float *start = p->from == FROM_ZERO ? NULL : p->from == FROM_C ? c : p->bias + j;
+    int64_t start_row = p->from == FROM_C ? p->ldc : 0;
     if (packed)
-        k->gemm_packed(rows, columns, p->k, a, p->a_row, p->a_column, packed + j * p->k, c + i * p->ldc + j, p->ldc,
-                       p->accumulate);
+        k->gemm_packed(rows, columns, p->k, a, p->a_row, p->a_column, packed + j * p->k, c, p->ldc, start, start_row);
     else
-        k->gemm(rows, columns, p->k, a, p->a_row, p->a_column, p->b + j * p->b_column, p->b_row, p->b_column,
-                c + i * p->ldc + j, p->ldc, p->accumulate);
+        k->gemm(rows, columns, p->k, a, p->a_row, p->a_column, p->b + j * p->b_column, p->b_row, p->b_column, c, p->ldc,
+                start, start_row);
 }
 
 static int64_t size_of_c(const product *p)
@@ -71,7 +76,7 @@ static void check_values(const heed_kernels *k, const product *p, const float *c
         for (int64_t j = 0; j < p->ldc && i * p->ldc + j < size_of_c(p); j++) {
             const double bound = FLT_EPSILON * sqrt((double)p->k + 1); /* of the sum of magnitudes */
             float start = p->start[i * p->ldc + j];
-            double sum = j >= p->n || p->accumulate ? start : 0, size = fabs(sum);
+            double sum = j >= p->n || p->from == FROM_C ? start : p->from == FROM_BIAS ? p->bias[j] : 0, size = fabs(sum);
             for (int64_t l = 0; j < p->n && l < p->k; l++) {
                 double term = (double)p->a[i * p->a_row + l * p->a_column] * p->b[l * p->b_row + j * p->b_column];
                 sum += term;
