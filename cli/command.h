@@ -13,6 +13,7 @@
     X(score)            \
     X(plot)             \
     X(summary)          \
+    X(layers)           \
     X(dates)            \
     X(bench)
 
