@@ -17,6 +17,7 @@ typedef struct reader {
     heed_context *context;
     heed_zone     zone;
     heed_model   *model;
+    const char   *version; /* of the Keras that wrote the file */
     entry        *entries;
     size_t        count;
 } reader;
@@ -34,6 +35,9 @@ static heed_status class_of(heed_context *c, const heed_json *object, const char
     }
     return HEED_OK;
 }
+
+/* Keras 1 and 2. */
+static bool is_old(const char *version) { return version[0] == '1' || version[0] == '2'; }
 
 static bool is_functional(const char *class_name)
 {
@@ -100,23 +104,23 @@ static heed_status read_input_layer(heed_context *c, const char *name, const hee
     return heed_input_layer_create(c, name, dtype, &shape, out);
 }
 
-static heed_status read_inner_model(heed_context *c, const heed_json *object, heed_layer **out)
+static heed_status read_inner_model(heed_context *c, const heed_json *object, const char *version, heed_layer **out)
 {
     heed_model *inner;
-    HEED_TRY(heed_keras_read_model(c, object, &inner));
+    HEED_TRY(heed_keras_read_model(c, object, version, &inner));
     *out = heed_model_layer(inner); /* holds the model, and is released in its place */
     return HEED_OK;
 }
 
 /* The layer of an object; freed by heed_layer_release. */
-static heed_status read_layer(heed_context *c, const heed_json *object, heed_layer **out)
+static heed_status read_layer(heed_context *c, const heed_json *object, const char *version, heed_layer **out)
 {
     const char *class_name, *name = NULL;
     heed_json *config;
     *out = NULL;
     HEED_TRY(class_of(c, object, &class_name));
     if (is_functional(class_name) || strcmp(class_name, "Sequential") == 0)
-        return read_inner_model(c, object, out);
+        return read_inner_model(c, object, version, out);
     HEED_TRY(heed_json_need(c, object, "config", HEED_JSON_OBJECT, &config));
     const heed_json *own = heed_json_find(config, "name");
     if (heed_json_is(own, HEED_JSON_STRING))
@@ -126,6 +130,8 @@ static heed_status read_layer(heed_context *c, const heed_json *object, heed_lay
     heed_zone z;
     heed_zone_init(&z, c);
     heed_value *options = heed_value_of_json(&z, config);
+    if (options != NULL && is_old(version))
+        options = heed_keras2_value(&z, options);
     heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
     heed_zone_free(&z);
     if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
@@ -135,10 +141,10 @@ static heed_status read_layer(heed_context *c, const heed_json *object, heed_lay
 
 /* ---- sequential */
 
-static heed_status add_to_stack(heed_model *m, const heed_json *object, bool first)
+static heed_status add_to_stack(heed_model *m, const heed_json *object, const char *version, bool first)
 {
     heed_layer *layer = NULL;
-    HEED_TRY(read_layer(m->context, object, &layer));
+    HEED_TRY(read_layer(m->context, object, version, &layer));
     /* Keras 2 has the input's shape in the first layer */
     const heed_json *shape = first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
     heed_status status = HEED_OK;
@@ -164,14 +170,14 @@ static const heed_json *built_shape(const heed_json *object, const heed_json *co
     return heed_json_is(shape, HEED_JSON_ARRAY) ? shape : NULL;
 }
 
-static heed_status read_sequential(heed_context *c, const heed_json *object, heed_model *m)
+static heed_status read_sequential(heed_context *c, const heed_json *object, const char *version, heed_model *m)
 {
     const heed_json *config = heed_json_find(object, "config");
     const heed_json *layers = heed_json_is(config, HEED_JSON_ARRAY) ? config : heed_json_find(config, "layers");
     if (!heed_json_is(layers, HEED_JSON_ARRAY))
         return heed_json_fail(c, object, HEED_EFORMAT, "a sequential model without a list of layers");
     for (const heed_json *item = layers->first; item != NULL; item = item->next)
-        HEED_TRY(add_to_stack(m, item, item == layers->first));
+        HEED_TRY(add_to_stack(m, item, version, item == layers->first));
     if (m->input_count > 0)
         return heed_model_complete(m);
     const heed_json *sizes = built_shape(object, config);
@@ -281,21 +287,66 @@ static bool is_mask(const char *key)
     return length >= 4 && strcmp(key + length - 4, "mask") == 0 && strcmp(key, "use_causal_mask") != 0;
 }
 
-/* Keras notes the masks it found by itself, as results of operations; heed finds them by itself too. */
-static heed_status check_mask(const reader *r, const heed_json *v)
+/* The first tensor among an operation's arguments: [layer, call, output]; NULL if there is none. */
+static const heed_json *operand_of(const heed_json *object)
+{
+    const heed_json *args = heed_json_find(heed_json_at(heed_json_find(object, "inbound_nodes"), 0), "args");
+    return tensor_history(heed_json_at(args, 0));
+}
+
+/* The wire that makes the mask riding on a symbol. */
+static const heed_wire *mask_maker(const heed_symbol *s)
+{
+    while (s->masked) {
+        const char *name = s->wire->layer->layer_class->name;
+        if (s->wire->input_count == 0 || strcmp(name, "Embedding") == 0 || strcmp(name, "Masking") == 0)
+            return s->wire;
+        s = s->wire->inputs[0];
+    }
+    return NULL;
+}
+
+/* Keras notes the masks it found by itself, as results of operations; heed finds them by itself too. Whether NotEqual, alone
+ * or below Any, compares what the mask riding on the input was made of. */
+static heed_status check_found_mask(const reader *r, const heed_json *v, const entry *operation, const heed_symbol *input)
+{
+    const char *class_name;
+    HEED_TRY(class_of(r->context, operation->object, &class_name));
+    if (strcmp(class_name, "Any") == 0) {
+        const heed_json *below = operand_of(operation->object);
+        operation = below == NULL ? NULL : find_entry(r, below->first->text);
+        if (operation == NULL || operation->layer != NULL)
+            return HEED_OK;
+        HEED_TRY(class_of(r->context, operation->object, &class_name));
+    }
+    const heed_json *compared = operand_of(operation->object);
+    if (strcmp(class_name, "NotEqual") != 0 || compared == NULL || input == NULL)
+        return HEED_OK;
+    origin o;
+    heed_symbol *s;
+    const heed_wire *maker = mask_maker(input);
+    HEED_TRY(read_origin(r, compared, &o));
+    HEED_TRY(find_symbol(r, compared, &o, &s));
+    if (maker != NULL && maker->input_count > 0 && maker->inputs[0] == s)
+        return HEED_OK;
+    return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks that are given as an argument are not supported yet");
+}
+
+static heed_status check_mask(const reader *r, const heed_json *v, const arguments *a)
 {
     const heed_json *history = tensor_history(v);
     origin o;
     if (v->type == HEED_JSON_ARRAY) {
         for (const heed_json *item = v->first; item != NULL; item = item->next)
-            HEED_TRY(check_mask(r, item));
+            HEED_TRY(check_mask(r, item, a));
         return HEED_OK;
     }
     if (history == NULL)
         return HEED_OK;
     HEED_TRY(read_origin(r, history, &o));
     if (o.from->layer == NULL)
-        return HEED_OK;
+        return a->waits || strcmp(v->key == NULL ? "" : v->key, "mask") != 0 ? HEED_OK
+                                                                              : check_found_mask(r, v, o.from, a->inputs[0]);
     return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks that are given as an argument are not supported yet");
 }
 
@@ -316,7 +367,7 @@ static heed_status read_keyword(const reader *r, const heed_json *v, arguments *
     if (strcmp(v->key, "training") == 0 || strcmp(v->key, "verbose") == 0 || v->type == HEED_JSON_NULL)
         return HEED_OK;
     if (is_mask(v->key))
-        return check_mask(r, v);
+        return check_mask(r, v, a);
     if (holds_tensor(v))
         return take_tensors(r, v, a, 8);
     if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
@@ -422,7 +473,23 @@ static heed_status read_entry(reader *r, const heed_json *object, entry *e)
     e->next = heed_json_is(nodes, HEED_JSON_ARRAY) ? nodes->first : NULL;
     if (find_entry(r, e->name) != NULL)
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
-    return is_operation(object) ? HEED_OK : read_layer(c, object, &e->layer);
+    return is_operation(object) ? HEED_OK : read_layer(c, object, r->version, &e->layer);
+}
+
+/* The elements of a list, or the members of an object by their sorted names, as Keras orders them. */
+static heed_status list_items(reader *r, const heed_json *list, const heed_json ***out)
+{
+    size_t count = 0;
+    const heed_json **items = *out = heed_zone_alloc(&r->zone, list->count, sizeof *items);
+    if (items == NULL)
+        return HEED_ENOMEM;
+    for (const heed_json *item = list->first; item != NULL; item = item->next) {
+        size_t at = count++;
+        for (; list->type == HEED_JSON_OBJECT && at > 0 && strcmp(items[at - 1]->key, item->key) > 0; at--)
+            items[at] = items[at - 1];
+        items[at] = item;
+    }
+    return HEED_OK;
 }
 
 /* Input layers become inputs in the order that input_layers says, not in that of the list. */
@@ -438,10 +505,12 @@ static heed_status read_inputs(reader *r, const heed_json *list)
     }
     if (list == NULL || (list->type != HEED_JSON_ARRAY && list->type != HEED_JSON_OBJECT))
         return heed_fail(r->context, HEED_EFORMAT, "%s: the model has no list of inputs", heed_model_name(r->model));
-    for (const heed_json *item = list->first; item != NULL; item = item->next) {
-        if (item->type != HEED_JSON_ARRAY)
-            return heed_json_fail(r->context, item, HEED_EFORMAT, "expected a layer's name, a call and an output");
-        HEED_TRY(read_inputs(r, item));
+    const heed_json **items;
+    HEED_TRY(list_items(r, list, &items));
+    for (size_t i = 0; i < list->count; i++) {
+        if (items[i]->type != HEED_JSON_ARRAY)
+            return heed_json_fail(r->context, items[i], HEED_EFORMAT, "expected a layer's name, a call and an output");
+        HEED_TRY(read_inputs(r, items[i]));
     }
     return HEED_OK;
 }
@@ -469,10 +538,12 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
     }
     if (list == NULL || (list->type != HEED_JSON_ARRAY && list->type != HEED_JSON_OBJECT))
         return heed_fail(r->context, HEED_EFORMAT, "%s: the model has no list of outputs", heed_model_name(r->model));
-    for (const heed_json *item = list->first; item != NULL; item = item->next) {
-        if (item->type != HEED_JSON_ARRAY)
-            return heed_json_fail(r->context, item, HEED_EFORMAT, "expected a layer's name, a call and an output");
-        HEED_TRY(read_outputs(r, item, out));
+    const heed_json **items;
+    HEED_TRY(list_items(r, list, &items));
+    for (size_t i = 0; i < list->count; i++) {
+        if (items[i]->type != HEED_JSON_ARRAY)
+            return heed_json_fail(r->context, items[i], HEED_EFORMAT, "expected a layer's name, a call and an output");
+        HEED_TRY(read_outputs(r, items[i], out));
     }
     return HEED_OK;
 }
@@ -509,9 +580,9 @@ static heed_status read_functional(reader *r, const heed_json *config)
     return close_in_file_order(r, &o);
 }
 
-static heed_status read_wired(heed_context *c, const heed_json *config, heed_model *m)
+static heed_status read_wired(heed_context *c, const heed_json *config, const char *version, heed_model *m)
 {
-    reader r = {.context = c, .model = m};
+    reader r = {.context = c, .model = m, .version = version};
     heed_zone_init(&r.zone, c);
     heed_status status = read_functional(&r, config);
     for (size_t i = 0; i < r.count; i++)
@@ -520,10 +591,13 @@ static heed_status read_wired(heed_context *c, const heed_json *config, heed_mod
     return status;
 }
 
-heed_status heed_keras_read_model(heed_context *c, const heed_json *object, heed_model **out)
+heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const char *version, heed_model **out)
 {
     const char *class_name;
+    const heed_json *own_version = heed_json_find(object, "keras_version");
     *out = NULL;
+    if (version == NULL)
+        version = heed_json_is(own_version, HEED_JSON_STRING) ? own_version->text : "3";
     HEED_TRY(class_of(c, object, &class_name));
     bool functional = is_functional(class_name);
     if (!functional && strcmp(class_name, "Sequential") != 0)
@@ -537,7 +611,7 @@ heed_status heed_keras_read_model(heed_context *c, const heed_json *object, heed
         return HEED_ENOMEM;
     if (heed_json_is(trainable, HEED_JSON_BOOL))
         heed_layer_set_trainable(m->layer, trainable->boolean);
-    heed_status status = functional ? read_wired(c, config, m) : read_sequential(c, object, m);
+    heed_status status = functional ? read_wired(c, config, version, m) : read_sequential(c, object, version, m);
     if (status == HEED_OK)
         *out = m;
     else

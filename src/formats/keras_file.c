@@ -122,7 +122,7 @@ static heed_status read_archive(const heed_archive *archive, heed_model **out)
     heed_model *m = NULL;
     heed_status status = heed_json_parse(&z, "config.json", archive->config, archive->config_size, &object);
     if (status == HEED_OK)
-        status = heed_keras_read_model(archive->context, object, &m);
+        status = heed_keras_read_model(archive->context, object, archive->keras_version, &m);
     if (status == HEED_OK)
         status = read_parts(archive, object, m);
     heed_zone_free(&z);
@@ -159,7 +159,7 @@ heed_status heed_model_from_json(heed_context *c, const char *json, heed_model *
     *out = NULL;
     heed_status status = heed_json_parse(&z, "architecture", json, strlen(json), &object);
     if (status == HEED_OK)
-        status = heed_keras_read_model(c, object, out);
+        status = heed_keras_read_model(c, object, NULL, out);
     heed_zone_free(&z);
     return status;
 }

@@ -314,6 +314,77 @@ static heed_tensor *sparse_top_k(const void *config, heed_tensor *t, heed_tensor
     return top_hits(config, labels_for(t, p), p);
 }
 
+/* ---- counts of right and wrong */
+
+#define COUNTS_OPTIONS(X, C)                                                                                           \
+    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
+    X(C, FLOAT, thresholds, INFINITY, "", "above it a prediction means 1; None: 0.5")                                  \
+    X(C, FLOAT, top_k, INFINITY, "", "only None")                                                                      \
+    X(C, FLOAT, class_id, INFINITY, "", "only None")
+typedef struct counts_config {
+    COUNTS_OPTIONS(HEED_OPTION_FIELD, )
+} counts_config;
+
+/* What is predicted to be 1, and what is, as float of one shape; weighted in the prediction. */
+static void find_positives(const void *config, heed_tensor **truth, heed_tensor **prediction)
+{
+    const counts_config *o = config;
+    float threshold = isinf(o->thresholds) ? 0.5f : (float)o->thresholds;
+    heed_tensor *t = floats(*truth), *p = *prediction;
+    match_ranks(&t, &p);
+    if (p != NULL && (!isinf(o->top_k) || !isinf(o->class_id)))
+        heed_graph_fail(p->graph, HEED_EUNSUPPORTED, "top_k and class_id are not supported");
+    *truth = floats(heed_op_not_equal(t, number(t, 0.0f)));
+    *prediction = floats(heed_op_greater(p, number(p, threshold)));
+}
+
+static heed_tensor *inverted(heed_tensor *x) { return heed_op_scale(x, -1.0f, 1.0f); }
+
+static heed_tensor *weighted_sum(heed_tensor *x, heed_tensor *weights)
+{
+    while (weights != NULL && rank_of(weights) < rank_of(x))
+        weights = heed_op_expand(weights, -1);
+    return heed_op_sum(weights == NULL ? x : heed_op_multiply(x, weights), NULL, 0, false);
+}
+
+static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total, heed_tensor **count)
+{
+    find_positives(config, &t, &p);
+    *total = weighted_sum(heed_op_multiply(t, p), w);
+    *count = weighted_sum(p, w);
+}
+
+static void recall(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total, heed_tensor **count)
+{
+    find_positives(config, &t, &p);
+    *total = weighted_sum(heed_op_multiply(t, p), w);
+    *count = weighted_sum(t, w);
+}
+
+#define COUNT_OF(name, true_part, predicted_part)                                                                      \
+    static void name(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total,          \
+                     heed_tensor **count)                                                                              \
+    {                                                                                                                  \
+        find_positives(config, &t, &p);                                                                                \
+        *total = weighted_sum(heed_op_multiply(true_part, predicted_part), w);                                         \
+        *count = number(p, 1.0f);                                                                                      \
+    }
+COUNT_OF(true_positives, t, p)
+COUNT_OF(false_positives, inverted(t), p)
+COUNT_OF(true_negatives, inverted(t), inverted(p))
+COUNT_OF(false_negatives, t, inverted(p))
+
+static double total_alone(double total, double count) { return total; }
+static double root_of_mean(double total, double count) { return count > 0.0 ? sqrt(total / count) : 0.0; }
+
+double heed_metric_result(const heed_object_class *metric, double total, double count)
+{
+    const heed_measure_class *class = (const heed_measure_class *)metric;
+    if (class != NULL && class->result != NULL)
+        return class->result(total, count);
+    return count > 0.0 ? total / count : 0.0;
+}
+
 /* ---- the tables */
 
 typedef struct plain_config {
@@ -335,7 +406,7 @@ PLAIN(log_cosh, "log_cosh", "LogCosh", log_cosh)
 PLAIN(poisson, "poisson", "Poisson", poisson)
 PLAIN(divergence, "kl_divergence", "KLDivergence", divergence)
 MEASURE(negative_cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, negative_cosine)
-MEASURE(cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, cosine, .rises = true)
+MEASURE(cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, cosine)
 MEASURE(categorical, "categorical_crossentropy", "CategoricalCrossentropy", categorical_config, CATEGORICAL_OPTIONS,
         categorical)
 MEASURE(sparse, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", sparse_config, SPARSE_OPTIONS, sparse,
@@ -344,15 +415,25 @@ MEASURE(binary, "binary_crossentropy", "BinaryCrossentropy", categorical_config,
 PLAIN(hinge, "hinge", "Hinge", hinge)
 PLAIN(squared_hinge, "squared_hinge", "SquaredHinge", squared_hinge)
 PLAIN(categorical_hinge, "categorical_hinge", "CategoricalHinge", categorical_hinge)
-PLAIN(equal, "equal", "Accuracy", equal_values, .rises = true)
+PLAIN(equal, "equal", "Accuracy", equal_values)
 MEASURE(binary_accuracy, "binary_accuracy", "BinaryAccuracy", binary_accuracy_config, BINARY_ACCURACY_OPTIONS,
-        binary_accuracy, .rises = true)
-PLAIN(categorical_accuracy, "categorical_accuracy", "CategoricalAccuracy", categorical_accuracy, .rises = true)
-PLAIN(sparse_accuracy, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", sparse_accuracy, .sparse = true,
-      .rises = true)
-MEASURE(top_k, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", top_config, TOP_OPTIONS, top_k, .rises = true)
+        binary_accuracy)
+PLAIN(categorical_accuracy, "categorical_accuracy", "CategoricalAccuracy", categorical_accuracy)
+PLAIN(sparse_accuracy, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", sparse_accuracy, .sparse = true)
+MEASURE(top_k, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", top_config, TOP_OPTIONS, top_k)
 MEASURE(sparse_top_k, "sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", top_config, TOP_OPTIONS,
-        sparse_top_k, .sparse = true, .rises = true)
+        sparse_top_k, .sparse = true)
+
+PLAIN(root, "root_mean_squared_error", "RootMeanSquaredError", squared, .result = root_of_mean, .ignores_mask = true)
+
+#define COUNTS(id, word, title, ...)                                                                                   \
+    MEASURE(id, word, title, counts_config, COUNTS_OPTIONS, NULL, .sums = __VA_ARGS__)
+COUNTS(precision, "precision", "Precision", precision)
+COUNTS(recall, "recall", "Recall", recall)
+COUNTS(true_positives, "true_positives", "TruePositives", true_positives, .result = total_alone)
+COUNTS(false_positives, "false_positives", "FalsePositives", false_positives, .result = total_alone)
+COUNTS(true_negatives, "true_negatives", "TrueNegatives", true_negatives, .result = total_alone)
+COUNTS(false_negatives, "false_negatives", "FalseNegatives", false_negatives, .result = total_alone)
 
 #define LOSSES_BOTH(X)                                                                                                 \
     X(squared) X(absolute) X(percentage) X(squared_logarithmic) X(huber) X(log_cosh) X(poisson) X(divergence)          \
@@ -362,7 +443,8 @@ MEASURE(sparse_top_k, "sparse_top_k_categorical_accuracy", "SparseTopKCategorica
 static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) ROW(negative_cosine) NULL};
 static const heed_object_class *const metric_classes[] = {
     LOSSES_BOTH(ROW) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy) ROW(sparse_accuracy) ROW(top_k)
-        ROW(sparse_top_k) NULL};
+        ROW(sparse_top_k) ROW(root) ROW(precision) ROW(recall) ROW(true_positives) ROW(false_positives) ROW(true_negatives)
+            ROW(false_negatives) NULL};
 
 static const char *const aliases[][2] = {
     {"mse", "mean_squared_error"}, {"MSE", "mean_squared_error"}, {"mae", "mean_absolute_error"},
@@ -370,7 +452,7 @@ static const char *const aliases[][2] = {
     {"MAPE", "mean_absolute_percentage_error"}, {"msle", "mean_squared_logarithmic_error"},
     {"MSLE", "mean_squared_logarithmic_error"}, {"kld", "kl_divergence"}, {"KLD", "kl_divergence"},
     {"kullback_leibler_divergence", "kl_divergence"}, {"logcosh", "log_cosh"}, {"bce", "binary_crossentropy"},
-    {"BCE", "binary_crossentropy"}, {NULL, NULL}};
+    {"BCE", "binary_crossentropy"}, {"LogCoshError", "log_cosh"}, {NULL, NULL}};
 
 const heed_object_family heed_losses = {"loss", "keras.losses", loss_classes, aliases};
 const heed_object_family heed_metrics = {"metric", "keras.metrics", metric_classes, aliases};
@@ -465,8 +547,12 @@ void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
     heed_tensor *valid = NULL;
+    if (class->sums != NULL) {
+        class->sums(metric->config, truth, prediction, weights, total, count);
+        return;
+    }
     heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
-    weights = both(mask == NULL ? NULL : mask_weights(mask, false), weights);
+    weights = both(mask == NULL || class->ignores_mask ? NULL : mask_weights(mask, false), weights);
     if (weights != NULL && values != NULL) {
         weights = both(valid == NULL ? NULL : mask_weights(valid, false), weights);
         match_ranks(&values, &weights);

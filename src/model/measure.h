@@ -11,8 +11,12 @@ typedef struct heed_measure_class {
     /* Values from truth (float32 or int32) and prediction, of one rank fewer for most. *valid may be set to a mask, bool: what
      * counts at all. */
     heed_tensor *(*values)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor **valid);
-    bool sparse; /* the truth is a class's number, without the axis of classes */
-    bool rises;  /* larger is better */
+    bool sparse;      /* the truth is a class's number, without the axis of classes */
+    bool ignores_mask; /* a metric that counts masked steps too, as Keras' does */
+    /* For metrics that are no mean of values; then `values` is NULL. What a batch adds to total and count. */
+    void (*sums)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights, heed_tensor **total,
+                 heed_tensor **count);
+    double (*result)(double total, double count); /* NULL: total / count */
 } heed_measure_class;
 
 extern const heed_object_family heed_losses, heed_metrics;
@@ -33,6 +37,8 @@ const char *heed_measure_resolve(const char *name, const heed_shape *truth, cons
 /* A loss as one number: values weighted by `weights` (float, NULL: 1) and `mask` (bool, NULL: all count), and reduced. */
 heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
                               heed_tensor *mask);
+/* What a metric makes of its total and count; 0 where the count is. */
+double heed_metric_result(const heed_object_class *metric, double total, double count);
 /* What a batch adds to a metric's total and to its count. */
 void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
                       heed_tensor *mask, heed_tensor **total, heed_tensor **count);

@@ -49,7 +49,7 @@ struct heed_optimizer {
 
 static bool passed_over(const char *key)
 {
-    static const char *const keys[] = {"learning_rate", "jit_compile", "is_legacy_optimizer", "decay"};
+    static const char *const keys[] = {"learning_rate", "lr", "jit_compile", "is_legacy_optimizer", "decay"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(keys[i], key) == 0)
             return true;
@@ -61,6 +61,8 @@ static heed_status split_rate(heed_zone *z, const heed_value *call, heed_value *
 {
     *rest = heed_value_call(z, call->text);
     *rate = heed_value_find(call, "learning_rate");
+    if (*rate == NULL)
+        *rate = heed_value_find(call, "lr"); /* Keras 2 */
     if (*rest == NULL)
         return HEED_ENOMEM;
     for (const heed_value *item = call->first; item != NULL; item = item->next) {
@@ -197,8 +199,20 @@ heed_value *heed_optimizer_value(heed_zone *z, const heed_optimizer *o)
 
 /* ---- preparing */
 
-static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const char *path, const char *what, double initial,
-                            float **data)
+static heed_shape slot_shape(const heed_variable *v, int drops)
+{
+    heed_shape shape = v->shape;
+    if (drops == 0)
+        return shape;
+    if (shape.rank < 2)
+        return (heed_shape){0};
+    for (int i = shape.rank - drops; i + 1 < shape.rank; i++)
+        shape.dims[i] = shape.dims[i + 1];
+    shape.rank--;
+    return shape;
+}
+
+static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const char *path, const heed_slot *slot, float **data)
 {
     char *flat = heed_zone_strdup(&o->zone, path);
     if (flat == NULL)
@@ -206,11 +220,12 @@ static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const cha
     for (char *p = flat; *p != '\0'; p++)
         if (*p == '/')
             *p = '_';
-    const char *name = heed_zone_printf(&o->zone, "%s/%s_%s", own_name(o), flat, what);
+    const char *name = heed_zone_printf(&o->zone, "%s/%s_%s", own_name(o), flat, slot->name);
+    heed_shape shape = slot_shape(v, slot->drops);
     void *memory = NULL;
     if (name == NULL)
         return HEED_ENOMEM;
-    heed_status status = add_array(o, HEED_FLOAT32, &v->shape, name, initial, &memory);
+    heed_status status = add_array(o, HEED_FLOAT32, &shape, name, slot->initial, &memory);
     *data = memory;
     return status;
 }
@@ -224,8 +239,7 @@ static heed_status add_slots(heed_optimizer *o, const char *const *paths)
         for (size_t i = 0; i < o->variable_count; i++)
             for (int k = 0; k < count; k++)
                 if (slots[k].group == group)
-                    HEED_TRY(add_kept(o, o->variables[i].variable, paths[i], slots[k].name, slots[k].initial,
-                                      &o->variables[i].slots[k]));
+                    HEED_TRY(add_kept(o, o->variables[i].variable, paths[i], &slots[k], &o->variables[i].slots[k]));
     return HEED_OK;
 }
 
@@ -278,13 +292,14 @@ static heed_status prepare(heed_optimizer *o, heed_variable *const *variables, c
     o->variables = heed_zone_alloc(&o->zone, count, sizeof *o->variables);
     if (o->variables == NULL)
         return HEED_ENOMEM;
+    static const heed_slot average = {.name = "average"}, accumulator = {.name = "gradient_accumulator"};
     o->variable_count = count;
     for (size_t i = 0; i < count; i++)
         o->variables[i].variable = variables[i];
     for (size_t i = 0; i < count && o->common.use_ema; i++)
-        HEED_TRY(add_kept(o, variables[i], paths[i], "average", 0.0, &o->variables[i].average));
+        HEED_TRY(add_kept(o, variables[i], paths[i], &average, &o->variables[i].average));
     for (size_t i = 0; i < count && o->common.gradient_accumulation_steps > 0; i++)
-        HEED_TRY(add_kept(o, variables[i], paths[i], "gradient_accumulator", 0.0, &o->variables[i].accumulator));
+        HEED_TRY(add_kept(o, variables[i], paths[i], &accumulator, &o->variables[i].accumulator));
     HEED_TRY(add_slots(o, paths));
     HEED_TRY(add_product(o));
     return cut(o);
@@ -372,7 +387,7 @@ static void update_weights(const step_work *w, const stretch *s, const float *g,
     kept *k = &o->variables[s->variable];
     float local[HEED_TILE_ELEMENTS], *buffer = o->scratch == NULL ? local : o->scratch + (int64_t)thread * o->longest;
     heed_stretch piece = {.kernels = w->kernels, .n = s->n, .w = k->variable->data + s->begin, .factors = w->factors,
-                          .g = used_gradient(w, s, g, k->factor, buffer)};
+                          .g = used_gradient(w, s, g, k->factor, buffer), .shape = &k->variable->shape};
     for (int i = 0; i < HEED_MAX_SLOTS; i++)
         piece.slots[i] = k->slots[i] == NULL ? NULL : k->slots[i] + s->begin;
     for (int64_t i = 0; i < s->n && w->decay != 0.0f; i++)

@@ -312,6 +312,79 @@ static int lion_slots(const void *config, heed_slot *slots)
     return 1;
 }
 
+/* ---- adafactor */
+
+#define ADAFACTOR_OPTIONS(X, C)                                                                                        \
+    HEED_RATE_OPTION(X, C, 0.001)                                                                                      \
+    X(C, FLOAT, beta_2_decay, -0.8, "(,0]", "how the share of the mean square that stays grows")                       \
+    X(C, FLOAT, epsilon_1, 1e-30, "", "added to squares")                                                              \
+    X(C, FLOAT, epsilon_2, 1e-3, "", "least size of a weight in steps relative to it")                                 \
+    X(C, FLOAT, clip_threshold, 1.0, "(0,)", "largest root mean square of a step")                                     \
+    X(C, BOOL, relative_step, true, "", "whether the rate falls with the root of the step's number")                   \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(adafactor_config, ADAFACTOR_OPTIONS)
+
+static int adafactor_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "row", .drops = 1};
+    slots[1] = (heed_slot){.name = "column", .drops = 2};
+    slots[2] = (heed_slot){.name = "velocity"};
+    return 3;
+}
+
+/* factors: rate, share of the mean squares that stays */
+static void adafactor_prepare(const void *config, double rate, double step, float *product, float *factors)
+{
+    factors[0] = (float)fmin(rate, 1.0 / sqrt(step));
+    factors[1] = (float)(1.0 - pow(step, ((const adafactor_config *)config)->beta_2_decay));
+}
+
+/* The mean squares of one matrix, from those of its rows and of its columns. */
+static void factor_squares(const heed_stretch *s, float epsilon, int64_t rows, int64_t columns, int64_t at)
+{
+    float keep = s->factors[1], *r = s->slots[0] + at * rows, *c = s->slots[1] + at * columns;
+    const float *g = s->g + at * rows * columns;
+    float *v = s->slots[2] + at * rows * columns;
+    double mean = 0.0;
+    for (int64_t i = 0; i < rows; i++) {
+        double sum = 0.0;
+        for (int64_t j = 0; j < columns; j++)
+            sum += (double)g[i * columns + j] * g[i * columns + j] + epsilon;
+        r[i] = keep * r[i] + (1.0f - keep) * (float)(sum / (double)columns);
+        mean += r[i] / (double)rows;
+    }
+    for (int64_t j = 0; j < columns; j++) {
+        double sum = 0.0;
+        for (int64_t i = 0; i < rows; i++)
+            sum += (double)g[i * columns + j] * g[i * columns + j] + epsilon;
+        c[j] = keep * c[j] + (1.0f - keep) * (float)(sum / (double)rows);
+    }
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            v[i * columns + j] = (float)(r[i] / mean) * c[j];
+}
+
+static void adafactor_update(const void *config, const heed_stretch *s)
+{
+    const adafactor_config *o = config;
+    float epsilon = (float)o->epsilon_1, keep = s->factors[1], *v = s->slots[2];
+    int rank = s->shape->rank;
+    double weights = s->kernels->sum_of_squares(s->n, s->w), squares = 0.0, n = (double)s->n;
+    if (rank >= 2) {
+        int64_t rows = s->shape->dims[rank - 2], columns = s->shape->dims[rank - 1];
+        for (int64_t at = 0; at < s->n / (rows * columns); at++)
+            factor_squares(s, epsilon, rows, columns, at);
+    }
+    for (int64_t i = 0; i < s->n && rank < 2; i++)
+        v[i] = keep * v[i] + (1.0f - keep) * (s->g[i] * s->g[i] + epsilon);
+    for (int64_t i = 0; i < s->n; i++)
+        squares += (double)s->g[i] * s->g[i] / v[i];
+    double size = fmax(o->epsilon_2, sqrt(weights / n)) * s->factors[0];
+    float scale = (float)(size / fmax(1.0, sqrt(squares / n) / o->clip_threshold));
+    for (int64_t i = 0; i < s->n; i++)
+        s->w[i] -= scale * s->g[i] / sqrtf(v[i]);
+}
+
 /* ---- the table */
 
 #define OPTIMIZER(id, title, config, LIST, ...)                                                                        \
@@ -336,7 +409,10 @@ OPTIMIZER(adadelta, "Adadelta", adadelta_config, ADADELTA_OPTIONS, .slots = adad
 OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare, .update = ftrl_update)
 OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare = sgd_prepare, .update = lion_update)
 
+OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots, .prepare = adafactor_prepare,
+          .update = adafactor_update, .whole = true)
+
 static const heed_object_class *const classes[] = {&sgd.class, &rmsprop.class, &adam.class, &adamw.class, &adagrad.class,
                                                    &adadelta.class, &adamax.class, &nadam.class, &ftrl.class, &lion.class,
-                                                   &lamb.class, NULL};
+                                                   &lamb.class, &adafactor.class, NULL};
 const heed_object_family heed_optimizers = {"optimizer", "keras.optimizers", classes, NULL};

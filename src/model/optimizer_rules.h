@@ -12,6 +12,8 @@ typedef struct heed_slot {
     const char *name;
     double      initial;
     int         group; /* slots of one group stand variable by variable, groups one behind the other */
+    int         drops; /* a dimension of the variable that it is without, from the end (1: the last); 0: none. Of a variable
+                          of fewer than two dimensions nothing is left then */
 } heed_slot;
 
 /* A stretch of one variable, and what goes with it. */
@@ -22,6 +24,7 @@ typedef struct heed_stretch {
     const float        *g;
     float              *slots[HEED_MAX_SLOTS];
     const float        *factors; /* as `prepare` set them */
+    const heed_shape   *shape;   /* of the variable */
 } heed_stretch;
 
 typedef struct heed_optimizer_class {

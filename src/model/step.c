@@ -235,12 +235,18 @@ heed_status heed_training_run(heed_model *m, heed_purpose purpose, const heed_ba
     return HEED_OK;
 }
 
+/* What was settled by shapes is a mean. */
+static const heed_object_class *class_of(const heed_tally *tally)
+{
+    return tally->metric == NULL || tally->metric->object == NULL ? NULL : tally->metric->object->object_class;
+}
+
 void heed_training_logs(heed_model *m, heed_logs *logs)
 {
     struct heed_training *t = m->training;
     t->log_values[0] = t->loss_rows > 0.0 ? t->loss_total / t->loss_rows : 0.0;
     for (int i = 0; i < t->tally_count; i++)
-        t->log_values[i + 1] = t->tallies[i].count > 0.0 ? t->tallies[i].total / t->tallies[i].count : 0.0;
+        t->log_values[i + 1] = heed_metric_result(class_of(&t->tallies[i]), t->tallies[i].total, t->tallies[i].count);
     *logs = (heed_logs){.count = t->tally_count + 1, .names = t->log_names, .values = t->log_values};
 }
 

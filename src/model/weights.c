@@ -73,8 +73,13 @@ int64_t heed_parameter_count(const heed_model *m, bool trainable_only)
 
 /* ---- numbers */
 
-void     heed_set_seed(heed_model *m, uint64_t seed) { m->seed = seed; }
-uint64_t heed_seed(const heed_model *m) { return m->seed; }
+void heed_set_seed(heed_model *m, uint64_t seed)
+{
+    if (m != NULL)
+        m->seed = seed;
+}
+
+uint64_t heed_seed(const heed_model *m) { return m == NULL ? 0 : m->seed; }
 
 heed_status heed_build(heed_model *m)
 {

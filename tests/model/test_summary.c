@@ -65,7 +65,7 @@ static void check_summary(void **state)
     snprintf(path, sizeof path, "%s/summary/%s.json", HEED_FIXTURES, name);
     char *bytes = heed_test_read_file(path, &size);
     assert_int_equal(heed_json_parse(&z, name, bytes, size, &json), HEED_OK);
-    if (heed_keras_read_model(c, heed_json_find(json, "config"), &m) != HEED_OK)
+    if (heed_keras_read_model(c, heed_json_find(json, "config"), NULL, &m) != HEED_OK)
         fail_msg("%s", heed_error(c));
     if (strcmp(name, "trained") == 0)
         assert_int_equal(prepare_training(m), HEED_OK);
