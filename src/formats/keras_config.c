@@ -234,6 +234,15 @@ static heed_status find_symbol(const reader *r, const heed_json *where, const or
     return HEED_OK;
 }
 
+/* Keras counts a functional model's own wiring as its first call in some places, Keras 2 any model's. */
+static void skip_own_wiring(origin *o, bool any_model)
+{
+    const heed_layer *layer = o->from->layer;
+    bool counted = layer != NULL && (any_model ? heed_layer_model(layer) != NULL : layer->layer_class == &heed_functional_class);
+    if (counted && o->call > 0)
+        o->call--;
+}
+
 /* ---- functional: calls */
 
 /* What a call is made of, once everything it needs is there. */
@@ -257,6 +266,8 @@ static heed_status take_tensor(const reader *r, const heed_json *where, const he
 {
     origin o;
     HEED_TRY(read_origin(r, history, &o));
+    if (history == where) /* as Keras 2 writes it, who counts a model's own wiring as its first call */
+        skip_own_wiring(&o, true);
     if (o.from->layer == NULL)
         return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "the operation '%s' cannot be run yet", o.from->name);
     if (a->count == HEED_MAX_OUTPUTS)
@@ -525,8 +536,7 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
     if (heed_json_is(heed_json_at(list, 0), HEED_JSON_STRING)) {
         origin o;
         HEED_TRY(read_origin(r, list, &o));
-        if (o.from->layer != NULL && o.from->layer->layer_class == &heed_functional_class && o.call > 0)
-            o.call--; /* Keras counts a functional model's own wiring as its first call here */
+        skip_own_wiring(&o, is_old(r->version));
         if (out->count == HEED_MAX_OUTPUTS)
             return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
         if (o.from->layer == NULL)

@@ -203,15 +203,27 @@ heed_status heed_keras_read_weights(heed_model *m, const heed_hdf5 *root)
     return run(&w);
 }
 
+/* The file's array for the optimizer's `index`-th; NULL for the learning rate where Keras 2 leaves it out. */
+static const heed_hdf5 *stored_state(heed_model *m, const heed_hdf5 *group, int index)
+{
+    char name[24];
+    bool without_rate = (int)count_arrays(group) == heed_optimizer_count(m) - 1;
+    if (without_rate && index == 1)
+        return NULL;
+    snprintf(name, sizeof name, "%d", without_rate && index > 1 ? index - 1 : index);
+    return heed_hdf5_find(group, name);
+}
+
+static bool is_rate(heed_model *m, int index) { return index == 1 && strstr(heed_optimizer_name(m, 1), "/learning_rate") != NULL; }
+
 static bool state_fits(heed_model *m, const heed_hdf5 *group)
 {
-    if ((int)count_arrays(group) != heed_optimizer_count(m))
+    int missing = heed_optimizer_count(m) - (int)count_arrays(group);
+    if (missing < 0 || missing > 1)
         return false;
     for (int i = 0; i < heed_optimizer_count(m); i++) {
-        char name[24];
-        snprintf(name, sizeof name, "%d", i);
-        const heed_hdf5 *node = heed_hdf5_find(group, name);
-        if (node == NULL || node->array == NULL || !heed_shape_equal(&node->array->shape, &heed_optimizer_array(m, i)->shape))
+        const heed_hdf5 *node = stored_state(m, group, i);
+        if (node == NULL ? !is_rate(m, i) : node->array == NULL || !heed_shape_equal(&node->array->shape, &heed_optimizer_array(m, i)->shape))
             return false;
     }
     return true;
@@ -221,10 +233,11 @@ static heed_status take_state(heed_model *m, const heed_hdf5 *group)
 {
     heed_context *c = m->context;
     for (int i = 0; i < heed_optimizer_count(m); i++) {
-        char name[24];
-        snprintf(name, sizeof name, "%d", i);
+        const heed_hdf5 *node = stored_state(m, group, i);
         heed_array *own = heed_optimizer_array(m, i), *copy;
-        HEED_TRY(heed_array_convert(c, heed_hdf5_find(group, name)->array, own->dtype, &copy));
+        if (node == NULL)
+            continue;
+        HEED_TRY(heed_array_convert(c, node->array, own->dtype, &copy));
         memcpy(own->data, copy->data, (size_t)heed_array_count(own) * heed_dtype_size(own->dtype));
         heed_array_free(c, copy);
     }
@@ -235,8 +248,10 @@ static heed_status take_state(heed_model *m, const heed_hdf5 *group)
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
 {
     const heed_hdf5 *group = heed_hdf5_find(root, "optimizer/vars");
-    if (!heed_is_compiled(m) || count_arrays(group) == 0 || state_fits(m, group))
-        return !heed_is_compiled(m) || count_arrays(group) == 0 ? HEED_OK : take_state(m, group);
+    if (!heed_is_compiled(m) || count_arrays(group) == 0)
+        return HEED_OK;
+    if (state_fits(m, group)) /* the counters alone: it was not trained yet */
+        return take_state(m, group);
     HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
     if (state_fits(m, group))
         return take_state(m, group);

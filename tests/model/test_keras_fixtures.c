@@ -537,6 +537,75 @@ static bool check_file(heed_context *c, const char *group, const char *file)
     return f.bad == 0;
 }
 
+/* ---- files of whole models */
+
+static void check_weights(fixture *f)
+{
+    for (int i = 0; i < heed_weight_count(f->model); i++) {
+        heed_variable *v = heed_weight_at(f->model, i);
+        heed_array found = {HEED_FLOAT32, *heed_variable_shape(v), heed_variable_data(v)};
+        if (numbered(f, "w", i) == NULL)
+            complain(f, "there is no weight %d", i);
+        compare(f, "w", i, &found, numbered(f, "w", i), 0.0);
+    }
+}
+
+/* Training goes on where the file left it. */
+static heed_status check_continuation(fixture *f)
+{
+    const heed_json *fit = heed_json_find(f->json, "fit");
+    if (!heed_json_is(fit, HEED_JSON_OBJECT) || strstr(f->name, "tagger") != NULL) /* see squares_single_rows */
+        return HEED_OK;
+    data d = {.x = {.context = f->context}};
+    heed_status status = take_data(f, &d);
+    if (status == HEED_OK)
+        status = train(f, fit, &d);
+    free_data(&d);
+    return status;
+}
+
+static heed_status run_file(fixture *f, const char *path)
+{
+    char numbers[600];
+    snprintf(numbers, sizeof numbers, "%s.npz", path);
+    HEED_TRY(load(f, numbers));
+    HEED_TRY(heed_load(f->context, path, &f->model));
+    check_weights(f);
+    HEED_TRY(check_outputs(f, "y"));
+    HEED_TRY(heed_save(f->model, "test_keras_fixtures.keras")); /* and once more through a file of heed's own */
+    heed_model_free(f->model);
+    f->model = NULL;
+    HEED_TRY(heed_load(f->context, "test_keras_fixtures.keras", &f->model));
+    check_weights(f);
+    HEED_TRY(check_outputs(f, "y"));
+    return check_continuation(f);
+}
+
+static void check_model_file(void **state)
+{
+    char path[500];
+    heed_context *c;
+    assert_int_equal(heed_context_create(NULL, &c), HEED_OK);
+    fixture f = {.context = c, .name = *state, .arrays = {.context = c}};
+    heed_zone_init(&f.zone, c);
+    snprintf(path, sizeof path, "%s/models/%s", HEED_FIXTURES, f.name);
+    if (run_file(&f, path) != HEED_OK)
+        complain(&f, "%s", heed_error(c));
+    heed_model_free(f.model);
+    heed_arrays_free(&f.arrays);
+    heed_zone_free(&f.zone);
+    heed_context_free(c);
+    if (f.bad > 0)
+        fail_msg("%s differs from Keras", f.name);
+}
+
+static const char *const model_files[] = {"nested_keras3.keras",          "tagger_keras3.keras",
+                                          "tagger_trained_keras3.keras",  "translator_keras3.keras",
+                                          "two_ends_trained_keras3.keras", "nested_tfkeras.keras",
+                                          "tagger_tfkeras.keras",         "translator_tfkeras.keras",
+                                          "two_ends_trained_tfkeras.keras"};
+enum { MODEL_FILES = sizeof model_files / sizeof *model_files };
+
 static int is_visible(const struct dirent *e) { return e->d_name[0] != '.'; }
 
 static void check_group(void **state)
@@ -564,13 +633,16 @@ static void check_group(void **state)
 int main(void)
 {
     struct dirent **groups;
-    struct CMUnitTest tests[MOST];
+    struct CMUnitTest tests[MOST + MODEL_FILES];
     int count = scandir(HEED_FIXTURES "/keras", &groups, is_visible, alphasort);
     if (count <= 0 || count > MOST)
         return 1;
     for (int i = 0; i < count; i++)
         tests[i] = (struct CMUnitTest){groups[i]->d_name, check_group, NULL, NULL, groups[i]->d_name};
-    int failed = _cmocka_run_group_tests("Keras fixtures", tests, (size_t)count, NULL, NULL);
+    for (int i = 0; i < MODEL_FILES; i++)
+        tests[count + i] =
+            (struct CMUnitTest){model_files[i], check_model_file, NULL, NULL, (void *)(uintptr_t)model_files[i]};
+    int failed = _cmocka_run_group_tests("Keras fixtures", tests, (size_t)count + MODEL_FILES, NULL, NULL);
     for (int i = 0; i < count; i++)
         free(groups[i]);
     free(groups);
