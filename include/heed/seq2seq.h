@@ -101,7 +101,8 @@ typedef struct heed_train_progress {
     double  tokens_per_second;  /**< target tokens that are no padding */
     double  learning_rate;
     bool    validated;          /**< whether the members below are new */
-    double  validation_exact;   /**< share of validation lines translated exactly, greedily; NaN without any */
+    double  validation_exact;   /**< share of validation pairs translated exactly, greedily: of the first ones along the
+                                     way (setting validation_lines); after the last step of all, by the best weights */
     double  validation_best;
 } heed_train_progress;
 

@@ -85,6 +85,20 @@ static void move_weights(heed_model *m, float *kept, bool back)
     }
 }
 
+/* Exchanges all weights with `kept`. */
+static void swap_weights(heed_model *m, float *kept)
+{
+    for (int i = 0; i < heed_weight_count(m); i++) {
+        heed_variable *v = heed_weight_at(m, i);
+        float *data = heed_variable_data(v);
+        for (int64_t k = heed_shape_count(heed_variable_shape(v)); k-- > 0; kept++, data++) {
+            float was = *data;
+            *data = *kept;
+            *kept = was;
+        }
+    }
+}
+
 /* ---- checkpoints */
 
 static heed_status put_run_assets(heed_trainer *t)
@@ -397,20 +411,26 @@ static heed_status exact_match(heed_trainer *t, int64_t count, double *out)
     return HEED_OK;
 }
 
+/* Tries some pairs along the way, and keeps the weights if they do best; at the end it tells how these do on all. */
 static heed_status validate(heed_trainer *t)
 {
-    if (t->validation.count == 0)
+    int64_t all = t->validation.count, some = t->translator->settings.validation_lines;
+    if (all == 0)
         return HEED_OK;
-    bool last = t->state.steps > 0 && t->state.step >= t->state.steps;
-    int64_t few = t->translator->settings.validation_lines;
     double exact;
-    HEED_TRY(exact_match(t, last || few > t->validation.count ? t->validation.count : few, &exact));
-    t->progress.validated = true;
-    t->progress.validation_exact = exact;
+    HEED_TRY(exact_match(t, some < all ? some : all, &exact));
     if (exact >= t->state.best) {
         t->state.best = exact;
         move_weights(t->model, t->best, false);
     }
+    if (t->state.step >= t->state.steps && t->state.steps > 0) {
+        swap_weights(t->model, t->best);
+        heed_status status = exact_match(t, all, &exact);
+        swap_weights(t->model, t->best);
+        HEED_TRY(status);
+    }
+    t->progress.validated = true;
+    t->progress.validation_exact = exact;
     t->progress.validation_best = t->state.best;
     return HEED_OK;
 }
