@@ -128,8 +128,16 @@ int main(void)
         status = heed_fit(m, &x, &y, .epochs = 20);
     if (status == HEED_OK)
         status = heed_evaluate(m, &x, &y, &scores);
+    /* A file names the class; whoever reads it makes the class known first. */
+    heed_model *loaded = NULL;
     if (status == HEED_OK)
-        status = heed_predict(m, &x, &predicted, .attention = &attention);
+        status = heed_save(m, "topics.keras");
+    if (status == HEED_OK)
+        status = heed_register_layer(c, &pooling_class);
+    if (status == HEED_OK)
+        status = heed_load(c, "topics.keras", &loaded);
+    if (status == HEED_OK)
+        status = heed_predict(loaded, &x, &predicted, .attention = &attention);
     double accuracy = status == HEED_OK ? heed_history_get(&scores, "accuracy", 0) : 0.0;
 
     if (status == HEED_OK) {
@@ -139,6 +147,7 @@ int main(void)
         fprintf(stderr, "%s\n", heed_error(c));
     }
     heed_history_free(&scores);
+    heed_model_free(loaded);
     heed_model_free(m);
     heed_arrays_free(&attention);
     heed_arrays_free(&predicted);

@@ -47,9 +47,17 @@ int main(void)
     heed_status status = make_data(c, &x, &y);
 
     heed_model *m = heed_sequential(c, "tagger");
+    heed_input(m, .dtype = HEED_INT32, .shape = {1, {HEED_ANY}}); /* sentences of any length */
     heed_add(m, heed_embedding(.input_dim = WORDS, .output_dim = 32, .mask_zero = true));
     heed_add(m, heed_bidirectional(heed_lstm(.units = 32, .return_sequences = true)));
     heed_add(m, heed_dense(.units = TAGS, .activation = "softmax"));
+
+    char *summary = NULL;
+    if (status == HEED_OK)
+        status = heed_summary_text(m, 0, &summary);
+    if (status == HEED_OK)
+        puts(summary);
+    heed_free(c, summary);
 
     /* A mistake anywhere above is remembered, and told by the next call that returns a status. */
     if (status == HEED_OK)
@@ -61,6 +69,8 @@ int main(void)
         printf("epoch %d: loss %.3f, accuracy %.3f; on sentences it has not seen %.3f\n", i + 1,
                heed_history_get(&history, "loss", i), heed_history_get(&history, "accuracy", i),
                heed_history_get(&history, "val_accuracy", i));
+    if (status == HEED_OK)
+        status = heed_save(m, "tagger.keras"); /* Keras opens it too */
 
     if (status != HEED_OK)
         fprintf(stderr, "%s\n", heed_error(c));
