@@ -1,5 +1,6 @@
 /* Reading: layers are made in the order of the file, then their calls are wired as soon as what they need is there. */
 #include "formats/keras_config.h"
+#include "formats/keras_operation.h"
 
 #include <string.h>
 
@@ -7,7 +8,7 @@
 typedef struct entry {
     const char      *name;
     const heed_json *object;
-    heed_layer      *layer; /* NULL: an operation, which only masks come from */
+    heed_layer      *layer; /* NULL: an operation that heed cannot run */
     const heed_json *next;  /* the next call to wire */
     heed_wire      **calls;
     size_t           call_count;
@@ -42,12 +43,6 @@ static bool is_old(const char *version) { return version[0] == '1' || version[0]
 static bool is_functional(const char *class_name)
 {
     return strcmp(class_name, "Functional") == 0 || strcmp(class_name, "Model") == 0;
-}
-
-static bool is_operation(const heed_json *object)
-{
-    const heed_json *module = heed_json_find(object, "module");
-    return heed_json_is(module, HEED_JSON_STRING) && strncmp(module->text, "keras.src.ops", 13) == 0;
 }
 
 /* Files may hold more types than models compute with. */
@@ -247,8 +242,9 @@ static void skip_own_wiring(origin *o, bool any_model)
 
 /* What a call is made of, once everything it needs is there. */
 typedef struct arguments {
-    heed_symbol *inputs[HEED_MAX_OUTPUTS];
+    heed_symbol *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
     int          count;
+    bool         masked; /* a mask was given */
     heed_value  *keywords;
     bool         waits;
 } arguments;
@@ -269,7 +265,7 @@ static heed_status take_tensor(const reader *r, const heed_json *where, const he
     if (history == where) /* as Keras 2 writes it, who counts a model's own wiring as its first call */
         skip_own_wiring(&o, true);
     if (o.from->layer == NULL)
-        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "the operation '%s' cannot be run yet", o.from->name);
+        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
     if (a->count == HEED_MAX_OUTPUTS)
         return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "a call with more than %d tensors", HEED_MAX_OUTPUTS);
     HEED_TRY(find_symbol(r, where, &o, &a->inputs[a->count]));
@@ -298,13 +294,6 @@ static bool is_mask(const char *key)
     return length >= 4 && strcmp(key + length - 4, "mask") == 0 && strcmp(key, "use_causal_mask") != 0;
 }
 
-/* The first tensor among an operation's arguments: [layer, call, output]; NULL if there is none. */
-static const heed_json *operand_of(const heed_json *object)
-{
-    const heed_json *args = heed_json_find(heed_json_at(heed_json_find(object, "inbound_nodes"), 0), "args");
-    return tensor_history(heed_json_at(args, 0));
-}
-
 /* The wire that makes the mask riding on a symbol. */
 static const heed_wire *mask_maker(const heed_symbol *s)
 {
@@ -317,48 +306,55 @@ static const heed_wire *mask_maker(const heed_symbol *s)
     return NULL;
 }
 
-/* Keras notes the masks it found by itself, as results of operations; heed finds them by itself too. Whether NotEqual, alone
- * or below Any, compares what the mask riding on the input was made of. */
-static heed_status check_found_mask(const reader *r, const heed_json *v, const entry *operation, const heed_symbol *input)
+/* Keras notes the masks that it found by itself as results of operations: NotEqual of what Embedding or Masking was given,
+ * then perhaps Any; or a merge of masks. heed finds those by itself, in a form that may be cheaper. */
+static bool rides_anyway(const heed_symbol *mask, const heed_symbol *input)
 {
-    const char *class_name;
-    HEED_TRY(class_of(r->context, operation->object, &class_name));
-    if (strcmp(class_name, "Any") == 0) {
-        const heed_json *below = operand_of(operation->object);
-        operation = below == NULL ? NULL : find_entry(r, below->first->text);
-        if (operation == NULL || operation->layer != NULL)
-            return HEED_OK;
-        HEED_TRY(class_of(r->context, operation->object, &class_name));
-    }
-    const heed_json *compared = operand_of(operation->object);
-    if (strcmp(class_name, "NotEqual") != 0 || compared == NULL || input == NULL)
-        return HEED_OK;
-    origin o;
-    heed_symbol *s;
-    const heed_wire *maker = mask_maker(input);
-    HEED_TRY(read_origin(r, compared, &o));
-    HEED_TRY(find_symbol(r, compared, &o, &s));
-    if (maker != NULL && maker->input_count > 0 && maker->inputs[0] == s)
-        return HEED_OK;
-    return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks that are given as an argument are not supported yet");
+    const heed_wire *w = mask->wire, *maker = mask_maker(input);
+    if (!heed_is_operation(w->layer) || !input->masked)
+        return false;
+    if (strcmp(w->layer->layer_class->name, "Any") == 0)
+        w = w->inputs[0]->wire;
+    if (strcmp(w->layer->layer_class->name, "NotEqual") != 0)
+        return true;
+    return maker != NULL && maker->input_count > 0 && maker->inputs[0] == w->inputs[0];
 }
 
-static heed_status check_mask(const reader *r, const heed_json *v, const arguments *a)
+/* "mask" is of the first input, or a list of one for each; the others are named after their input. */
+static int masked_input(const char *key)
+{
+    static const char *const keys[] = {"query_mask", "value_mask", "key_mask"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(keys[i], key) == 0)
+            return i;
+    return strcmp(key, "mask") == 0 ? 0 : -1;
+}
+
+static heed_status take_mask(const reader *r, const heed_json *v, int input, arguments *a)
 {
     const heed_json *history = tensor_history(v);
+    heed_symbol *s;
     origin o;
     if (v->type == HEED_JSON_ARRAY) {
+        int at = 0;
         for (const heed_json *item = v->first; item != NULL; item = item->next)
-            HEED_TRY(check_mask(r, item, a));
+            HEED_TRY(take_mask(r, item, at++, a));
         return HEED_OK;
     }
     if (history == NULL)
         return HEED_OK;
+    if (input < 0)
+        return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks of this kind are not supported");
     HEED_TRY(read_origin(r, history, &o));
     if (o.from->layer == NULL)
-        return a->waits || strcmp(v->key == NULL ? "" : v->key, "mask") != 0 ? HEED_OK
-                                                                              : check_found_mask(r, v, o.from, a->inputs[0]);
-    return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks that are given as an argument are not supported yet");
+        return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
+    HEED_TRY(find_symbol(r, v, &o, &s));
+    a->waits |= s == NULL;
+    if (a->waits || input >= a->count || rides_anyway(s, a->inputs[input]))
+        return HEED_OK;
+    a->masks[input] = s;
+    a->masked = true;
+    return HEED_OK;
 }
 
 static bool holds_tensor(const heed_json *v)
@@ -378,7 +374,7 @@ static heed_status read_keyword(const reader *r, const heed_json *v, arguments *
     if (strcmp(v->key, "training") == 0 || strcmp(v->key, "verbose") == 0 || v->type == HEED_JSON_NULL)
         return HEED_OK;
     if (is_mask(v->key))
-        return check_mask(r, v, a);
+        return take_mask(r, v, masked_input(v->key), a);
     if (holds_tensor(v))
         return take_tensors(r, v, a, 8);
     if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
@@ -386,13 +382,31 @@ static heed_status read_keyword(const reader *r, const heed_json *v, arguments *
     return heed_value_set(z, a->keywords, v->key, heed_value_of_json(z, v));
 }
 
-/* {"args": [...], "kwargs": {...}}: Keras 3. */
-static heed_status read_call(const reader *r, const heed_json *node, arguments *a)
+/* The arguments of an operation: tensors are inputs, and the constants between them are kept in their places. */
+static heed_status read_operands(const reader *r, const heed_json *args, arguments *a)
 {
-    const heed_json *args = heed_json_find(node, "args"), *kwargs = heed_json_find(node, "kwargs");
+    heed_zone *z = &r->model->zone;
+    heed_value *list = heed_value_list(z);
+    for (const heed_json *item = args->first; item != NULL; item = item->next) {
+        bool tensor = tensor_history(item) != NULL;
+        if (tensor)
+            HEED_TRY(take_tensors(r, item, a, 1));
+        HEED_TRY(heed_value_append(list, tensor ? heed_value_null(z) : heed_value_of_json(z, item)));
+    }
+    if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
+        return HEED_ENOMEM;
+    return heed_value_set(z, a->keywords, "arguments", list);
+}
+
+/* {"args": [...], "kwargs": {...}}: Keras 3. */
+static heed_status read_call(const reader *r, const entry *e, arguments *a)
+{
+    const heed_json *node = e->next, *args = heed_json_find(node, "args"), *kwargs = heed_json_find(node, "kwargs");
     if (!heed_json_is(args, HEED_JSON_ARRAY))
         return heed_json_fail(r->context, node, HEED_EFORMAT, "a call without args");
-    for (const heed_json *item = args->first; item != NULL; item = item->next)
+    if (heed_is_operation(e->layer))
+        HEED_TRY(read_operands(r, args, a));
+    for (const heed_json *item = heed_is_operation(e->layer) ? NULL : args->first; item != NULL; item = item->next)
         HEED_TRY(take_tensors(r, item, a, 8));
     for (const heed_json *item = kwargs == NULL ? NULL : kwargs->first; item != NULL; item = item->next)
         HEED_TRY(read_keyword(r, item, a));
@@ -434,10 +448,10 @@ static heed_status wire_next(reader *r, entry *e, bool *wired)
 {
     arguments a = {.count = 0};
     *wired = false;
-    HEED_TRY(e->next->type == HEED_JSON_ARRAY ? read_old_call(r, e->next, &a) : read_call(r, e->next, &a));
+    HEED_TRY(e->next->type == HEED_JSON_ARRAY ? read_old_call(r, e->next, &a) : read_call(r, e, &a));
     if (a.waits)
         return HEED_OK;
-    heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.count, a.keywords);
+    heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.masked ? a.masks : NULL, a.count, a.keywords);
     if (w == NULL)
         return heed_model_status(r->model);
     *wired = true;
@@ -484,7 +498,8 @@ static heed_status read_entry(reader *r, const heed_json *object, entry *e)
     e->next = heed_json_is(nodes, HEED_JSON_ARRAY) ? nodes->first : NULL;
     if (find_entry(r, e->name) != NULL)
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
-    return is_operation(object) ? HEED_OK : read_layer(c, object, r->version, &e->layer);
+    return heed_is_operation_object(object) ? heed_operation_create(c, object, &e->layer)
+                                            : read_layer(c, object, r->version, &e->layer);
 }
 
 /* The elements of a list, or the members of an object by their sorted names, as Keras orders them. */
@@ -540,7 +555,7 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
         if (out->count == HEED_MAX_OUTPUTS)
             return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
         if (o.from->layer == NULL)
-            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "the operation '%s' cannot be run yet", o.from->name);
+            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
         HEED_TRY(find_symbol(r, list, &o, &out->symbols[out->count]));
         if (out->symbols[out->count++] == NULL)
             return heed_json_fail(r->context, list, HEED_EFORMAT, "layer '%s' has no call %lld", o.from->name, (long long)o.call);

@@ -1,5 +1,6 @@
 /* Writing: the object of a model, as Keras 3 writes it. */
 #include "formats/keras_config.h"
+#include "formats/keras_operation.h"
 
 #include <string.h>
 
@@ -60,8 +61,19 @@ static heed_status write_build_config(heed_zone *z, const heed_layer *layer, hee
     return set(z, object, "build_config", built);
 }
 
+/* As the file had it that it came from. */
+static heed_status write_operation(heed_zone *z, const heed_layer *layer, heed_json **out)
+{
+    heed_value *config;
+    HEED_TRY(heed_value_parse(z, layer->name, heed_operation_config(layer), &config));
+    const char *class_name = layer->layer_class->name;
+    return write_object(z, heed_operation_module(layer), class_name, heed_json_of_value(z, config), class_name, out);
+}
+
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
 {
+    if (heed_is_operation(layer))
+        return write_operation(z, layer, out);
     if (heed_is_input_layer(layer))
         return write_input_layer(z, layer, out);
     if (heed_layer_model(layer) != NULL)
@@ -151,22 +163,61 @@ static manner manner_of(const heed_layer *layer)
     return AS_LIST;
 }
 
-static heed_status write_call(heed_zone *z, const heed_wire *w, heed_json *nodes)
+/* An operation's tensors and constants, in their places. */
+static heed_status write_operands(heed_zone *z, const heed_wire *w, heed_json *args)
 {
-    heed_json *node = heed_json_object(z), *args = heed_json_array(z), *list = heed_json_array(z);
-    heed_json *kwargs = heed_json_object(z);
-    for (const heed_value *item = w->keywords == NULL ? NULL : w->keywords->first; item != NULL; item = item->next)
-        HEED_TRY(set(z, kwargs, item->key, heed_json_of_value(z, item)));
+    const heed_value *list = heed_value_find(w->keywords, "arguments");
+    int input = 0;
+    for (const heed_value *item = list == NULL ? NULL : list->first; item != NULL; item = item->next) {
+        bool tensor = item->type == HEED_VALUE_NULL && input < w->input_count;
+        HEED_TRY(heed_json_append(args, tensor ? tensor_json(z, w->inputs[input++]) : heed_json_of_value(z, item)));
+    }
+    return HEED_OK;
+}
+
+static heed_status write_tensors(heed_zone *z, const heed_wire *w, heed_json *args, heed_json *kwargs)
+{
+    heed_json *list = heed_json_array(z);
     manner how = manner_of(w->layer);
-    if (w->input_count == 1 || how == ONE_BY_ONE) {
-        HEED_TRY(append_tensors(z, args, w->inputs, w->input_count));
-    } else if (how == WITH_STATES) {
+    if (w->input_count == 1 || how == ONE_BY_ONE)
+        return append_tensors(z, args, w->inputs, w->input_count);
+    if (how == WITH_STATES) {
         HEED_TRY(append_tensors(z, args, w->inputs, 1));
         HEED_TRY(append_tensors(z, list, w->inputs + 1, w->input_count - 1));
-        HEED_TRY(set(z, kwargs, "initial_state", list));
+        return set(z, kwargs, "initial_state", list);
+    }
+    HEED_TRY(append_tensors(z, list, w->inputs, w->input_count));
+    return heed_json_append(args, list);
+}
+
+/* Masks that were given; those that ride along are found again. */
+static heed_status write_masks(heed_zone *z, const heed_wire *w, heed_json *kwargs)
+{
+    static const char *const names[] = {"query_mask", "value_mask", "key_mask"};
+    heed_json *list = heed_json_array(z);
+    bool named = manner_of(w->layer) == ONE_BY_ONE;
+    for (int i = 0; w->masks != NULL && i < w->input_count; i++) {
+        heed_json *mask = w->masks[i] == NULL ? heed_json_null(z) : tensor_json(z, w->masks[i]);
+        if (named && i < 3)
+            HEED_TRY(set(z, kwargs, names[i], mask));
+        else if (w->input_count == 1 || manner_of(w->layer) == WITH_STATES)
+            return set(z, kwargs, "mask", mask);
+        else
+            HEED_TRY(heed_json_append(list, mask));
+    }
+    return w->masks == NULL || named ? HEED_OK : set(z, kwargs, "mask", list);
+}
+
+static heed_status write_call(heed_zone *z, const heed_wire *w, heed_json *nodes)
+{
+    heed_json *node = heed_json_object(z), *args = heed_json_array(z), *kwargs = heed_json_object(z);
+    if (heed_is_operation(w->layer)) {
+        HEED_TRY(write_operands(z, w, args));
     } else {
-        HEED_TRY(append_tensors(z, list, w->inputs, w->input_count));
-        HEED_TRY(heed_json_append(args, list));
+        for (const heed_value *item = w->keywords == NULL ? NULL : w->keywords->first; item != NULL; item = item->next)
+            HEED_TRY(set(z, kwargs, item->key, heed_json_of_value(z, item)));
+        HEED_TRY(write_tensors(z, w, args, kwargs));
+        HEED_TRY(write_masks(z, w, kwargs));
     }
     HEED_TRY(set(z, node, "args", args));
     HEED_TRY(set(z, node, "kwargs", kwargs));

@@ -1,5 +1,7 @@
 #include "formats/keras_weights.h"
 
+#include "formats/keras_operation.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,9 +43,11 @@ static heed_status join(heed_context *c, const char *path, const char *part, cha
 
 static bool is_list(const char *attribute) { return strcmp(attribute, "layers") == 0 || strcmp(attribute, "cells") == 0; }
 
-/* A sequential model's input layer is not in its list. */
+/* A sequential model's input layer is not in its list, and operations are in none. */
 static bool is_listed(const heed_layer *owner, const heed_layer *child)
 {
+    if (heed_is_operation(child))
+        return false;
     return owner->layer_class != &heed_sequential_class || !heed_is_input_layer(child);
 }
 

@@ -53,7 +53,7 @@ heed_symbol *heed_call_layer(heed_layer *layer, heed_symbol *const *inputs, int 
         status = heed_value_parse_arguments(&m->zone, "keywords", keywords, &arguments);
     if (heed_model_remember(m, status) != HEED_OK)
         return NULL;
-    heed_wire *w = heed_wire_layer(m, layer, inputs, input_count, arguments);
+    heed_wire *w = heed_wire_layer(m, layer, inputs, NULL, input_count, arguments);
     if (w == NULL)
         return NULL;
     if (outputs != NULL && output_count != w->output_count) {
@@ -116,14 +116,17 @@ static void mark_needed(part *p, heed_symbol *const *outputs, int count)
         bool needed = false;
         for (int k = 0; k < w->output_count; k++)
             needed |= p->needed[w->outputs[k]->index] && p->symbols[w->outputs[k]->index] == NULL;
-        for (int k = 0; k < w->input_count && needed; k++)
+        for (int k = 0; k < w->input_count && needed; k++) {
             p->needed[w->inputs[k]->index] = true;
+            if (w->masks != NULL && w->masks[k] != NULL)
+                p->needed[w->masks[k]->index] = true;
+        }
     }
 }
 
 static heed_status take_wire(part *p, const heed_wire *w)
 {
-    heed_symbol *inputs[HEED_MAX_OUTPUTS];
+    heed_symbol *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS] = {NULL};
     bool needed = false;
     for (int k = 0; k < w->output_count; k++)
         needed |= p->needed[w->outputs[k]->index] && p->symbols[w->outputs[k]->index] == NULL;
@@ -131,10 +134,13 @@ static heed_status take_wire(part *p, const heed_wire *w)
         return HEED_OK;
     if (w->input_count == 0)
         return heed_layer_fail(w->layer, HEED_EINVAL, "the outputs depend on this input, which is not among the inputs");
-    for (int k = 0; k < w->input_count; k++)
+    for (int k = 0; k < w->input_count; k++) {
         inputs[k] = p->symbols[w->inputs[k]->index];
+        if (w->masks != NULL && w->masks[k] != NULL)
+            masks[k] = p->symbols[w->masks[k]->index];
+    }
     heed_value *keywords = w->keywords == NULL ? NULL : heed_value_copy(&p->to->zone, w->keywords);
-    heed_wire *copy = heed_wire_layer(p->to, w->layer, inputs, w->input_count, keywords);
+    heed_wire *copy = heed_wire_layer(p->to, w->layer, inputs, w->masks == NULL ? NULL : masks, w->input_count, keywords);
     for (int k = 0; copy != NULL && k < w->output_count; k++)
         if (p->symbols[w->outputs[k]->index] == NULL)
             p->symbols[w->outputs[k]->index] = copy->outputs[k];

@@ -228,6 +228,14 @@ static heed_status name_outputs(heed_model *m)
     return HEED_OK;
 }
 
+static bool is_among(heed_layer *const *layers, size_t count, const heed_layer *layer)
+{
+    for (size_t i = 0; i < count; i++)
+        if (layers[i] == layer)
+            return true;
+    return false;
+}
+
 static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int count, heed_layer *const *layers,
                                 size_t layer_count)
 {
@@ -257,7 +265,8 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
         layer_count = ordered_count;
     }
     for (size_t i = 0; i < layer_count; i++)
-        HEED_TRY(add_child(m, layers[i]));
+        if (is_among(ordered, ordered_count, layers[i]))
+            HEED_TRY(add_child(m, layers[i]));
     if (!m->layer->trainable)
         heed_layer_set_trainable(m->layer, false);
     HEED_TRY(name_outputs(m));
@@ -321,7 +330,7 @@ static heed_status chain(heed_model *m)
         return heed_fail(m->context, HEED_ESTATE, "%s: the model has no layers", heed_model_name(m));
     heed_symbol *x = m->inputs[0];
     for (size_t i = 0; i < m->stack_count; i++) {
-        heed_wire *w = heed_wire_layer(m, m->stack[i], &x, 1, NULL);
+        heed_wire *w = heed_wire_layer(m, m->stack[i], &x, NULL, 1, NULL);
         if (w == NULL)
             return m->status;
         x = w->outputs[0];

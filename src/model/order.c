@@ -35,6 +35,14 @@ static void meet(walk *w, heed_layer *layer, int met)
         w->places[w->place_count++] = (place){layer, 0, met};
 }
 
+/* What a wire needs: its inputs, then the masks given to it; NULL where none is. */
+static int need_count(const heed_wire *w) { return w->masks == NULL ? w->input_count : 2 * w->input_count; }
+
+static const heed_symbol *need_at(const heed_wire *w, int index)
+{
+    return index < w->input_count ? w->inputs[index] : w->masks[index - w->input_count];
+}
+
 static size_t position(const walk *w, const heed_wire *wire)
 {
     for (size_t i = 0; i < w->wire_count; i++)
@@ -54,14 +62,15 @@ static void visit(walk *w, heed_wire *start, heed_wire **stack, int *next)
     meet(w, start->layer, (int)w->place_count);
     while (height > 0) {
         heed_wire *wire = stack[height - 1];
-        if (next[height - 1] == wire->input_count) {
+        if (next[height - 1] == need_count(wire)) {
             w->wires[w->wire_count++] = wire;
             height--;
             continue;
         }
-        heed_wire *needed = wire->inputs[next[height - 1]++]->wire;
-        if (position(w, needed) != SIZE_MAX)
+        const heed_symbol *s = need_at(wire, next[height - 1]++);
+        if (s == NULL || position(w, s->wire) != SIZE_MAX)
             continue;
+        heed_wire *needed = s->wire;
         meet(w, needed->layer, (int)w->place_count);
         stack[height] = needed;
         next[height++] = 0;
@@ -76,8 +85,10 @@ static void measure_depths(walk *w)
         if (p->depth < w->depths[i])
             p->depth = w->depths[i];
         w->depths[i] = p->depth;
-        for (int k = 0; k < wire->input_count; k++) {
-            size_t needed = position(w, wire->inputs[k]->wire);
+        for (int k = 0; k < need_count(wire); k++) {
+            if (need_at(wire, k) == NULL)
+                continue;
+            size_t needed = position(w, need_at(wire, k)->wire);
             if (w->depths[needed] < w->depths[i] + 1)
                 w->depths[needed] = w->depths[i] + 1;
         }

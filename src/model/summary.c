@@ -93,6 +93,8 @@ static bool takes_mask(const heed_wire *w)
 static heed_status copy_wire(picture *p, const heed_wire *w)
 {
     heed_symbol *mask = w->input_count > 0 && takes_mask(w) ? p->masks[w->inputs[0]->index] : NULL, *made = NULL;
+    if (w->masks != NULL && w->masks[0] != NULL)
+        mask = p->symbols[w->masks[0]->index];
     heed_wire *copy = new_wire(p, w->layer, w->input_count + (mask != NULL), w->output_count);
     if (copy == NULL)
         return HEED_ENOMEM;

@@ -74,12 +74,14 @@ static heed_status read_probes(heed_symbol *s)
     return HEED_OK;
 }
 
+static const heed_symbol *given_mask(const heed_wire *w, int input) { return w->masks == NULL ? NULL : w->masks[input]; }
+
 static heed_status run_probe(heed_model *m, const heed_wire *w, int p, heed_inner *inner)
 {
     heed_tensor *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
     for (int i = 0; i < w->input_count; i++) {
         inputs[i] = w->inputs[i]->probe[p];
-        masks[i] = w->inputs[i]->probe_mask[p];
+        masks[i] = given_mask(w, i) == NULL ? w->inputs[i]->probe_mask[p] : given_mask(w, i)->probe[p];
     }
     heed_call_arguments arguments = {.pass = &m->passes[p]};
     heed_call outer = {.graph = m->probes[p], .training = true, .arguments = &arguments};
@@ -146,8 +148,25 @@ static heed_status check_inputs(heed_model *m, heed_layer *layer, heed_symbol *c
     return HEED_OK;
 }
 
-static heed_status wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, int count,
-                              const heed_value *keywords, heed_wire **out)
+/* Masks that are given are of the model, and bool. */
+static heed_status take_masks(heed_model *m, heed_wire *w, heed_symbol *const *masks)
+{
+    if (masks == NULL)
+        return HEED_OK;
+    w->masks = heed_zone_alloc(&m->zone, (size_t)w->input_count, sizeof *w->masks);
+    if (w->masks == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < w->input_count; i++) {
+        w->masks[i] = masks[i];
+        if (masks[i] != NULL && (masks[i]->model != m || masks[i]->dtype != HEED_BOOL))
+            return heed_layer_fail(w->layer, HEED_EINVAL, "the mask of input %d does not fit (expected bool, found %s)", i + 1,
+                                   heed_dtype_name(masks[i]->dtype));
+    }
+    return HEED_OK;
+}
+
+static heed_status wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, heed_symbol *const *masks,
+                              int count, const heed_value *keywords, heed_wire **out)
 {
     HEED_TRY(check_inputs(m, layer, inputs, count));
     HEED_TRY(heed_model_adopt(m, layer));
@@ -157,18 +176,19 @@ static heed_status wire_layer(heed_model *m, heed_layer *layer, heed_symbol *con
         return HEED_ENOMEM;
     memcpy(w->inputs, inputs, (size_t)count * sizeof *inputs);
     w->keywords = keywords;
+    HEED_TRY(take_masks(m, w, masks));
     HEED_TRY(build_layer(m, w));
     HEED_TRY(probe_outputs(m, w));
     return append_wire(m, w);
 }
 
-heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, int input_count,
-                           const heed_value *keywords)
+heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, heed_symbol *const *masks,
+                           int input_count, const heed_value *keywords)
 {
     heed_wire *w = NULL;
     if (m->status != HEED_OK)
         return NULL;
-    return heed_model_remember(m, wire_layer(m, layer, inputs, input_count, keywords, &w)) == HEED_OK ? w : NULL;
+    return heed_model_remember(m, wire_layer(m, layer, inputs, masks, input_count, keywords, &w)) == HEED_OK ? w : NULL;
 }
 
 static heed_status wire_input(heed_model *m, heed_layer *layer, heed_symbol **out)
@@ -224,7 +244,8 @@ static heed_status trace_wire(const heed_wire *w, const heed_call *outer, trace_
     heed_inner inner;
     for (int i = 0; i < w->input_count; i++) {
         inputs[i] = values->tensors[w->inputs[i]->index];
-        masks[i] = values->masks[w->inputs[i]->index];
+        const heed_symbol *given = given_mask(w, i);
+        masks[i] = given == NULL ? values->masks[w->inputs[i]->index] : values->tensors[given->index];
     }
     HEED_TRY(heed_inner_call(&inner, outer, w->layer, inputs, masks, w->input_count, w->keywords));
     for (int k = 0; k < w->output_count; k++) {
