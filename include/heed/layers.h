@@ -44,6 +44,7 @@ extern "C" {
     X(masking) X(flatten) X(reshape) X(permute) X(repeat_vector)                                                       \
     X(add) X(subtract) X(multiply) X(average) X(maximum) X(minimum) X(concatenate) X(dot)                              \
     X(layer_normalization) X(softmax) X(relu) X(leaky_relu) X(elu) X(prelu)                                            \
+    X(activity_regularization)                                                                                         \
     X(attention) X(additive_attention) X(attention_decoder)
 
 /* ------------------------------------------------------------------------------------------------ options in common */
@@ -112,6 +113,18 @@ extern HEED_API const heed_layer_class heed_activation_class;
 typedef struct heed_dropout_config { HEED_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_dropout_config;
 extern HEED_API const heed_layer_class heed_dropout_class;
 #define heed_dropout(...) HEED_SPEC(dropout, HEED_DROPOUT_OPTIONS, __VA_ARGS__)
+
+/** y = x, with a penalty on it for each example. */
+#define HEED_ACTIVITY_REGULARIZATION_OPTIONS(X, config)                                                                \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, FLOAT, l1, 0.0, "[0,)", "factor of the sum of absolute values")                                          \
+    X(config, FLOAT, l2, 0.0, "[0,)", "factor of the sum of squares")
+typedef struct heed_activity_regularization_config {
+    HEED_ACTIVITY_REGULARIZATION_OPTIONS(HEED_OPTION_FIELD, )
+} heed_activity_regularization_config;
+extern HEED_API const heed_layer_class heed_activity_regularization_class;
+#define heed_activity_regularization(...)                                                                              \
+    HEED_SPEC(activity_regularization, HEED_ACTIVITY_REGULARIZATION_OPTIONS, __VA_ARGS__)
 
 /** Steps of which every feature equals mask_value are masked, and set to 0. */
 #define HEED_MASKING_OPTIONS(X, config)                                                                                \
@@ -339,11 +352,11 @@ extern HEED_API const heed_layer_class heed_attention_decoder_class;
     X(config, INT, units, 0, "[1,)", "size of the state and the output")                                               \
     X(config, ACTIVATION, activation, "tanh", "", "of the candidate and the output")                                   \
     X(config, ACTIVATION, recurrent_activation, "sigmoid", "", "of the gates")                                         \
-    X(config, BOOL, unit_forget_bias, true, "", "whether the forget gate's bias begins with 1")                        \
-    HEED_CELL_OPTIONS(X, config)
+    HEED_CELL_OPTIONS(X, config)                                                                                       \
+    X(config, BOOL, unit_forget_bias, true, "", "whether the forget gate's bias begins with 1")
 #define HEED_LSTM_CELL_OPTIONS(X, config) HEED_LAYER_OPTIONS(X, config) HEED_LSTM_EQUATION_OPTIONS(X, config)
 #define HEED_LSTM_OPTIONS(X, config)                                                                                   \
-    HEED_LAYER_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config) HEED_LSTM_EQUATION_OPTIONS(X, config)                    \
+    HEED_LAYER_OPTIONS(X, config) HEED_LSTM_EQUATION_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config)                    \
     HEED_ACTIVITY_OPTION(X, config)
 typedef struct heed_lstm_cell_config { HEED_LSTM_CELL_OPTIONS(HEED_OPTION_FIELD, ) } heed_lstm_cell_config;
 typedef struct heed_lstm_config { HEED_LSTM_OPTIONS(HEED_OPTION_FIELD, ) } heed_lstm_config;
@@ -357,11 +370,11 @@ extern HEED_API const heed_layer_class heed_lstm_cell_class, heed_lstm_class;
     X(config, INT, units, 0, "[1,)", "size of the state and the output")                                               \
     X(config, ACTIVATION, activation, "tanh", "", "of the candidate")                                                  \
     X(config, ACTIVATION, recurrent_activation, "sigmoid", "", "of the gates")                                         \
-    X(config, BOOL, reset_after, true, "", "whether the reset gate acts behind the product with the state")            \
-    HEED_CELL_OPTIONS(X, config)
+    HEED_CELL_OPTIONS(X, config)                                                                                       \
+    X(config, BOOL, reset_after, true, "", "whether the reset gate acts behind the product with the state")
 #define HEED_GRU_CELL_OPTIONS(X, config) HEED_LAYER_OPTIONS(X, config) HEED_GRU_EQUATION_OPTIONS(X, config)
 #define HEED_GRU_OPTIONS(X, config)                                                                                    \
-    HEED_LAYER_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config) HEED_GRU_EQUATION_OPTIONS(X, config)                     \
+    HEED_LAYER_OPTIONS(X, config) HEED_GRU_EQUATION_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config)                     \
     HEED_ACTIVITY_OPTION(X, config)
 typedef struct heed_gru_cell_config { HEED_GRU_CELL_OPTIONS(HEED_OPTION_FIELD, ) } heed_gru_cell_config;
 typedef struct heed_gru_config { HEED_GRU_OPTIONS(HEED_OPTION_FIELD, ) } heed_gru_config;
@@ -377,7 +390,7 @@ extern HEED_API const heed_layer_class heed_gru_cell_class, heed_gru_class;
 #define HEED_SIMPLE_RNN_CELL_OPTIONS(X, config)                                                                        \
     HEED_LAYER_OPTIONS(X, config) HEED_SIMPLE_RNN_EQUATION_OPTIONS(X, config)
 #define HEED_SIMPLE_RNN_OPTIONS(X, config)                                                                             \
-    HEED_LAYER_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config) HEED_SIMPLE_RNN_EQUATION_OPTIONS(X, config)              \
+    HEED_LAYER_OPTIONS(X, config) HEED_SIMPLE_RNN_EQUATION_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config)              \
     HEED_ACTIVITY_OPTION(X, config)
 typedef struct heed_simple_rnn_cell_config { HEED_SIMPLE_RNN_CELL_OPTIONS(HEED_OPTION_FIELD, ) } heed_simple_rnn_cell_config;
 typedef struct heed_simple_rnn_config { HEED_SIMPLE_RNN_OPTIONS(HEED_OPTION_FIELD, ) } heed_simple_rnn_config;
@@ -388,8 +401,9 @@ extern HEED_API const heed_layer_class heed_simple_rnn_cell_class, heed_simple_r
 /** A recurrent layer around any cell, one of your own too: heed_rnn(heed_lstm_cell(.units = 8), .return_sequences = true).
  *  More inputs than the sequence and the states are constants, seen by the cell at each step. */
 #define HEED_RNN_LAYER_OPTIONS(X, config)                                                                              \
-    HEED_LAYER_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config)                                                          \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, LAYER, cell, {0}, "", "what a step computes")                                                            \
+    HEED_RNN_OPTIONS(X, config)                                                                                        \
     HEED_ACTIVITY_OPTION(X, config)
 typedef struct heed_rnn_config { HEED_RNN_LAYER_OPTIONS(HEED_OPTION_FIELD, ) } heed_rnn_config;
 extern HEED_API const heed_layer_class heed_rnn_class;

@@ -57,6 +57,18 @@ static heed_status dropout_call(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
+static heed_status activity_regularization_call(heed_layer *layer, heed_call *call)
+{
+    const heed_activity_regularization_config *o = heed_layer_config(layer);
+    heed_tensor *x = call->outputs[0] = call->inputs[0];
+    heed_tensor *absolute = heed_op_sum(heed_op_abs(x), NULL, 0, false);
+    heed_tensor *squares = heed_op_sum(heed_op_square(x), NULL, 0, false);
+    heed_tensor *penalty = heed_op_add(heed_op_scale(absolute, (float)o->l1, 0.0f), heed_op_scale(squares, (float)o->l2, 0.0f));
+    int64_t batch = heed_tensor_dim(x, 0);
+    heed_call_add_loss(call, heed_op_scale(penalty, batch > 0 ? 1.0f / (float)batch : 0.0f, 0.0f));
+    return HEED_OK;
+}
+
 const heed_layer_class heed_input_layer_class = {
     .name = "InputLayer",
     .collection = "keras",
@@ -92,4 +104,16 @@ const heed_layer_class heed_dropout_class = {
     .call = dropout_call,
     .equation = "y = x m / (1 - rate) in training, each m 0 with probability rate, else 1; y = x otherwise",
     .source = "Srivastava et al. 2014, section 4; Keras, layers/regularization/dropout.py",
+};
+
+const heed_layer_class heed_activity_regularization_class = {
+    .name = "ActivityRegularization",
+    .collection = "keras",
+    HEED_CLASS_OPTIONS(heed_activity_regularization_config, HEED_ACTIVITY_REGULARIZATION_OPTIONS),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .passes_mask = true,
+    .call = activity_regularization_call,
+    .equation = "y = x; penalty (l1 sum |x| + l2 sum x^2) / B",
+    .source = "Keras, layers/regularization/activity_regularization.py",
 };
