@@ -1,8 +1,7 @@
 /* HDF5 as Keras uses it: a tree of groups and arrays, with attributes that are strings or numbers.
  *
- * Files are read by a reader of our own (hdf5_read.c and its neighbours): the subset of the format that h5py writes for
- * Keras, straight from memory. libhdf5 is not given bytes from strangers, because it crashes on some. Files are written by
- * libhdf5, which is not thread-safe in most builds: one process-wide mutex stands around it. */
+ * The reader (hdf5_read.c and its neighbours) and the writer (hdf5_write.c) are heed's own: the subset of the format that
+ * h5py writes for Keras. Nothing here knows of the rest of the process: contexts in several threads do not meet. */
 #ifndef HEED_FORMATS_HDF5_H
 #define HEED_FORMATS_HDF5_H
 
@@ -74,7 +73,9 @@ heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes,
 
 heed_status heed_hdf5_read_file(heed_context *c, const char *path, heed_hdf5 **out);
 
-/* The file for a tree, in memory; equal trees give equal bytes. *out is released by the caller. */
+/* The file for a tree, in memory, readable by every HDF5 library since 1.8; equal trees give equal bytes. *out is released
+ * by the caller. HEED_EINVAL for what such a file cannot hold: a name, or numbers or a string of a list in an attribute, of
+ * more than about 64 KB; more than 65,535 children and attributes at one place; groups nested deeper than the reader goes. */
 heed_status heed_hdf5_write(const heed_hdf5 *root, unsigned char **out, size_t *size);
 /* The file appears whole or not at all; "-" is standard output. */
 heed_status heed_hdf5_write_file(const heed_hdf5 *root, const char *path);

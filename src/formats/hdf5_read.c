@@ -3,13 +3,9 @@
 
 #include <string.h>
 
-static const char signature[] = "\211HDF\r\n\032\n";
-
-enum { SIGNATURE_SIZE = 8 };
-
 bool heed_hdf5_is(const void *bytes, size_t size)
 {
-    return size >= SIGNATURE_SIZE && memcmp(bytes, signature, SIGNATURE_SIZE) == 0;
+    return size >= HDF5_SIGNATURE_SIZE && memcmp(bytes, HDF5_SIGNATURE, HDF5_SIGNATURE_SIZE) == 0;
 }
 
 /* ---- limits and errors ---- */
@@ -94,20 +90,6 @@ heed_status heed_hdf5_check(hdf5_reader *r, const hdf5_cursor *at, const char *w
 }
 
 /* ---- object headers ---- */
-
-typedef enum message_type {
-    MESSAGE_DATASPACE = 0x01,
-    MESSAGE_LINK_INFO = 0x02,
-    MESSAGE_DATATYPE = 0x03,
-    MESSAGE_LINK = 0x06,
-    MESSAGE_EXTERNAL = 0x07,
-    MESSAGE_LAYOUT = 0x08,
-    MESSAGE_FILTERS = 0x0b,
-    MESSAGE_ATTRIBUTE = 0x0c,
-    MESSAGE_CONTINUATION = 0x10,
-    MESSAGE_SYMBOL_TABLE = 0x11,
-    MESSAGE_ATTRIBUTE_INFO = 0x15,
-} message_type;
 
 typedef struct continuation {
     uint64_t address, size;
@@ -344,20 +326,21 @@ static heed_status read_message(hdf5_reader *r, header *h, unsigned type, unsign
 {
     enum { SHARED = 2 };
     if ((flags & SHARED) != 0 && type != 0)
-        return type == MESSAGE_ATTRIBUTE ? HEED_OK
-                                         : heed_hdf5_fail(r, HEED_EUNSUPPORTED, "a type or shape kept apart from its data");
+        return type == HDF5_MESSAGE_ATTRIBUTE
+                   ? HEED_OK
+                   : heed_hdf5_fail(r, HEED_EUNSUPPORTED, "a type or shape kept apart from its data");
     switch (type) {
-    case MESSAGE_DATASPACE: h->dataset.space = at; return HEED_OK;
-    case MESSAGE_DATATYPE: h->dataset.type = at; return HEED_OK;
-    case MESSAGE_LAYOUT: h->dataset.layout = at; return HEED_OK;
-    case MESSAGE_FILTERS: h->dataset.filters = at; return HEED_OK;
-    case MESSAGE_EXTERNAL: return heed_hdf5_fail(r, HEED_EUNSUPPORTED, "data in another file");
-    case MESSAGE_LINK: return read_link(r, at, h->depth);
-    case MESSAGE_LINK_INFO: return read_link_info(r, at, h->depth);
-    case MESSAGE_SYMBOL_TABLE: return read_symbol_table(r, at, h->depth);
-    case MESSAGE_ATTRIBUTE: return read_attribute(r, at, h->depth);
-    case MESSAGE_ATTRIBUTE_INFO: return read_attribute_info(r, at, h->depth);
-    case MESSAGE_CONTINUATION: return note_continuation(r, h, at);
+    case HDF5_MESSAGE_DATASPACE: h->dataset.space = at; return HEED_OK;
+    case HDF5_MESSAGE_DATATYPE: h->dataset.type = at; return HEED_OK;
+    case HDF5_MESSAGE_LAYOUT: h->dataset.layout = at; return HEED_OK;
+    case HDF5_MESSAGE_FILTERS: h->dataset.filters = at; return HEED_OK;
+    case HDF5_MESSAGE_EXTERNAL: return heed_hdf5_fail(r, HEED_EUNSUPPORTED, "data in another file");
+    case HDF5_MESSAGE_LINK: return read_link(r, at, h->depth);
+    case HDF5_MESSAGE_LINK_INFO: return read_link_info(r, at, h->depth);
+    case HDF5_MESSAGE_SYMBOL_TABLE: return read_symbol_table(r, at, h->depth);
+    case HDF5_MESSAGE_ATTRIBUTE: return read_attribute(r, at, h->depth);
+    case HDF5_MESSAGE_ATTRIBUTE_INFO: return read_attribute_info(r, at, h->depth);
+    case HDF5_MESSAGE_CONTINUATION: return note_continuation(r, h, at);
     default: return HEED_OK;
     }
 }
@@ -454,7 +437,7 @@ static heed_status read_superblock(hdf5_reader *r, uint64_t *root)
 {
     hdf5_cursor at;
     HEED_TRY(heed_hdf5_at(r, 0, r->size, &at));
-    heed_hdf5_skip(&at, SIGNATURE_SIZE);
+    heed_hdf5_skip(&at, HDF5_SIGNATURE_SIZE);
     int version = (int)heed_hdf5_take(&at, 1);
     heed_hdf5_skip(&at, version < 2 ? 4 : 0); /* versions of parts */
     r->offset_size = (int)heed_hdf5_take(&at, 1);

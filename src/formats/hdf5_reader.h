@@ -1,4 +1,4 @@
-/* Inside the HDF5 reader. Terms are those of the HDF5 File Format Specification, version 3.
+/* Inside the HDF5 reader.
  *
  * A hostile file is bounded in three ways: every structure looked at costs a step, and every byte of data or text taken
  * costs stored bytes, of both of which there are only so many; groups nest only so deep. So cycles and shared parts end in
@@ -8,6 +8,7 @@
 
 #include "formats/encoding.h"
 #include "formats/hdf5.h"
+#include "formats/hdf5_format.h"
 
 typedef struct hdf5_reader {
     heed_context        *context;
@@ -39,8 +40,6 @@ uint64_t             heed_hdf5_offset(const hdf5_reader *r, hdf5_cursor *at); /*
 uint64_t             heed_hdf5_length(const hdf5_reader *r, hdf5_cursor *at);
 const unsigned char *heed_hdf5_skip(hdf5_cursor *at, uint64_t bytes); /* what was skipped, or NULL past the end */
 static inline size_t heed_hdf5_left(const hdf5_cursor *at) { return (size_t)(at->end - at->next); }
-
-#define HDF5_UNDEFINED UINT64_MAX
 
 /* A cursor over `size` bytes at an address, which must lie in the file. */
 heed_status heed_hdf5_at(hdf5_reader *r, uint64_t address, uint64_t size, hdf5_cursor *out);

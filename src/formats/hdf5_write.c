@@ -1,284 +1,424 @@
+/* Of the several ways that the HDF5 File Format Specification offers, the one with the fewest structures: a superblock of
+ * version 0; for each group and array one object header of version 1, in one piece, with the links to a group's children
+ * and the attributes as messages in it; arrays contiguous; variable-length strings in global heap collections. Children
+ * come before their parents, so that an address is known before it is written. */
 #include "base/file.h"
+#include "formats/encoding.h"
 #include "formats/hdf5.h"
+#include "formats/hdf5_format.h"
 
-#include <hdf5.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-/* libhdf5 is built without thread safety in most places, and keeps state for the whole process. */
-static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
-
 enum {
-    ATTRIBUTE_BYTES = 64512, /* of a list of strings: Keras splits what is longer, and an object header holds no more */
-    IMAGE_STEP = 1 << 20,    /* the file's image in memory grows by so much */
+    ALIGNMENT = 8,
+    SUPERBLOCK_BYTES = 96,
+    MESSAGE_PREFIX = 8,
+    MOST_MESSAGE_BYTES = 0xffff / ALIGNMENT * ALIGNMENT, /* sizes have 16 bits */
+    MOST_MESSAGES = 0xffff,
+    LIST_BYTES = 64512, /* of a list of strings in one attribute: Keras splits what is longer */
+    HEAP_BYTES = 4096,  /* a collection has at least so many */
+    HEAP_PREFIX = 16,   /* bytes before the objects of a collection, and before each object's data */
 };
 
 typedef struct writer {
     heed_context    *context;
-    const heed_hdf5 *node; /* what is being written, for errors */
-    hid_t            array_options;
+    const heed_hdf5 *node;  /* what is being written, for errors */
+    unsigned char   *bytes; /* the file; NULL while only its size is sought */
+    uint64_t         end;   /* of what has been written */
+    unsigned         messages; /* in the object header being written */
+    struct {
+        uint64_t address, next, end; /* of the collection that still has room */
+        unsigned count;              /* objects in it */
+    } heap;
 } writer;
 
-/* ---- errors ---- */
-
-typedef struct explanation {
-    bool no_memory;
-    char text[HEED_ERROR_SIZE / 4];
-} explanation;
-
-static herr_t explain(unsigned depth, const H5E_error2_t *entry, void *user)
+static heed_status fail(const writer *w, const char *what, unsigned most, uint64_t found)
 {
-    (void)depth;
-    explanation *e = user;
-    e->no_memory |= entry->maj_num == H5E_RESOURCE && entry->min_num == H5E_NOSPACE;
-    if (entry->desc != NULL)
-        snprintf(e->text, sizeof e->text, "%s", entry->desc);
-    return 0;
-}
-
-/* What libhdf5 says went wrong, at the root of it. */
-static heed_status fail(const writer *w)
-{
-    explanation e = {.text = "no reason given"};
     char path[HEED_ERROR_SIZE / 2];
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, explain, &e);
-    return heed_fail(w->context, e.no_memory ? HEED_ENOMEM : HEED_EIO, "%s: cannot write as HDF5: %s",
-                     heed_hdf5_path(w->node, path, sizeof path), e.text);
+    return heed_fail(w->context, HEED_EINVAL, "%s: %s (expected at most %u, found %llu)",
+                     heed_hdf5_path(w->node, path, sizeof path), what, most, (unsigned long long)found);
 }
 
-/* libhdf5 tells failure by a negative number, of a status as of a handle. */
-static heed_status check(const writer *w, int64_t result) { return result < 0 ? fail(w) : HEED_OK; }
+/* ---- bytes ---- */
 
-/* ---- types and shapes; the caller closes them ---- */
+static uint64_t padded(uint64_t size) { return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-/* As h5py has it: an enumeration of one byte. */
-static hid_t bool_type(void)
+/* At a place that has been written before. */
+static void store(writer *w, uint64_t address, const void *bytes, size_t size)
 {
-    hid_t type = H5Tenum_create(H5T_NATIVE_INT8);
-    H5Tenum_insert(type, "FALSE", &(int8_t){0});
-    H5Tenum_insert(type, "TRUE", &(int8_t){1});
-    return type;
+    if (w->bytes != NULL && size > 0)
+        memcpy(w->bytes + address, bytes, size);
 }
 
-/* libhdf5 turns what stands in memory into the little-endian numbers of the file. */
-static hid_t file_type(heed_dtype dtype)
+static void store_number(writer *w, uint64_t address, uint64_t number, size_t size)
 {
-    switch (dtype) {
-    case HEED_FLOAT32: return H5Tcopy(H5T_IEEE_F32LE);
-    case HEED_FLOAT64: return H5Tcopy(H5T_IEEE_F64LE);
-    case HEED_INT32: return H5Tcopy(H5T_STD_I32LE);
-    case HEED_INT64: return H5Tcopy(H5T_STD_I64LE);
-    case HEED_UINT8: return H5Tcopy(H5T_STD_U8LE);
-    case HEED_BOOL: break;
-    }
-    return bool_type();
+    unsigned char bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(number >> 8 * i);
+    store(w, address, bytes, size);
 }
 
-static hid_t memory_type(heed_dtype dtype)
+static void put(writer *w, const void *bytes, size_t size)
 {
-    switch (dtype) {
-    case HEED_FLOAT32: return H5Tcopy(H5T_NATIVE_FLOAT);
-    case HEED_FLOAT64: return H5Tcopy(H5T_NATIVE_DOUBLE);
-    case HEED_INT32: return H5Tcopy(H5T_NATIVE_INT32);
-    case HEED_INT64: return H5Tcopy(H5T_NATIVE_INT64);
-    case HEED_UINT8: return H5Tcopy(H5T_NATIVE_UINT8);
-    case HEED_BOOL: break;
-    }
-    return bool_type();
+    store(w, w->end, bytes, size);
+    w->end += size;
 }
 
-/* Of a fixed size, padded with NULs; or of any size. */
-static hid_t string_type(size_t size)
+static void put_number(writer *w, uint64_t number, size_t size)
 {
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, size);
-    if (size == H5T_VARIABLE)
-        H5Tset_cset(type, H5T_CSET_UTF8);
-    else
-        H5Tset_strpad(type, H5T_STR_NULLPAD);
-    return type;
+    store_number(w, w->end, number, size);
+    w->end += size;
 }
 
-static hid_t space_of(const heed_shape *shape)
+static void put_zeros(writer *w, uint64_t count)
 {
-    hsize_t dims[HEED_MAX_RANK];
+    if (w->bytes != NULL)
+        memset(w->bytes + w->end, 0, count);
+    w->end += count;
+}
+
+static void pad(writer *w) { put_zeros(w, padded(w->end) - w->end); }
+
+static heed_status put_piece(void *user, const void *bytes, size_t size)
+{
+    put(user, bytes, size);
+    return HEED_OK;
+}
+
+static void put_elements(writer *w, const heed_array *a) { heed_encoding_encode(a, put_piece, w); }
+
+/* ---- the global heap ---- */
+
+static bool is_text(const heed_hdf5_attribute *a) { return a->array == NULL && a->scalar; }
+
+static uint64_t heap_bytes(const char *text) { return HEAP_PREFIX + padded(strlen(text)); }
+
+/* Makes room in one collection for all texts of the node, so that the object header behind it is written in one piece. */
+static void make_room_for_texts(writer *w)
+{
+    uint64_t needed = 0;
+    for (const heed_hdf5_attribute *a = w->node->attributes; a != NULL; a = a->next)
+        needed += is_text(a) ? heap_bytes(a->strings[0]) : 0;
+    if (needed <= w->heap.end - w->heap.next)
+        return;
+    uint64_t size = HEAP_PREFIX + needed > HEAP_BYTES ? HEAP_PREFIX + needed : HEAP_BYTES;
+    w->heap.address = w->end;
+    w->heap.count = 0;
+    put(w, "GCOL\1\0\0", 8); /* version 1 */
+    put_number(w, size, 8);
+    w->heap.next = w->end;
+    put_zeros(w, size - HEAP_PREFIX);
+    w->heap.end = w->end;
+}
+
+/* Puts a text into the heap, and where it is at the end. */
+static void put_text(writer *w, const char *text)
+{
+    enum { SIZE_FIELD = 8 };
+    uint64_t object = w->heap.next, left;
+    store_number(w, object, ++w->heap.count, 2);
+    store_number(w, object + SIZE_FIELD, strlen(text), 8);
+    store(w, object + HEAP_PREFIX, text, strlen(text));
+    w->heap.next += heap_bytes(text);
+    left = w->heap.end - w->heap.next;
+    if (left >= HEAP_PREFIX)
+        store_number(w, w->heap.next + SIZE_FIELD, left, 8); /* object 0: free space */
+    put_number(w, strlen(text), 4);
+    put_number(w, w->heap.address, 8);
+    put_number(w, w->heap.count, 4);
+}
+
+/* ---- types and shapes ---- */
+
+typedef struct file_type {
+    unsigned char size, bytes[38]; /* of the message: class, bits of the class, size of an element; properties */
+} file_type;
+
+static const file_type number_types[] = {
+    [HEED_FLOAT32] = {20, {0x11, 0x20, 31, 0, 4, 0, 0, 0, 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0}},
+    [HEED_FLOAT64] = {20, {0x11, 0x20, 63, 0, 8, 0, 0, 0, 0, 0, 64, 0, 52, 11, 0, 52, 0xff, 3, 0, 0}},
+    [HEED_INT32] = {12, {0x10, 8, 0, 0, 4, 0, 0, 0, 0, 0, 32, 0}},
+    [HEED_INT64] = {12, {0x10, 8, 0, 0, 8, 0, 0, 0, 0, 0, 64, 0}},
+    [HEED_UINT8] = {12, {0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0}},
+    /* as h5py has it: an enumeration of one signed byte; the names, then the values */
+    [HEED_BOOL] = {38, {0x18, 2, 0, 0, 1, 0, 0, 0, 0x10, 8, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0,
+                        'F', 'A', 'L', 'S', 'E', 0, 0, 0, 'T', 'R', 'U', 'E', 0, 0, 0, 0, 0, 1}},
+};
+
+/* UTF-8 of any length: a sequence of bytes in the heap. */
+static const file_type text_type = {20, {0x19, 1, 1, 0, 16, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0}};
+
+/* Of a fixed size, padded with NULs. */
+static file_type string_type(size_t size)
+{
+    return (file_type){8, {0x13, 1, 0, 0, size & 0xff, size >> 8 & 0xff, size >> 16 & 0xff, size >> 24 & 0xff}};
+}
+
+static void put_type(writer *w, const file_type *type) { put(w, type->bytes, type->size); }
+
+static size_t shape_bytes(const heed_shape *shape) { return 8 + 8 * (size_t)shape->rank; }
+
+static void put_shape(writer *w, const heed_shape *shape)
+{
+    put(w, (unsigned char[8]){1, (unsigned char)shape->rank}, 8); /* version 1 */
     for (int i = 0; i < shape->rank; i++)
-        dims[i] = (hsize_t)shape->dims[i];
-    return shape->rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(shape->rank, dims, NULL);
+        put_number(w, (uint64_t)shape->dims[i], 8);
 }
 
-/* ---- attributes ---- */
+/* ---- messages ---- */
 
-/* Closes the types and the space. */
-static heed_status write_attribute(const writer *w, hid_t object, const char *name, hid_t type, hid_t in_memory, hid_t space,
-                                   const void *data)
+static uint64_t begin_message(writer *w, unsigned type)
 {
-    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    heed_status status = check(w, attribute);
-    if (status == HEED_OK) {
-        status = check(w, H5Awrite(attribute, in_memory, data));
-        H5Aclose(attribute);
-    }
-    H5Tclose(type);
-    H5Tclose(in_memory);
-    H5Sclose(space);
-    return status;
+    uint64_t message = w->end;
+    put_number(w, type, MESSAGE_PREFIX);
+    w->messages++;
+    return message;
 }
 
-static heed_status write_numbers(const writer *w, hid_t object, const char *name, const heed_array *a)
+static heed_status end_message(writer *w, uint64_t message, const char *what)
 {
-    return write_attribute(w, object, name, file_type(a->dtype), memory_type(a->dtype), space_of(&a->shape), a->data);
+    enum { SIZE_FIELD = 2 };
+    pad(w);
+    uint64_t size = w->end - message - MESSAGE_PREFIX;
+    if (size > MOST_MESSAGE_BYTES)
+        return fail(w, what, MOST_MESSAGE_BYTES, size);
+    store_number(w, message + SIZE_FIELD, size, 2);
+    return HEED_OK;
+}
+
+/* All of a message before its data. */
+static uint64_t begin_attribute(writer *w, const char *name, const file_type *type, const heed_shape *shape)
+{
+    uint64_t message = begin_message(w, HDF5_MESSAGE_ATTRIBUTE);
+    put(w, (unsigned char[]){3, 0}, 2); /* version, flags */
+    put_number(w, strlen(name) + 1, 2);
+    put_number(w, type->size, 2);
+    put_number(w, shape_bytes(shape), 2);
+    put_number(w, 1, 1); /* the name is UTF-8 */
+    put(w, name, strlen(name) + 1);
+    put_type(w, type);
+    put_shape(w, shape);
+    return message;
+}
+
+static heed_status end_attribute(writer *w, uint64_t message)
+{
+    return end_message(w, message, "bytes of an attribute are more than HDF5 allows");
+}
+
+static heed_status write_numbers(writer *w, const char *name, const heed_array *a)
+{
+    uint64_t message = begin_attribute(w, name, &number_types[a->dtype], &a->shape);
+    put_elements(w, a);
+    return end_attribute(w, message);
+}
+
+static heed_status write_text(writer *w, const char *name, const char *text)
+{
+    uint64_t message = begin_attribute(w, name, &text_type, &(heed_shape){0});
+    put_text(w, text);
+    return end_attribute(w, message);
 }
 
 /* Strings, each in `size` bytes. */
-static heed_status write_fixed(const writer *w, hid_t object, const char *name, const char *const *strings, size_t count,
-                               size_t size)
+static heed_status write_strings(writer *w, const char *name, const char *const *strings, size_t count, size_t size)
 {
-    char *bytes = heed_alloc(w->context, count, size);
-    if (bytes == NULL)
-        return HEED_ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        memcpy(bytes + i * size, strings[i], strlen(strings[i]));
-    hid_t space = H5Screate_simple(1, &(hsize_t){count}, NULL);
-    heed_status status = write_attribute(w, object, name, string_type(size), string_type(size), space, bytes);
-    heed_release(w->context, bytes);
-    return status;
+    file_type type = string_type(size);
+    uint64_t message = begin_attribute(w, name, &type, &(heed_shape){1, {(int64_t)count}});
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(strings[i]);
+        put(w, strings[i], length);
+        put_zeros(w, size - length);
+    }
+    return end_attribute(w, message);
 }
 
-static heed_status write_list(const writer *w, hid_t object, const heed_hdf5_attribute *a)
+static heed_status write_list(writer *w, const heed_hdf5_attribute *a)
 {
     if (a->count == 0) /* what h5py makes of an empty list */
-        return write_numbers(w, object, a->name, &(heed_array){.dtype = HEED_FLOAT64, .shape = {.rank = 1}, .data = ""});
+        return write_numbers(w, a->name, &(heed_array){.dtype = HEED_FLOAT64, .shape = {.rank = 1}});
     size_t size = 1;
     for (size_t i = 0; i < a->count; i++)
         size = strlen(a->strings[i]) > size ? strlen(a->strings[i]) : size;
-    size_t most = size > ATTRIBUTE_BYTES ? 1 : ATTRIBUTE_BYTES / size;
+    size_t most = size > LIST_BYTES ? 1 : LIST_BYTES / size;
     if (a->count <= most)
-        return write_fixed(w, object, a->name, a->strings, a->count, size);
+        return write_strings(w, a->name, a->strings, a->count, size);
     for (size_t part = 0, done = 0; done < a->count; part++, done += most) {
         char name[300];
         snprintf(name, sizeof name, "%.256s%zu", a->name, part);
         size_t count = a->count - done < most ? a->count - done : most;
-        HEED_TRY(write_fixed(w, object, name, a->strings + done, count, size));
+        HEED_TRY(write_strings(w, name, a->strings + done, count, size));
     }
     return HEED_OK;
 }
 
-static heed_status write_attributes(const writer *w, hid_t object)
+static heed_status write_attributes(writer *w)
 {
-    for (const heed_hdf5_attribute *a = w->node->attributes; a != NULL; a = a->next) {
-        if (a->array != NULL)
-            HEED_TRY(write_numbers(w, object, a->name, a->array));
-        else if (!a->scalar)
-            HEED_TRY(write_list(w, object, a));
-        else
-            HEED_TRY(write_attribute(w, object, a->name, string_type(H5T_VARIABLE), string_type(H5T_VARIABLE),
-                                     H5Screate(H5S_SCALAR), a->strings));
-    }
+    for (const heed_hdf5_attribute *a = w->node->attributes; a != NULL; a = a->next)
+        HEED_TRY(a->array != NULL ? write_numbers(w, a->name, a->array)
+                 : is_text(a)     ? write_text(w, a->name, a->strings[0])
+                                  : write_list(w, a));
     return HEED_OK;
 }
 
-/* ---- groups and arrays ---- */
+static heed_status write_link(writer *w, const char *name, uint64_t address)
+{
+    enum { LENGTH_OF_TWO_BYTES = 0x01, WITH_CHARACTER_SET = 0x10 };
+    uint64_t message = begin_message(w, HDF5_MESSAGE_LINK);
+    put(w, (unsigned char[]){1, LENGTH_OF_TWO_BYTES | WITH_CHARACTER_SET, 1}, 3); /* version 1; UTF-8 */
+    put_number(w, strlen(name), 2);
+    put(w, name, strlen(name));
+    put_number(w, address, 8);
+    return end_message(w, message, "bytes of a name are more than HDF5 allows");
+}
 
-static heed_status write_node(writer *w, hid_t parent, const heed_hdf5 *node);
+/* A message whose content is the same everywhere and short. */
+static heed_status write_constant(writer *w, unsigned type, const void *bytes, size_t size)
+{
+    uint64_t message = begin_message(w, type);
+    put(w, bytes, size);
+    return end_message(w, message, "");
+}
 
-static heed_status write_group_content(writer *w, hid_t group, const heed_hdf5 *node)
+/* ---- objects ---- */
+
+/* Of w->node, with room for its texts before it. */
+static uint64_t begin_header(writer *w)
+{
+    make_room_for_texts(w);
+    uint64_t header = w->end;
+    w->messages = 0;
+    put(w, (unsigned char[16]){[0] = 1, [4] = 1}, 16); /* version 1, one link to it */
+    return header;
+}
+
+/* Writes the attributes, too. */
+static heed_status end_header(writer *w, uint64_t header)
+{
+    enum { MESSAGES_FIELD = 2, SIZE_FIELD = 8, PREFIX = 16 };
+    HEED_TRY(write_attributes(w));
+    if (w->messages > MOST_MESSAGES)
+        return fail(w, "children and attributes are more than HDF5 allows", MOST_MESSAGES, w->messages);
+    store_number(w, header + MESSAGES_FIELD, w->messages, 2);
+    store_number(w, header + SIZE_FIELD, w->end - header - PREFIX, 4);
+    return HEED_OK;
+}
+
+static heed_status write_array(writer *w, const heed_hdf5 *node, uint64_t *address)
+{
+    const heed_array *a = node->array;
+    uint64_t begin = w->end, size;
+    w->node = node;
+    put_elements(w, a);
+    size = w->end - begin;
+    pad(w);
+    *address = begin_header(w);
+    uint64_t message = begin_message(w, HDF5_MESSAGE_DATASPACE);
+    put_shape(w, &a->shape);
+    HEED_TRY(end_message(w, message, ""));
+    HEED_TRY(write_constant(w, HDF5_MESSAGE_DATATYPE, number_types[a->dtype].bytes, number_types[a->dtype].size));
+    /* version 2: of data that are there from the start, the fill value is zero */
+    HEED_TRY(write_constant(w, HDF5_MESSAGE_FILL_VALUE, (unsigned char[8]){2, 2, 2, 1}, 8));
+    message = begin_message(w, HDF5_MESSAGE_LAYOUT);
+    put(w, (unsigned char[]){3, 1}, 2); /* version 3, contiguous */
+    put_number(w, size > 0 ? begin : HDF5_UNDEFINED, 8);
+    put_number(w, size, 8);
+    HEED_TRY(end_message(w, message, ""));
+    return end_header(w, *address);
+}
+
+/* `children` are addresses. */
+static heed_status write_group_header(writer *w, const heed_hdf5 *node, const uint64_t *children, uint64_t *address)
 {
     w->node = node;
-    HEED_TRY(write_attributes(w, group));
+    *address = begin_header(w);
+    uint64_t message = begin_message(w, HDF5_MESSAGE_LINK_INFO);
+    put(w, (unsigned char[]){0, 0}, 2); /* version 0, no order of creation */
+    put_number(w, HDF5_UNDEFINED, 8);   /* no heap of links */
+    put_number(w, HDF5_UNDEFINED, 8);   /* and no tree */
+    HEED_TRY(end_message(w, message, ""));
+    HEED_TRY(write_constant(w, HDF5_MESSAGE_GROUP_INFO, (unsigned char[8]){0}, 8)); /* version 0 */
     for (const heed_hdf5 *child = node->first; child != NULL; child = child->next)
-        HEED_TRY(write_node(w, group, child));
+        HEED_TRY(write_link(w, child->name, *children++));
+    return end_header(w, *address);
+}
+
+static heed_status write_group(writer *w, const heed_hdf5 *node, int depth, uint64_t *address);
+
+static heed_status write_children(writer *w, const heed_hdf5 *node, int depth, uint64_t *addresses)
+{
+    for (const heed_hdf5 *child = node->first; child != NULL; child = child->next, addresses++)
+        HEED_TRY(child->array != NULL ? write_array(w, child, addresses) : write_group(w, child, depth + 1, addresses));
     return HEED_OK;
 }
 
-static heed_status write_group(writer *w, hid_t parent, const heed_hdf5 *node)
-{
-    hid_t group = H5Gcreate2(parent, node->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    HEED_TRY(check(w, group));
-    heed_status status = write_group_content(w, group, node);
-    H5Gclose(group);
-    return status;
-}
-
-static heed_status write_array(const writer *w, hid_t parent, const heed_array *a)
-{
-    hid_t type = file_type(a->dtype), in_memory = memory_type(a->dtype), space = space_of(&a->shape);
-    hid_t set = H5Dcreate2(parent, w->node->name, type, space, H5P_DEFAULT, w->array_options, H5P_DEFAULT);
-    heed_status status = check(w, set);
-    if (status == HEED_OK) {
-        status = check(w, H5Dwrite(set, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data));
-        if (status == HEED_OK)
-            status = write_attributes(w, set);
-        H5Dclose(set);
-    }
-    H5Tclose(type);
-    H5Tclose(in_memory);
-    H5Sclose(space);
-    return status;
-}
-
-static heed_status write_node(writer *w, hid_t parent, const heed_hdf5 *node)
+static heed_status write_group(writer *w, const heed_hdf5 *node, int depth, uint64_t *address)
 {
     w->node = node;
-    return node->array != NULL ? write_array(w, parent, node->array) : write_group(w, parent, node);
+    if (depth >= HEED_HDF5_MAX_DEPTH && node->first != NULL)
+        return fail(w, "nested too deeply", HEED_HDF5_MAX_DEPTH, (uint64_t)depth + 1);
+    size_t count = 0;
+    for (const heed_hdf5 *child = node->first; child != NULL; child = child->next)
+        count++;
+    uint64_t *children = heed_alloc_raw(w->context, count, sizeof *children);
+    if (children == NULL)
+        return HEED_ENOMEM;
+    heed_status status = write_children(w, node, depth, children);
+    if (status == HEED_OK)
+        status = write_group_header(w, node, children, address);
+    heed_release(w->context, children);
+    return status;
 }
 
 /* ---- the file ---- */
 
-static heed_status copy_image(const writer *w, hid_t file, unsigned char **out, size_t *size)
+static void store_superblock(writer *w, uint64_t root)
 {
-    HEED_TRY(check(w, H5Fflush(file, H5F_SCOPE_LOCAL)));
-    ssize_t bytes = H5Fget_file_image(file, NULL, 0);
-    HEED_TRY(check(w, bytes));
-    unsigned char *image = heed_alloc_raw(w->context, (size_t)bytes, 1);
-    if (image == NULL)
-        return HEED_ENOMEM;
-    if (H5Fget_file_image(file, image, (size_t)bytes) != bytes) {
-        heed_release(w->context, image);
-        return fail(w);
-    }
-    *out = image;
-    *size = (size_t)bytes;
-    return HEED_OK;
+    uint64_t end = w->end;
+    w->end = 0;
+    put(w, HDF5_SIGNATURE, HDF5_SIGNATURE_SIZE);
+    put_zeros(w, 5);                       /* version 0, of all parts */
+    put(w, (unsigned char[]){8, 8, 0}, 3); /* bytes of addresses and of lengths */
+    put_number(w, 4, 2);                   /* sizes of symbol tables, of which there are none: the usual ones */
+    put_number(w, 16, 2);
+    put_zeros(w, 12); /* flags, base address */
+    put_number(w, HDF5_UNDEFINED, 8);
+    put_number(w, end, 8);
+    put_number(w, HDF5_UNDEFINED, 8);
+    put_number(w, 0, 8); /* the root has no name */
+    put_number(w, root, 8);
+    put_zeros(w, SUPERBLOCK_BYTES - w->end);
+    w->end = end;
 }
 
-/* The mutex is held. */
-static heed_status write_file(writer *w, const heed_hdf5 *root, unsigned char **out, size_t *size)
+/* All of it, or its size in w->end while w->bytes is NULL. */
+static heed_status write_file(writer *w, const heed_hdf5 *root)
 {
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_core(access, IMAGE_STEP, false);
-    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-    hid_t file = H5Fcreate("heed", H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    heed_status status = check(w, file);
-    if (status == HEED_OK) {
-        status = write_group_content(w, file, root);
-        w->node = root;
-        if (status == HEED_OK)
-            status = copy_image(w, file, out, size);
-        H5Fclose(file);
-    }
-    H5Pclose(access);
-    return status;
+    uint64_t address = 0;
+    w->end = SUPERBLOCK_BYTES;
+    HEED_TRY(write_group(w, root, 0, &address));
+    store_superblock(w, address);
+    return HEED_OK;
 }
 
 heed_status heed_hdf5_write(const heed_hdf5 *root, unsigned char **out, size_t *size)
 {
     *out = NULL;
     *size = 0;
-    pthread_mutex_lock(&library);
-    H5E_auto2_t print;
-    void *print_user;
-    H5Eget_auto2(H5E_DEFAULT, &print, &print_user);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* errors are ours to tell */
-    writer w = {.context = root->zone->context, .node = root, .array_options = H5Pcreate(H5P_DATASET_CREATE)};
-    H5Pset_obj_track_times(w.array_options, false); /* equal trees, equal bytes */
-    H5Pset_fill_time(w.array_options, H5D_FILL_TIME_NEVER);
-    heed_status status = write_file(&w, root, out, size);
-    H5Pclose(w.array_options);
-    H5Eset_auto2(H5E_DEFAULT, print, print_user);
-    pthread_mutex_unlock(&library);
-    return status;
+    writer measure = {.context = root->zone->context}, w = {.context = measure.context};
+    HEED_TRY(write_file(&measure, root));
+    w.bytes = heed_alloc_raw(w.context, measure.end, 1);
+    if (w.bytes == NULL)
+        return HEED_ENOMEM;
+    heed_status status = write_file(&w, root);
+    if (status != HEED_OK) {
+        heed_release(w.context, w.bytes);
+        return status;
+    }
+    *out = w.bytes;
+    *size = w.end;
+    return HEED_OK;
 }
 
 heed_status heed_hdf5_write_file(const heed_hdf5 *root, const char *path)

@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "formats/hdf5.h"
+#include "formats/hdf5_reader.h"
 #include "support/damage.h"
 #include "support/failing_allocator.h"
 
@@ -358,6 +358,28 @@ static void expect_equal_attributes(const heed_hdf5 *a, const heed_hdf5 *b)
     }
 }
 
+/* Writes a tree, reads it, and finds in it all that was written. Returns how many nodes there are; `again` is the tree as
+ * it was read. */
+static size_t expect_round_trip(const heed_hdf5 *tree, heed_hdf5 **again)
+{
+    heed_context *c = tree->zone->context;
+    unsigned char *bytes;
+    size_t size;
+    if (heed_hdf5_write(tree, &bytes, &size) != HEED_OK || heed_hdf5_read(c, "ours.h5", bytes, size, again) != HEED_OK)
+        fail_msg("%s", heed_error(c));
+    heed_release(c, bytes);
+    size_t nodes = 0;
+    const heed_hdf5 *y = *again;
+    for (const heed_hdf5 *x = tree; x != NULL; x = heed_hdf5_walk(tree, x), y = heed_hdf5_walk(*again, y), nodes++) {
+        assert_non_null(y);
+        assert_string_equal(y->name, x->name);
+        expect_equal_arrays(x->array, y->array);
+        expect_equal_attributes(x, y);
+    }
+    assert_null(y);
+    return nodes;
+}
+
 static void test_round_trip(void **state)
 {
     (void)state;
@@ -365,32 +387,195 @@ static void test_round_trip(void **state)
     heed_hdf5 *a, *b;
     assert_int_equal(heed_hdf5_create(c, &a), HEED_OK);
     assert_int_equal(fill_tree(a, LONG_LIST), HEED_OK);
-    unsigned char *bytes, *again;
-    size_t size, size_again;
-    assert_int_equal(heed_hdf5_write(a, &bytes, &size), HEED_OK);
-    assert_int_equal(heed_hdf5_write(a, &again, &size_again), HEED_OK);
-    assert_int_equal(size, size_again);
-    assert_memory_equal(bytes, again, size);
-    if (heed_hdf5_read(c, "ours.h5", bytes, size, &b) != HEED_OK)
-        fail_msg("%s", heed_error(c));
-    size_t nodes = 0;
-    for (const heed_hdf5 *x = a; x != NULL; x = heed_hdf5_walk(a, x), nodes++) {
-        char path[128];
-        const heed_hdf5 *y = heed_hdf5_find(b, x == a ? "" : heed_hdf5_path(x, path, sizeof path));
-        assert_non_null(y);
-        expect_equal_arrays(x->array, y->array);
-        expect_equal_attributes(x, y);
-    }
-    assert_int_equal(nodes, 11);
+    assert_int_equal(expect_round_trip(a, &b), 11);
     assert_null(heed_hdf5_attribute_of(b, "layer_names"));
     assert_non_null(heed_hdf5_attribute_of(b, "layer_names1"));
     const heed_hdf5_attribute *name = heed_hdf5_attribute_of(heed_hdf5_find(b, "layers/group"), "name");
     assert_true(name->scalar);
-    heed_release(c, bytes);
-    heed_release(c, again);
     heed_hdf5_free(a);
     heed_hdf5_free(b);
     heed_context_free(c);
+}
+
+/* A text of `length` bytes; released by the caller. */
+static char *long_text(heed_context *c, size_t length)
+{
+    char *text = heed_alloc(c, length + 1, 1);
+    assert_non_null(text);
+    memset(text, 'x', length);
+    return text;
+}
+
+static void put_new(heed_hdf5 *from, const char *path, heed_dtype dtype, heed_shape shape)
+{
+    heed_array *a;
+    assert_int_equal(new_array(from->zone->context, dtype, shape, &a), HEED_OK);
+    assert_int_equal(heed_hdf5_put(from, path, a), HEED_OK);
+}
+
+static void test_large_trees(void **state)
+{
+    (void)state;
+    enum { CHILDREN = 3000, ATTRIBUTES = 2000 };
+    heed_context *c = new_context();
+    heed_hdf5 *a, *b, *group;
+    char path[3 * HEED_HDF5_MAX_DEPTH] = "d", *name = long_text(c, 60000), *text = long_text(c, 3 << 20);
+    assert_int_equal(heed_hdf5_create(c, &a), HEED_OK);
+    put_new(a, "big", HEED_FLOAT32, (heed_shape){2, {1250, 1000}});
+    put_new(a, name, HEED_UINT8, (heed_shape){1, {13}});
+    for (int i = 0; i < CHILDREN; i++) {
+        snprintf(path, sizeof path, "many/n%d/v", i);
+        put_new(a, path, HEED_INT32, (heed_shape){1, {i % 7}});
+        assert_int_equal(heed_hdf5_set_string(heed_hdf5_find(a, "many")->last, "name", path), HEED_OK);
+    }
+    assert_int_equal(heed_hdf5_group(a, "attributes", &group), HEED_OK);
+    for (int i = 0; i < ATTRIBUTES; i++) {
+        heed_array *number;
+        snprintf(path, sizeof path, "a%d", i);
+        assert_int_equal(new_array(c, HEED_INT64, (heed_shape){0}, &number), HEED_OK);
+        *(int64_t *)number->data = i;
+        assert_int_equal(i % 2 == 0 ? heed_hdf5_set_numbers(group, path, number)
+                                    : heed_hdf5_set_string(group, path, i % 3 == 0 ? "" : path), HEED_OK);
+        if (i % 2 != 0)
+            heed_array_free(c, number);
+    }
+    assert_int_equal(heed_hdf5_set_string(group, "long", text), HEED_OK);
+    snprintf(path, sizeof path, "d");
+    for (int depth = 1; depth < HEED_HDF5_MAX_DEPTH; depth++)
+        strcat(path, "/d");
+    put_new(a, path, HEED_INT32, (heed_shape){0});
+    assert_int_equal(expect_round_trip(a, &b), 1 + 2 + 1 + 2 * CHILDREN + 1 + HEED_HDF5_MAX_DEPTH);
+    heed_hdf5_free(a);
+    heed_hdf5_free(b);
+    heed_release(c, name);
+    heed_release(c, text);
+    heed_context_free(c);
+}
+
+/* The whole of an empty file, by the format's specification. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    static const unsigned char expected[] = {
+        0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n',
+        0, 0, 0, 0, 0, 8, 8, 0, /* versions; bytes of an address and of a length */
+        4, 0, 16, 0, 0, 0, 0, 0, /* sizes of symbol tables; flags */
+        0, 0, 0, 0, 0, 0, 0, 0,
+        255, 255, 255, 255, 255, 255, 255, 255, /* no free space */
+        160, 0, 0, 0, 0, 0, 0, 0, /* end of the file */
+        255, 255, 255, 255, 255, 255, 255, 255, /* no driver */
+        0, 0, 0, 0, 0, 0, 0, 0,
+        96, 0, 0, 0, 0, 0, 0, 0, /* the root */
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        1, 0, 2, 0, 1, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, /* an object header: two messages, 48 bytes */
+        2, 0, 24, 0, 0, 0, 0, 0, /* link info, 24 bytes: neither heap nor tree */
+        0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0,
+        10, 0, 8, 0, 0, 0, 0, 0, /* group info, 8 bytes */
+        0, 0, 0, 0, 0, 0, 0, 0,
+    };
+    heed_context *c = new_context();
+    heed_hdf5 *tree;
+    unsigned char *bytes, *again;
+    size_t size, size_again;
+    assert_int_equal(heed_hdf5_create(c, &tree), HEED_OK);
+    assert_int_equal(heed_hdf5_write(tree, &bytes, &size), HEED_OK);
+    assert_int_equal(size, sizeof expected);
+    assert_memory_equal(bytes, expected, size);
+    heed_release(c, bytes);
+    assert_int_equal(fill_tree(tree, LONG_LIST), HEED_OK);
+    assert_int_equal(heed_hdf5_write(tree, &bytes, &size), HEED_OK);
+    assert_int_equal(heed_hdf5_write(tree, &again, &size_again), HEED_OK);
+    assert_int_equal(size, size_again);
+    assert_memory_equal(bytes, again, size);
+    heed_release(c, bytes);
+    heed_release(c, again);
+    heed_hdf5_free(tree);
+    heed_context_free(c);
+}
+
+static void test_damage_to_ours(void **state)
+{
+    (void)state;
+    heed_context *c = new_context();
+    heed_hdf5 *tree;
+    unsigned char *bytes;
+    size_t size;
+    assert_int_equal(heed_hdf5_create(c, &tree), HEED_OK);
+    assert_int_equal(fill_tree(tree, 20), HEED_OK);
+    assert_int_equal(heed_hdf5_write(tree, &bytes, &size), HEED_OK);
+    assert_int_equal(heed_test_truncate(read_bytes, "ours.h5", bytes, size, 16 * size + (1 << 20)), 1);
+    heed_test_flip(read_bytes, "ours.h5", bytes, size, 1100 * size, 2000, 99);
+    heed_release(c, bytes);
+    heed_hdf5_free(tree);
+    heed_context_free(c);
+}
+
+/* What the format has no room for. */
+static void expect_no_room(void (*fill)(heed_hdf5 *root), const char *error)
+{
+    heed_context *c = new_context();
+    heed_hdf5 *root;
+    unsigned char *bytes;
+    size_t size;
+    assert_int_equal(heed_hdf5_create(c, &root), HEED_OK);
+    fill(root);
+    assert_int_equal(heed_hdf5_write(root, &bytes, &size), HEED_EINVAL);
+    assert_null(bytes);
+    if (strstr(heed_error(c), error) == NULL)
+        fail_msg("expected \"%s\", found \"%s\"", error, heed_error(c));
+    heed_hdf5_free(root);
+    heed_context_free(c);
+}
+
+static void fill_long_attribute(heed_hdf5 *root)
+{
+    heed_array *a;
+    put_new(root, "x/y", HEED_INT32, (heed_shape){0});
+    assert_int_equal(new_array(root->zone->context, HEED_FLOAT64, (heed_shape){1, {8192}}, &a), HEED_OK);
+    assert_int_equal(heed_hdf5_set_numbers(heed_hdf5_find(root, "x/y"), "n", a), HEED_OK);
+}
+
+static void fill_long_string_in_list(heed_hdf5 *root)
+{
+    char *text = long_text(root->zone->context, 70000);
+    assert_int_equal(heed_hdf5_set_strings(root, "n", (const char *[]){"a", text}, 2), HEED_OK);
+    heed_release(root->zone->context, text);
+}
+
+static void fill_long_name(heed_hdf5 *root)
+{
+    heed_hdf5 *group;
+    char *name = long_text(root->zone->context, 65536);
+    assert_int_equal(heed_hdf5_group(root, name, &group), HEED_OK);
+    heed_release(root->zone->context, name);
+}
+
+static void fill_deep(heed_hdf5 *root)
+{
+    for (int depth = 0; depth <= HEED_HDF5_MAX_DEPTH; depth++)
+        assert_int_equal(heed_hdf5_group(root, "d", &root), HEED_OK);
+}
+
+/* With two messages that every group has, one too many. */
+static void fill_many(heed_hdf5 *root)
+{
+    heed_hdf5 *group, *child;
+    assert_int_equal(heed_hdf5_group(root, "many", &group), HEED_OK);
+    for (int i = 0; i < 65534; i++)
+        assert_int_equal(heed_hdf5_add(group, "n", 1, &child), HEED_OK);
+}
+
+static void test_no_room(void **state)
+{
+    (void)state;
+    expect_no_room(fill_long_attribute,
+                   "x/y: bytes of an attribute are more than HDF5 allows (expected at most 65528, found 65584)");
+    expect_no_room(fill_long_string_in_list,
+                   "/: bytes of an attribute are more than HDF5 allows (expected at most 65528, found 70040)");
+    expect_no_room(fill_long_name,
+                   "/: bytes of a name are more than HDF5 allows (expected at most 65528, found 65552)");
+    expect_no_room(fill_deep, "d/d/d: nested too deeply (expected at most 64, found 65)");
+    expect_no_room(fill_many, "many: children and attributes are more than HDF5 allows (expected at most 65535, found 65536)");
 }
 
 static void test_misuse_of_a_tree(void **state)
@@ -481,9 +666,20 @@ static void test_contexts_in_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keras3),     cmocka_unit_test(test_types),    cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_many),       cmocka_unit_test(test_legacy),     cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_misuse_of_a_tree), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_keras3),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_large_trees),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_damage_to_ours),
+        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_misuse_of_a_tree),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_contexts_in_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
