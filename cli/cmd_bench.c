@@ -1,9 +1,10 @@
 #include "command.h"
 #include "heed/seq2seq.h"
 #include "report.h"
+#include "settings.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 typedef struct bench_values {
     const char *what, *recipe;
@@ -34,19 +35,19 @@ static const cli_example examples[] = {
 static int run(cli_session *s, const void *values)
 {
     const bench_values *v = values;
-    char settings[4096] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < v->set.count && used < sizeof settings; i++)
-        used += (size_t)snprintf(settings + used, sizeof settings - used, "%s%s", i == 0 ? "" : ", ", v->set.items[i]);
-    if (used >= sizeof settings)
-        return cli_error(CLI_WRONG_USAGE, NULL, "--set: too much text");
+    char *settings;
+    int exit_status = cli_settings_join(&v->set, NULL, 0, &settings);
+    if (exit_status != CLI_DONE)
+        return exit_status;
     heed_train_load load = {.recipe = v->recipe, .settings = settings, .batch = v->batch, .source_length = v->length,
                             .target_length = v->target_length, .source_vocabulary = (int32_t)v->vocabulary,
                             .target_vocabulary = (int32_t)v->target_vocabulary, .steps = (int)v->steps};
     heed_train_timing t;
-    if (heed_time_training(s->context, &load, &t) != HEED_OK)
-        return cli_failed(s);
-    double tokens = (double)(v->batch > 0 ? v->batch : 128) * (double)v->target_length;
+    heed_status status = heed_time_training(s->context, &load, &t);
+    free(settings);
+    if (status != HEED_OK)
+        return cli_refused(s, status);
+    double tokens = (double)t.batch * (double)v->target_length;
     if (v->json)
         printf("{\"work\": \"train %s\", \"threads\": %d, \"ms\": %.4f, \"median_ms\": %.4f, \"tokens_per_second\": %.0f, \"weights\": %lld}\n",
                v->recipe, heed_threads(s->context), 1e3 * t.best, 1e3 * t.median, tokens / t.best, (long long)t.weights);

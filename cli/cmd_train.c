@@ -1,18 +1,19 @@
 #include "command.h"
+#include "heed/output.h"
 #include "heed/seq2seq.h"
 #include "report.h"
+#include "settings.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct train_values {
     const char *pairs, *source, *target, *save, *recipe, *source_tokens, *target_tokens, *validation, *checkpoint;
     cli_list    set;
-    double      epochs, minutes;
+    double      epochs, minutes, checkpoint_seconds;
     int64_t     steps;
     bool        resume, list_recipes;
 } train_values;
@@ -22,24 +23,25 @@ static const cli_option options[] = {
     {"--source", CLI_BIND(train_values, source), "FILE", .help = "source lines, with --target instead of PAIRS"},
     {"--target", CLI_BIND(train_values, target), "FILE", .help = "target lines, one for each source line"},
     {"--save", CLI_BIND(train_values, save), "FILE", .help = "where the translator is written: a .keras file"},
-    {"--recipe", CLI_BIND(train_values, recipe), "NAME", "gru-attention", .help = "the model and its settings"},
+    {"--recipe", CLI_BIND(train_values, recipe), "NAME", .help = "the model and its settings (default: gru-attention)"},
     {"--set", CLI_BIND(train_values, set), "NAME=VALUE", .help = "change a setting of the recipe; may be repeated"},
     {"--list-recipes", CLI_BIND(train_values, list_recipes), .help = "explain the recipes and their settings"},
     {"--source-tokens", CLI_BIND(train_values, source_tokens), .choices = "characters|words", .help = "what the source is cut into (default: the recipe's)"},
     {"--target-tokens", CLI_BIND(train_values, target_tokens), .choices = "characters|words", .help = "what the target is cut into (default: the recipe's)"},
     {"--validation", CLI_BIND(train_values, validation), "FILE", .help = "pairs to try along the way; the weights that do best on them are kept"},
-    {"--epochs", CLI_BIND(train_values, epochs), "N", .help = "passes over the pairs (default: 10, unless --steps or --minutes)", CLI_AT_LEAST(0)},
+    {"--epochs", CLI_BIND(train_values, epochs), "N", .help = "passes over the pairs (default: 10, unless --steps or --minutes)", CLI_ABOVE(0)},
     {"--steps", CLI_BIND(train_values, steps), "N", .help = "training steps", CLI_AT_LEAST(1)},
-    {"--minutes", CLI_BIND(train_values, minutes), "N", .help = "time to train", CLI_AT_LEAST(0)},
-    {"--checkpoint", CLI_BIND(train_values, checkpoint), "DIR", .help = "where the run is saved every minute (default: SAVE.checkpoint, removed at the end)"},
-    {"--resume", CLI_BIND(train_values, resume), .help = "go on from the checkpoint"},
+    {"--minutes", CLI_BIND(train_values, minutes), "N", .help = "time to train", CLI_ABOVE(0)},
+    {"--checkpoint", CLI_BIND(train_values, checkpoint), "DIR", .help = "where the run is saved along the way (default: SAVE.checkpoint, removed at the end)"},
+    {"--checkpoint-seconds", CLI_BIND(train_values, checkpoint_seconds), "N", "60", "time between two checkpoints", CLI_ABOVE(0)},
+    {"--resume", CLI_BIND(train_values, resume), .help = "go on from the checkpoint, if there is one"},
     {0},
 };
 
 static const cli_example examples[] = {
     {"heed train pairs.tsv --recipe dates --minutes 3 --save dates.keras", "a translator of dates"},
     {"heed train --source en.txt --target de.txt --source-tokens words --target-tokens words --save en-de.keras", "from two files, word by word"},
-    {"heed train pairs.tsv --save m.keras --checkpoint run --resume", "go on with a run that was interrupted"},
+    {"heed train pairs.tsv --save m.keras --resume", "go on with a run that was interrupted"},
     {0},
 };
 
@@ -85,10 +87,11 @@ static void watch(void *user, const heed_train_progress *p)
     train_watch *w = user;
     if (p->validated) {
         w->exact = p->validation_exact;
-        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f, exact match %.2f %%", (long long)p->step, p->epoch,
-                 p->seconds, p->loss, 100 * w->exact);
+        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f, exact match %.2f %%, %.0f tokens/s", (long long)p->step,
+                 p->epoch, p->seconds, p->loss, 100 * w->exact, p->tokens_per_second);
     } else if (isnan(w->exact) && floor(p->epoch) > w->noted) {
-        cli_note(w->session, "step %lld, epoch %.0f, %.0f s: loss %.4f", (long long)p->step, floor(p->epoch), p->seconds, p->loss);
+        cli_note(w->session, "step %lld, epoch %.0f, %.0f s: loss %.4f, %.0f tokens/s", (long long)p->step, floor(p->epoch),
+                 p->seconds, p->loss, p->tokens_per_second);
     }
     w->noted = floor(p->epoch);
     double done = w->minutes > 0 ? p->seconds : (double)p->step;
@@ -96,31 +99,15 @@ static void watch(void *user, const heed_train_progress *p)
     if (isnan(w->exact))
         cli_progress_update(&w->progress, done, "loss %.4f, %.0f tokens/s", p->loss, p->tokens_per_second);
     else
-        cli_progress_update(&w->progress, done, "loss %.4f, exact match %.2f %%, %.0f tokens/s", p->loss, 100 * w->exact,
-                            p->tokens_per_second);
+        cli_progress_update(&w->progress, done, "loss %.4f, exact match %.2f %%", p->loss, 100 * w->exact);
 }
 
 /* ---- the run */
 
-/* The changes to the recipe as one text, "a=1, b=2"; NULL when there is no memory. Freed by the caller. */
-static char *join_settings(const train_values *v)
+static bool ends_with(const char *text, const char *end)
 {
-    size_t size = 128;
-    for (size_t i = 0; i < v->set.count; i++)
-        size += strlen(v->set.items[i]) + 2;
-    char *text = calloc(1, size);
-    size_t used = 0;
-    if (text == NULL)
-        return NULL;
-    if (v->source_tokens != NULL)
-        used += (size_t)snprintf(text + used, size - used, "source_tokens='%s', ", v->source_tokens);
-    if (v->target_tokens != NULL)
-        used += (size_t)snprintf(text + used, size - used, "target_tokens='%s', ", v->target_tokens);
-    for (size_t i = 0; i < v->set.count; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s, ", v->set.items[i]);
-    if (used >= 2)
-        text[used - 2] = '\0';
-    return text;
+    size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
 }
 
 static int check(const train_values *v)
@@ -132,17 +119,21 @@ static int check(const train_values *v)
         return cli_error(CLI_WRONG_USAGE, hint, "PAIRS and --source, --target are two ways to say the same");
     if (v->save == NULL)
         return cli_error(CLI_WRONG_USAGE, hint, "--save is missing: where the translator goes");
+    if (!ends_with(v->save, ".keras"))
+        return cli_error(CLI_WRONG_USAGE, hint, "--save: not a translator's name (expected it to end in .keras, found \"%s\")", v->save);
     if ((v->epochs > 0) + (v->steps > 0) + (v->minutes > 0) > 1)
         return cli_error(CLI_WRONG_USAGE, hint, "only one of --epochs, --steps and --minutes says how long to train");
     return CLI_DONE;
 }
 
-static void remove_checkpoint(const char *directory)
+/* Whether the translator can be written where it shall go: better known before the work than after. */
+static bool can_save(cli_session *s, const char *path)
 {
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/checkpoint.keras", directory) < (int)sizeof path)
-        unlink(path);
-    rmdir(directory);
+    heed_writer *trial;
+    if (heed_writer_open(s->context, path, &trial) != HEED_OK)
+        return false;
+    heed_writer_free(trial);
+    return true;
 }
 
 static int train(cli_session *s, const train_values *v, const char *settings, const char *checkpoint)
@@ -151,12 +142,14 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
     heed_train_config config = {
         .recipe = v->recipe, .settings = settings, .pairs = v->pairs != NULL ? v->pairs : v->source,
         .targets = v->pairs != NULL ? NULL : v->target, .validation = v->validation, .epochs = v->epochs, .steps = v->steps,
-        .minutes = v->minutes, .seed = (uint64_t)s->seed, .checkpoint = checkpoint, .resume = v->resume, .report = watch,
-        .user = &w};
+        .minutes = v->minutes, .seed = (uint64_t)s->seed, .checkpoint = checkpoint,
+        .checkpoint_seconds = v->checkpoint_seconds, .resume = v->resume, .report = watch, .user = &w};
     heed_trainer *t;
+    if (!can_save(s, v->save))
+        return cli_failed(s);
     heed_status status = heed_trainer_create(s->context, &config, &t);
     if (status != HEED_OK)
-        return cli_failed(s);
+        return cli_refused(s, status);
     cli_note(s, "%lld weights, %d threads", (long long)heed_parameter_count(heed_trainer_model(t), false), heed_threads(s->context));
     cli_progress_start(&w.progress, s, "training", 0);
     running = t;
@@ -177,7 +170,7 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
     } else {
         cli_note(s, "%s is written", v->save);
         if (v->checkpoint == NULL)
-            remove_checkpoint(checkpoint);
+            heed_trainer_remove_checkpoint(t);
     }
     heed_trainer_free(t);
     return exit_status;
@@ -191,12 +184,16 @@ static int run(cli_session *s, const void *values)
     int exit_status = check(v);
     if (exit_status != CLI_DONE)
         return exit_status;
-    char *settings = join_settings(v), checkpoint[4096];
+    char checkpoint[4096], *settings = NULL;
+    const cli_setting tokens[] = {{"source_tokens", v->source_tokens}, {"target_tokens", v->target_tokens}};
+    exit_status = cli_settings_join(&v->set, tokens, 2, &settings);
+    if (exit_status != CLI_DONE)
+        return exit_status;
     if (v->checkpoint != NULL)
         snprintf(checkpoint, sizeof checkpoint, "%s", v->checkpoint);
     else
         snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", v->save);
-    exit_status = settings == NULL ? cli_error(CLI_FAILED, NULL, "out of memory") : train(s, v, settings, checkpoint);
+    exit_status = train(s, v, settings, checkpoint);
     free(settings);
     return exit_status;
 }
@@ -206,8 +203,8 @@ const cli_command cli_train = {
     .purpose = "make a translator from pairs of sequences",
     .description = "Learns from lines `source TAB target` and writes a translator, one .keras file, for heed translate and "
                    "heed plot. A recipe picks the whole model; --set changes any of its settings.\n\n"
-                   "The run is saved every minute. Interrupted by Ctrl-C or anything else, the same command with --resume "
-                   "goes on where it was; when its length was given in epochs or steps it ends with the same bits as a run "
+                   "The run is saved along the way. Interrupted by Ctrl-C or anything else, the same command with --resume "
+                   "goes on where it was, or begins if nothing was saved yet; when its length was given in epochs or steps it ends with the same bits as a run "
                    "that was never stopped.",
     .options = options,
     .values_size = sizeof(train_values),

@@ -2,12 +2,11 @@
 #include "heed/output.h"
 #include "heed/seq2seq.h"
 #include "heed/text.h"
+#include "json.h"
 #include "report.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct translate_values {
     const char *model, *file, *output, *alignments, *reference;
@@ -21,7 +20,7 @@ static const cli_option options[] = {
     {"FILE", CLI_BIND(translate_values, file), .standard = "-", .help = "the lines to translate"},
     {"--output", CLI_BIND(translate_values, output), "FILE", "-", .help = "where the translations go, a line for a line", .letter = 'o'},
     {"--beam", CLI_BIND(translate_values, beam), "N", "4", "hypotheses kept at each step; 1 is greedy", CLI_BETWEEN(1, 64)},
-    {"--n-best", CLI_BIND(translate_values, n_best), "N", "1", "translations written for each line, best first", CLI_BETWEEN(1, 64)},
+    {"--n-best", CLI_BIND(translate_values, n_best), "N", "1", "translations written for each line, best first; at most as many as --beam", CLI_BETWEEN(1, 64)},
     {"--length-penalty", CLI_BIND(translate_values, length_penalty), "A", "1", "hypotheses are ranked by log probability / length^A", CLI_AT_LEAST(0)},
     {"--max-length", CLI_BIND(translate_values, max_length), "N", .help = "target tokens at most (default: half as many again as in training)", CLI_AT_LEAST(1)},
     {"--scores", CLI_BIND(translate_values, scores), .help = "begin each line with the natural logarithm of its probability and a TAB"},
@@ -36,7 +35,7 @@ static const cli_example examples[] = {
     {0},
 };
 
-/* Lines are taken in groups, for speed; a person who types gets an answer to each line. */
+/* Lines are taken in groups, for speed, but no group waits for a line that is still to be typed or sent. */
 enum { GROUP = 1024 };
 
 typedef struct translating {
@@ -46,29 +45,16 @@ typedef struct translating {
     heed_lines      *lines, *references;
     heed_scorer     *scorer;
     heed_writer     *output, *alignments;
-    int              group;
+    int64_t          done;    /* lines */
+    int              surplus; /* 1: there are more lines than references; -1: fewer */
 } translating;
-
-static void write_json_text(heed_writer *w, const char *text)
-{
-    heed_writer_write(w, "\"", 1);
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\')
-            heed_writer_printf(w, "\\%c", *c);
-        else if ((unsigned char)*c < ' ')
-            heed_writer_printf(w, "\\u%04x", (unsigned)*c);
-        else
-            heed_writer_write(w, c, 1);
-    }
-    heed_writer_write(w, "\"", 1);
-}
 
 static void write_json_texts(heed_writer *w, const char *name, char **texts, int count)
 {
     heed_writer_printf(w, "\"%s\": [", name);
     for (int i = 0; i < count; i++) {
         heed_writer_printf(w, i == 0 ? "" : ", ");
-        write_json_text(w, texts[i]);
+        cli_json_text(w, texts[i]);
     }
     heed_writer_printf(w, "]");
 }
@@ -79,56 +65,90 @@ static void write_alignment(heed_writer *w, const heed_translation *t, const hee
     write_json_texts(w, "source", t->source_tokens, t->source_count);
     heed_writer_printf(w, ", ");
     write_json_texts(w, "target", h->tokens, h->token_count);
-    heed_writer_printf(w, ", \"score\": %.6g, \"weights\": [", h->score);
+    heed_writer_printf(w, ", \"score\": ");
+    cli_json_number(w, h->score);
+    heed_writer_printf(w, ", \"weights\": [");
     for (int i = 0; i < h->token_count; i++) {
         heed_writer_printf(w, i == 0 ? "[" : ", [");
-        for (int k = 0; k < t->source_count; k++)
-            heed_writer_printf(w, "%s%.6g", k == 0 ? "" : ", ", (double)h->weights[i * t->source_count + k]);
+        for (int k = 0; k < t->source_count; k++) {
+            heed_writer_printf(w, k == 0 ? "" : ", ");
+            cli_json_number(w, (double)h->weights[i * t->source_count + k]);
+        }
         heed_writer_printf(w, "]");
     }
     heed_writer_printf(w, "]}\n");
 }
 
-static heed_status score(translating *t, const heed_translation *translation)
+/* Compares a translation with the next reference; NULL stands for the end of the lines. */
+static heed_status score(translating *t, const char *text)
 {
     heed_line reference;
     bool more;
+    if (t->scorer == NULL || t->surplus != 0)
+        return HEED_OK;
     heed_status status = heed_lines_next(t->references, &more, &reference);
-    if (status != HEED_OK || !more)
-        return status;
-    return heed_scorer_add(t->scorer, translation->hypotheses[0].text, reference.text);
+    if (status == HEED_OK && more && text != NULL)
+        return heed_scorer_add(t->scorer, text, reference.text);
+    t->surplus = text != NULL ? 1 : more ? -1 : 0;
+    return status;
 }
 
-static heed_status write_group(translating *t, const heed_translation *translations, int count)
+/* N lines, or fewer than N translations and empty lines: so the line that comes next begins where one expects it. */
+static void write_translation(translating *t, const heed_translation *translation)
 {
-    heed_status status = HEED_OK;
-    for (int i = 0; i < count && status == HEED_OK; i++) {
-        for (int k = 0; k < translations[i].hypothesis_count; k++) {
-            const heed_hypothesis *h = &translations[i].hypotheses[k];
-            if (t->values->scores)
-                heed_writer_printf(t->output, "%.6f\t", h->score);
-            heed_writer_printf(t->output, "%s\n", h->text);
-            if (t->alignments != NULL)
-                write_alignment(t->alignments, &translations[i], h);
-        }
-        if (t->scorer != NULL)
-            status = score(t, &translations[i]);
+    for (int k = 0; k < t->values->n_best; k++) {
+        const heed_hypothesis *h = k < translation->hypothesis_count ? &translation->hypotheses[k] : NULL;
+        if (t->values->scores && h != NULL)
+            heed_writer_printf(t->output, "%.6f\t", h->score);
+        heed_writer_printf(t->output, "%s\n", h != NULL ? h->text : "");
+        if (t->alignments != NULL && h != NULL)
+            write_alignment(t->alignments, translation, h);
     }
-    return status == HEED_OK ? heed_writer_flush(t->output) : status;
 }
 
 static heed_status translate_group(translating *t, char **lines, int count)
 {
     const translate_values *v = t->values;
-    heed_decode_config config = {.beam = (int)v->beam, .n_best = (int)(v->n_best < v->beam ? v->n_best : v->beam),
+    heed_decode_config config = {.beam = (int)v->beam, .n_best = (int)v->n_best, .first_line = t->done + 1,
                                  .length_penalty = v->length_penalty == 0 ? -1 : v->length_penalty, .max_length = (int)v->max_length};
     heed_translation *translations;
     heed_status status = heed_translate(t->translator, (const char *const *)lines, count, &config, &translations);
     if (status != HEED_OK)
         return status;
-    status = write_group(t, translations, count);
+    for (int i = 0; i < count && status == HEED_OK; i++) {
+        write_translation(t, &translations[i]);
+        status = score(t, translations[i].hypotheses[0].text);
+    }
     heed_translations_free(t->translator, translations, count);
+    t->done += count;
+    return status == HEED_OK ? heed_writer_flush(t->output) : status;
+}
+
+/* Where a group cannot be translated, its lines are tried one by one: those before the bad one have their answers. */
+static heed_status translate_lines(translating *t, char **lines, int count)
+{
+    int64_t done = t->done;
+    heed_status status = translate_group(t, lines, count);
+    for (int i = 0; i < count && count > 1 && t->done == done + i; i++)
+        status = translate_group(t, &lines[i], 1);
     return status;
+}
+
+/* Reads up to GROUP lines, each freed by the caller; *more is false at the end. */
+static heed_status read_lines(translating *t, char **lines, int *count, bool *more)
+{
+    for (*count = 0, *more = true; *count == 0 || (*count < GROUP && !heed_lines_wait(t->lines));) {
+        heed_line line;
+        heed_status status = heed_lines_next(t->lines, more, &line);
+        if (status != HEED_OK || !*more)
+            return status;
+        char *copy = malloc(line.length + 1);
+        if (copy == NULL)
+            return HEED_ENOMEM;
+        memcpy(copy, line.text, line.length + 1);
+        lines[(*count)++] = copy;
+    }
+    return HEED_OK;
 }
 
 static heed_status translate_all(translating *t)
@@ -137,28 +157,15 @@ static heed_status translate_all(translating *t)
     bool more = true;
     heed_status status = HEED_OK;
     while (more && status == HEED_OK) {
-        int count = 0;
-        heed_line line;
-        while (count < t->group && status == HEED_OK) {
-            status = heed_lines_next(t->lines, &more, &line);
-            if (status != HEED_OK || !more)
-                break;
-            lines[count] = malloc(line.length + 1);
-            if (lines[count] == NULL) {
-                status = HEED_ENOMEM;
-                break;
-            }
-            memcpy(lines[count++], line.text, line.length + 1);
-        }
+        int count;
+        status = read_lines(t, lines, &count, &more);
         /* what came before a bad line is translated all the same */
-        if (count > 0) {
-            heed_status done = translate_group(t, lines, count);
-            status = status == HEED_OK ? done : status;
-        }
+        heed_status done = count > 0 ? translate_lines(t, lines, count) : HEED_OK;
+        status = status == HEED_OK ? done : status;
         for (int i = 0; i < count; i++)
             free(lines[i]);
     }
-    return status;
+    return status == HEED_OK ? score(t, NULL) : status;
 }
 
 static heed_status open_all(translating *t)
@@ -170,7 +177,7 @@ static heed_status open_all(translating *t)
     if (status == HEED_OK && v->reference != NULL)
         status = heed_lines_open(t->context, v->reference, 0, &t->references);
     if (status == HEED_OK && v->reference != NULL)
-        status = heed_scorer_create(t->context, NULL, &t->scorer);
+        status = heed_scorer_create(t->context, &(heed_scorer_config){0}, &t->scorer);
     if (status == HEED_OK)
         status = heed_writer_open(t->context, v->output, &t->output);
     if (status == HEED_OK && v->alignments != NULL)
@@ -188,11 +195,40 @@ static void close_all(translating *t)
     heed_translator_free(t->translator);
 }
 
+static int check(const translate_values *v)
+{
+    const char *hint = "see heed translate --help";
+    if (v->n_best > v->beam)
+        return cli_error(CLI_WRONG_USAGE, hint, "--n-best: more than --beam keeps (expected at most %lld, found %lld)",
+                         (long long)v->beam, (long long)v->n_best);
+    if (v->reference != NULL && strcmp(v->file, "-") == 0 && strcmp(v->reference, "-") == 0)
+        return cli_error(CLI_WRONG_USAGE, hint, "standard input: cannot be both FILE and --reference");
+    if (v->alignments != NULL && strcmp(v->alignments, v->output) == 0)
+        return cli_error(CLI_WRONG_USAGE, hint, "--alignments: needs a file other than the translations'");
+    return CLI_DONE;
+}
+
+/* The scores; fails when the references do not match the lines. */
+static int finish_scores(const cli_session *s, const translating *t)
+{
+    const char *input = strcmp(t->values->file, "-") == 0 ? "standard input" : t->values->file;
+    const char *reference = strcmp(t->values->reference, "-") == 0 ? "standard input" : t->values->reference;
+    heed_scores r = heed_scorer_result(t->scorer);
+    if (t->surplus != 0)
+        return cli_error(CLI_FAILED, NULL, "%s: more lines than %s (expected %lld)", t->surplus > 0 ? input : reference,
+                         t->surplus > 0 ? reference : input, (long long)r.lines);
+    cli_note(s, "%lld lines, exact match %.2f %%, token error rate %.2f %%", (long long)r.lines, 100 * r.exact_match,
+             100 * r.token_error_rate);
+    return CLI_DONE;
+}
+
 static int run(cli_session *s, const void *values)
 {
     const translate_values *v = values;
     translating t = {.values = v, .context = s->context};
-    t.group = strcmp(v->file, "-") == 0 && isatty(STDIN_FILENO) ? 1 : GROUP;
+    int exit_status = check(v);
+    if (exit_status != CLI_DONE)
+        return exit_status;
     heed_status status = open_all(&t);
     if (status == HEED_OK)
         status = translate_all(&t);
@@ -200,12 +236,10 @@ static int run(cli_session *s, const void *values)
         status = heed_writer_commit(t.output);
     if (status == HEED_OK && t.alignments != NULL)
         status = heed_writer_commit(t.alignments);
-    int exit_status = status == HEED_OK ? CLI_DONE : cli_failed(s);
-    if (status == HEED_OK && t.scorer != NULL) {
-        heed_scores r = heed_scorer_result(t.scorer);
-        cli_note(s, "%lld lines, exact match %.2f %%, token error rate %.2f %%", (long long)r.lines, 100 * r.exact_match,
-                 100 * r.token_error_rate);
-    }
+    if (status != HEED_OK)
+        exit_status = cli_failed(s);
+    else if (t.scorer != NULL)
+        exit_status = finish_scores(s, &t);
     close_all(&t);
     return exit_status;
 }
@@ -213,7 +247,9 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_translate = {
     .name = "translate",
     .purpose = "translate lines with a translator that heed train made",
-    .description = "A line in, a line out, in order. With --n-best N a line gives up to N lines.",
+    .description = "A line in, a line out, in order; each as soon as no further line is waiting to be read. With --n-best N each "
+                   "line gives N lines, empty ones where there are fewer translations.\n\n"
+                   "A line's translation does not depend on the lines around it.",
     .options = options,
     .values_size = sizeof(translate_values),
     .examples = examples,

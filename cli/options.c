@@ -98,7 +98,7 @@ static bool wrong_option(const parser *p, const char *given, size_t length)
 
 static bool in_limits(const cli_option *o, double value)
 {
-    return !o->limited || (value >= o->minimum && value <= o->maximum);
+    return !o->limited || (value >= o->minimum && value <= o->maximum && !(o->above && value == o->minimum));
 }
 
 /* "a whole number", "a number of 1 or more", "a whole number from 1 to 256" */
@@ -108,7 +108,7 @@ static void describe_number(const cli_option *o, char *text, size_t size)
     if (!o->limited)
         snprintf(text, size, "%s", kind);
     else if (o->maximum == HUGE_VAL)
-        snprintf(text, size, "%s of %g or more", kind, o->minimum);
+        snprintf(text, size, o->above ? "%s above %g" : "%s of %g or more", kind, o->minimum);
     else
         snprintf(text, size, "%s from %g to %g", kind, o->minimum, o->maximum);
 }

@@ -41,6 +41,7 @@ typedef struct cli_option {
     const char *standard; /* the default, as it would be typed; NULL: the field stays zero */
     const char *help;     /* one sentence, no capital, no full stop */
     bool        limited;  /* then minimum <= value <= maximum */
+    bool        above;    /* then minimum itself is not allowed */
     double      minimum, maximum;
     const char *choices;  /* "characters|words": the values there are */
     char        letter;   /* a short form, 'o' for -o */
@@ -52,6 +53,7 @@ typedef struct cli_option {
     .type = _Generic(((type_ *)0)->field,                                                                         \
         bool: CLI_FLAG, int64_t: CLI_INTEGER, double: CLI_NUMBER, const char *: CLI_TEXT, cli_list: CLI_LIST)
 #define CLI_AT_LEAST(least) .limited = true, .minimum = (least), .maximum = HUGE_VAL
+#define CLI_ABOVE(limit) .above = true, CLI_AT_LEAST(limit)
 #define CLI_BETWEEN(least, most) .limited = true, .minimum = (least), .maximum = (most)
 
 /* A table and the struct its rows point into. */

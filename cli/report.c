@@ -1,13 +1,14 @@
 #define _POSIX_C_SOURCE 200809L
 #include "report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 512, DETAILS = 256, BAR = 30, WIDTH = 80 };
+enum { LINE = 512, DETAILS = 256, SHORTEST_BAR = 5, BAR = 30, WIDTH = 80 };
 static const double redraw_seconds = 0.1, line_seconds = 10.0;
 
 /* Standard error is one stream, so whether a bar stands on its last line is known to all that write there. */
@@ -37,6 +38,12 @@ int cli_error(int exit_status, const char *hint, const char *format, ...)
 int cli_failed(const cli_session *s)
 {
     return cli_error(CLI_FAILED, heed_error_hint(s->context), "%s", heed_error(s->context));
+}
+
+int cli_refused(const cli_session *s, heed_status status)
+{
+    bool usage = status == HEED_EINVAL || status == HEED_ENOTFOUND;
+    return cli_error(usage ? CLI_WRONG_USAGE : CLI_FAILED, heed_error_hint(s->context), "%s", heed_error(s->context));
 }
 
 void cli_note(const cli_session *s, const char *format, ...)
@@ -77,16 +84,17 @@ void cli_progress_start(cli_progress *p, const cli_session *s, const char *what,
 {
     double now = seconds_now();
     *p = (cli_progress){
-        .session = s, .what = what, .total = total, .started = now, .drawn = now, .terminal = isatty(STDERR_FILENO)};
+        .session = s, .what = what, .total = total, .started = now, .drawn = now, .begun = NAN, .terminal = isatty(STDERR_FILENO)};
 }
 
 /* "1:05 left", "" when nothing can be said yet */
 static void describe_time_left(const cli_progress *p, double done, double now, char *text, size_t size)
 {
     text[0] = '\0';
-    if (p->total <= 0 || done <= 0 || done > p->total)
+    double since = done - p->begun;
+    if (p->total <= 0 || !(since > 0) || done > p->total)
         return;
-    long left = (long)((now - p->started) * (p->total - done) / done + 0.5);
+    long left = (long)((now - p->started) * (p->total - done) / since + 0.5);
     if (left < 3600)
         snprintf(text, size, "%ld:%02ld left", left / 60, left % 60);
     else
@@ -95,22 +103,26 @@ static void describe_time_left(const cli_progress *p, double done, double now, c
 
 static void draw_bar(const cli_progress *p, double share, const char *left, const char *details)
 {
-    char line[LINE], bar[BAR + 1];
-    int full = (int)(share * BAR);
-    memset(bar, ' ', BAR);
+    char line[LINE], bar[BAR + 1], numbers[DETAILS + 64];
+    snprintf(numbers, sizeof numbers, "%3d %%  %s%s%s", (int)(100 * share), left, *left != '\0' ? "  " : "", details);
+    int width = terminal_width() - 1, room = width - (int)(strlen(p->what) + strlen(" [] ") + strlen(numbers));
+    int length = room > BAR ? BAR : room < SHORTEST_BAR ? SHORTEST_BAR : room, full = (int)(share * length);
+    memset(bar, ' ', (size_t)length);
     memset(bar, '=', (size_t)full);
-    if (full < BAR)
+    if (full < length)
         bar[full] = '>';
-    bar[BAR] = '\0';
-    snprintf(line, sizeof line, "%s [%s] %3d %%  %s  %s", p->what, bar, (int)(100 * share), left, details);
+    bar[length] = '\0';
+    snprintf(line, sizeof line, "%s [%s] %s", p->what, bar, numbers);
     clear_bar();
-    fprintf(stderr, "%.*s", terminal_width() - 1, line);
+    fprintf(stderr, "%.*s", width, line);
     bar_shown = true;
 }
 
 void cli_progress_update(cli_progress *p, double done, const char *format, ...)
 {
     double now = seconds_now();
+    if (isnan(p->begun))
+        p->begun = done;
     if (p->session->quiet || now - p->drawn < (p->terminal ? redraw_seconds : line_seconds))
         return;
     p->drawn = now;
@@ -124,7 +136,7 @@ void cli_progress_update(cli_progress *p, double done, const char *format, ...)
     if (p->terminal && p->total > 0)
         draw_bar(p, share, left, details);
     else if (p->total > 0)
-        cli_note(p->session, "%s: %d %%, %s  %s", p->what, (int)(100 * share), left, details);
+        cli_note(p->session, "%s: %d %%, %s%s%s", p->what, (int)(100 * share), left, *left != '\0' ? ", " : "", details);
     else
         cli_note(p->session, "%s: %.0f  %s", p->what, done, details);
 }

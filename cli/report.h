@@ -11,6 +11,8 @@ int cli_error(int exit_status, const char *hint, const char *format, ...) HEED_P
 
 /* The error that the session's context holds; returns CLI_FAILED. */
 int cli_failed(const cli_session *s);
+/* The same; CLI_WRONG_USAGE when the status tells of a value or name that the command line gave. */
+int cli_refused(const cli_session *s, heed_status status);
 
 /* A line of information, above the progress bar if there is one. Nothing with --quiet. */
 void cli_note(const cli_session *s, const char *format, ...) HEED_PRINTF(2, 3);
@@ -25,6 +27,7 @@ typedef struct cli_progress {
     const char        *what;  /* borrowed */
     double             total; /* 0: unknown */
     double             started, drawn; /* seconds */
+    double             begun; /* what was done at the first update: a resumed run has done some; NaN before */
     bool               terminal;
 } cli_progress;
 

@@ -63,6 +63,7 @@ typedef struct heed_decode_config {
     int    beam;           /**< hypotheses kept at each step, 1..64; default 4. 1 is greedy */
     int    n_best;         /**< hypotheses returned for each line, 1..beam; default 1 */
     double length_penalty; /**< a: hypotheses are ranked by log probability / length^a; default 1; negative for 0 */
+    int64_t first_line;    /**< number of the first line, for errors; default 1 */
     int    max_length;     /**< target tokens; default: as many as any training target had, and half as many again */
 } heed_decode_config;
 
@@ -96,13 +97,13 @@ typedef struct heed_trainer heed_trainer;
 typedef struct heed_train_progress {
     int64_t step, steps;        /**< done, and planned; 0 planned: not known yet */
     double  epoch;              /**< passes over the data, a fraction in the midst of one */
-    double  loss;               /**< mean of the steps since the last report, nats a target token */
+    double  loss;               /**< running mean over some fifty steps, nats a target token */
     double  seconds, seconds_left; /**< left: an estimate, NaN before there is one */
     double  tokens_per_second;  /**< target tokens that are no padding */
     double  learning_rate;
     bool    validated;          /**< whether the members below are new */
     double  validation_exact;   /**< share of validation pairs translated exactly, greedily: of the first ones along the
-                                     way (setting validation_lines); after the last step of all, by the best weights */
+                                     way (setting validation_lines); after the last step of all, by the best weights. NaN: none */
     double  validation_best;
 } heed_train_progress;
 
@@ -123,7 +124,8 @@ typedef struct heed_train_config {
     uint64_t    seed;       /**< of everything random */
     const char *checkpoint; /**< directory for checkpoints; default: none */
     double      checkpoint_seconds; /**< between two of them; default 60. One is made at the end in any case */
-    bool        resume;     /**< go on from the checkpoint; everything but the data is taken from there */
+    bool        resume;     /**< go on from the checkpoint, if there is one. Data, and what else is given, must be as it was.
+                                 Without this a directory that holds a checkpoint is HEED_ESTATE */
     heed_train_report *report;
     void       *user;
 } heed_train_config;
@@ -135,13 +137,15 @@ HEED_API heed_status heed_trainer_create(heed_context *c, const heed_train_confi
  * never stopped, at any number of threads, if its length was given by epochs or steps; with minutes the plan depends on
  * the machine's speed, and the resumed run follows the plan as it stood.
  * HEED_EINTERRUPTED after heed_trainer_interrupt(): the step was finished and a checkpoint written. HEED_EDIVERGED when
- * the loss is no number any more; the last checkpoint is left as it was.
+ * the loss is no number any more or stays far above that of guessing; the last checkpoint is left as it was.
  */
 HEED_API heed_status heed_trainer_run(heed_trainer *t);
 /** Asks a run to stop; may be called from a signal handler. */
 HEED_API void heed_trainer_interrupt(heed_trainer *t);
 /** Writes the translator: the weights that did best on validation, or the last without one. */
 HEED_API heed_status heed_trainer_save(heed_trainer *t, const char *path);
+/** For a run that is over and saved: removes the checkpoint, and its directory when nothing else is in it. */
+HEED_API void heed_trainer_remove_checkpoint(heed_trainer *t);
 HEED_API heed_model *heed_trainer_model(heed_trainer *t); /**< owned by the trainer */
 HEED_API void        heed_trainer_free(heed_trainer *t);  /**< NULL is allowed */
 
@@ -158,6 +162,7 @@ typedef struct heed_train_load {
 
 typedef struct heed_train_timing {
     int64_t weights; /**< of the model */
+    int64_t batch;   /**< pairs a step */
     double  best, median; /**< seconds a step */
 } heed_train_timing;
 

@@ -33,6 +33,8 @@ typedef struct heed_line {
 HEED_API heed_status heed_lines_open(heed_context *c, const char *path, size_t limit, heed_lines **out);
 /** Reads the next line; *more is false when there is none. */
 HEED_API heed_status heed_lines_next(heed_lines *l, bool *more, heed_line *line);
+/** Whether the next line is not there yet, so that heed_lines_next() would wait for a pipe or a person. */
+HEED_API bool heed_lines_wait(const heed_lines *l);
 HEED_API void        heed_lines_free(heed_lines *l); /**< NULL is allowed */
 
 enum { HEED_LINE_LIMIT = 1 << 20 };

@@ -298,6 +298,8 @@ static heed_status settle_config(heed_translator *t, const heed_decode_config *g
         out->beam = 4;
     if (out->n_best == 0)
         out->n_best = 1;
+    if (out->first_line == 0)
+        out->first_line = 1;
     if (out->max_length == 0)
         out->max_length = t->longest_target + t->longest_target / 2 + 1;
     out->length_penalty = out->length_penalty == 0 ? 1 : out->length_penalty < 0 ? 0 : out->length_penalty;
@@ -310,8 +312,8 @@ static heed_status settle_config(heed_translator *t, const heed_decode_config *g
     return HEED_OK;
 }
 
-static heed_status read_lines(heed_translator *t, heed_zone *z, const char *const *lines, int count, sentence *sentences,
-                              int *used)
+static heed_status read_lines(heed_translator *t, heed_zone *z, const char *const *lines, int count, int64_t first_line,
+                              sentence *sentences, int *used)
 {
     heed_ids ids = {.context = t->context};
     heed_status status = HEED_OK;
@@ -321,8 +323,8 @@ static heed_status read_lines(heed_translator *t, heed_zone *z, const char *cons
         if (status != HEED_OK || ids.count == 0)
             continue;
         if (ids.count > (size_t)t->settings.longest * 4) {
-            status = heed_fail(t->context, HEED_EINVAL, "line %d is too long (expected at most %d tokens, found %zu)", i + 1,
-                               t->settings.longest * 4, ids.count);
+            status = heed_fail(t->context, HEED_EINVAL, "line %lld: too long (expected at most %d tokens, found %zu)",
+                               (long long)first_line + i, t->settings.longest * 4, ids.count);
             continue;
         }
         int32_t *copy = heed_zone_alloc(z, ids.count, sizeof *copy);
@@ -368,7 +370,7 @@ static heed_status translate(heed_translator *t, heed_zone *z, const char *const
     if (sentences == NULL)
         return HEED_ENOMEM;
     int used = 0;
-    HEED_TRY(read_lines(t, z, lines, count, sentences, &used));
+    HEED_TRY(read_lines(t, z, lines, count, config.first_line, sentences, &used));
     collection all = {config.n_best, out};
     HEED_TRY(decode_all(t, sentences, used, &config, collect, &all));
     for (int i = 0; i < count; i++)

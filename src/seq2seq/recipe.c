@@ -38,14 +38,14 @@ static const heed_recipe_info *find(const char *name)
 }
 
 /* From "units=128, ..." as people write it, or {'units': 128, ...} as heed_recipe_write does. */
-static heed_status apply(heed_zone *z, const char *text, heed_recipe_settings *s)
+static heed_status apply(heed_zone *z, const char *recipe, const char *text, heed_recipe_settings *s)
 {
     heed_value *given;
     if (text[0] == '{')
-        HEED_TRY(heed_value_parse(z, "settings", text, &given));
+        HEED_TRY(heed_value_parse(z, recipe, text, &given));
     else
-        HEED_TRY(heed_value_parse_arguments(z, "settings", text, &given));
-    return heed_options_read(z, "recipe", heed_recipe_table, 0, given, s);
+        HEED_TRY(heed_value_parse_arguments(z, recipe, text, &given));
+    return heed_options_read(z, recipe, heed_recipe_table, 0, given, s);
 }
 
 heed_status heed_recipe_read(heed_zone *z, const char *recipe, const char *changes, const char **name,
@@ -59,9 +59,9 @@ heed_status heed_recipe_read(heed_zone *z, const char *recipe, const char *chang
     }
     *name = r->name;
     *out = standard;
-    HEED_TRY(apply(z, r->changes, out));
+    HEED_TRY(apply(z, r->name, r->changes, out));
     if (changes != NULL)
-        HEED_TRY(apply(z, changes, out));
+        HEED_TRY(apply(z, r->name, changes, out));
     return heed_options_check(z->context, r->name, heed_recipe_table, out);
 }
 

@@ -46,7 +46,7 @@ static heed_status time_steps(heed_zone *z, heed_model *m, const heed_train_load
             seconds[i] = now() - start;
     }
     qsort(seconds, (size_t)l->steps, sizeof *seconds, ascending);
-    *out = (heed_train_timing){heed_parameter_count(m, false), seconds[0], seconds[l->steps / 2]};
+    *out = (heed_train_timing){heed_parameter_count(m, false), l->batch, seconds[0], seconds[l->steps / 2]};
     return HEED_OK;
 }
 

@@ -2,6 +2,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "seq2seq/decode.h"
 
+#include "base/file.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -10,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Validation happens this often in a run; the plan of a run by minutes is looked at anew after so many steps. */
 enum { VALIDATIONS = 20, PLAN_STEPS = 25 };
@@ -24,7 +28,10 @@ enum { VALIDATIONS = 20, PLAN_STEPS = 25 };
     X(config, FLOAT, minutes, 0, "", "planned; 0: the plan is in steps")                                               \
     X(config, FLOAT, seconds, 0, "", "spent so far")                                                                   \
     X(config, FLOAT, next_validation, 0, "", "the step after which it is due")                                         \
-    X(config, FLOAT, best, -1.0, "", "exact match of the best weights; -1: none yet")
+    X(config, FLOAT, best, -1.0, "", "exact match of the best weights; -1: none yet")                                  \
+    X(config, FLOAT, loss, 0, "", "its running mean")                                                                  \
+    X(config, FLOAT, pairs, 0, "", "trained on")                                                                       \
+    X(config, FLOAT, validation_pairs, 0, "", "tried along the way")
 
 typedef struct run_state { RUN_STATE(HEED_OPTION_FIELD, ) } run_state;
 
@@ -32,6 +39,7 @@ static const run_state fresh_state = {RUN_STATE(HEED_OPTION_DEFAULT, )};
 static const heed_option state_rows[] = {RUN_STATE(HEED_OPTION_ROW, run_state)};
 static const heed_option_table state_table = {state_rows, sizeof state_rows / sizeof *state_rows, sizeof(run_state), &fresh_state};
 
+#define CHECKPOINT "checkpoint.keras"
 #define ASSET_RUN "run.txt"
 #define ASSET_BEST "best.f32"
 
@@ -46,14 +54,14 @@ struct heed_trainer {
     int32_t         *source, *given, *answer; /* the batch under way */
     size_t           capacity;
     float           *best; /* all weights, when validation was best; NULL without validation */
-    char            *checkpoint; /* the file; NULL: none */
+    char            *directory, *checkpoint; /* of checkpoints, and the file there; NULL: none */
+    bool             made_directory, resumed;
     double           checkpoint_seconds;
     heed_train_report *report;
     void            *user;
     atomic_bool      stop;
     heed_train_progress progress;
-    double           loss_sum;
-    int64_t          loss_count, tokens;
+    int64_t          tokens;
     double           tokens_since; /* seconds */
 };
 
@@ -74,13 +82,12 @@ static size_t weight_total(heed_model *m)
     return total;
 }
 
-/* Copies all weights to `kept`, or back. */
-static void move_weights(heed_model *m, float *kept, bool back)
+static void keep_weights(heed_model *m, float *kept)
 {
     for (int i = 0; i < heed_weight_count(m); i++) {
         heed_variable *v = heed_weight_at(m, i);
         size_t count = (size_t)heed_shape_count(heed_variable_shape(v));
-        memcpy(back ? heed_variable_data(v) : kept, back ? kept : heed_variable_data(v), count * sizeof(float));
+        memcpy(kept, heed_variable_data(v), count * sizeof *kept);
         kept += count;
     }
 }
@@ -126,14 +133,70 @@ static heed_status save_checkpoint(heed_trainer *t)
 {
     if (t->checkpoint == NULL)
         return HEED_OK;
-    HEED_TRY(put_run_assets(t));
-    HEED_TRY(heed_save(t->model, t->checkpoint));
-    return drop_run_assets(t);
+    heed_status status = put_run_assets(t);
+    if (status == HEED_OK)
+        status = heed_save(t->model, t->checkpoint);
+    heed_status dropped = drop_run_assets(t);
+    return status != HEED_OK ? status : dropped;
 }
 
 static uint64_t seed_of(const heed_trainer *t) { return strtoull(t->seed, NULL, 10); }
 
-static heed_status restore_run(heed_trainer *t)
+static int64_t batches_an_epoch(const heed_trainer *t)
+{
+    int64_t size = t->translator->settings.batch_size;
+    return (t->training.count + size - 1) / size;
+}
+
+/* How many steps `config` asks for; 0: it says nothing of them. */
+static double steps_asked_for(const heed_trainer *t, const heed_train_config *config)
+{
+    return config->steps > 0 ? (double)config->steps : ceil(config->epochs * (double)batches_an_epoch(t));
+}
+
+static heed_status check_same_settings(heed_trainer *t, const heed_train_config *config)
+{
+    if (config->recipe == NULL && config->settings == NULL)
+        return HEED_OK;
+    heed_zone z;
+    heed_zone_init(&z, t->context);
+    const char *name, *asked = NULL;
+    heed_recipe_settings settings;
+    heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &name, &settings);
+    if (status == HEED_OK && (asked = heed_recipe_write(&z, &settings)) == NULL)
+        status = HEED_ENOMEM;
+    if (status == HEED_OK && (strcmp(name, t->translator->recipe) != 0 || strcmp(asked, t->translator->settings_text) != 0)) {
+        status = heed_fail(t->context, HEED_EINVAL, "%s: the run was begun with another recipe or other settings", t->checkpoint);
+        heed_hint(t->context, "give the same, or none: the checkpoint knows them");
+    }
+    heed_zone_free(&z);
+    return status;
+}
+
+/* What was asked for anew must be what the run was begun with. */
+static heed_status check_same_run(heed_trainer *t, const heed_train_config *config)
+{
+    HEED_TRY(check_same_settings(t, config));
+    double steps = steps_asked_for(t, config);
+    const struct {
+        const char *what;
+        double      expected, found;
+        bool        asked;
+    } facts[] = {
+        {"pairs to learn from", t->state.pairs, (double)t->training.count, true},
+        {"validation pairs", t->state.validation_pairs, (double)t->validation.count, true},
+        {"minutes of training", t->state.minutes, config->minutes, config->minutes > 0},
+        {"steps of training", t->state.steps, steps, steps > 0},
+        {"as seed", (double)seed_of(t), (double)config->seed, config->seed != 0},
+    };
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        if (facts[i].asked && facts[i].found != facts[i].expected)
+            return heed_fail(t->context, HEED_EINVAL, "%s: not the run that was begun (expected %.15g %s, found %.15g)",
+                             t->checkpoint, facts[i].expected, facts[i].what, facts[i].found);
+    return HEED_OK;
+}
+
+static heed_status restore_run(heed_trainer *t, const heed_train_config *config)
 {
     heed_context *c = t->context;
     size_t size;
@@ -158,6 +221,7 @@ static heed_status restore_run(heed_trainer *t)
     }
     heed_zone_free(&z);
     HEED_TRY(status);
+    HEED_TRY(check_same_run(t, config));
     const float *best = heed_asset(t->model, ASSET_BEST, &size);
     if (best != NULL && t->best != NULL) {
         if (size != weight_total(t->model) * sizeof(float))
@@ -173,14 +237,54 @@ static heed_status restore_run(heed_trainer *t)
 
 static heed_status name_checkpoint(heed_trainer *t, const heed_train_config *config)
 {
+    heed_context *c = t->context;
     if (config->checkpoint == NULL)
-        return config->resume ? heed_fail(t->context, HEED_EINVAL, "resume: there is no checkpoint directory to resume from") : HEED_OK;
-    if (!config->resume && mkdir(config->checkpoint, 0777) != 0 && errno != EEXIST)
-        return heed_fail(t->context, HEED_EIO, "%s: cannot make the directory: %s", config->checkpoint, strerror(errno));
-    heed_text path = {.context = t->context};
-    heed_text_printf(&path, "%s/checkpoint.keras", config->checkpoint);
+        return config->resume ? heed_fail(c, HEED_EINVAL, "resume: there is no checkpoint directory to resume from") : HEED_OK;
+    heed_text path = {.context = c};
+    heed_text_printf(&path, "%s/" CHECKPOINT, config->checkpoint);
     t->checkpoint = path.bytes;
-    return heed_text_status(&path);
+    HEED_TRY(heed_text_status(&path));
+    t->directory = heed_strdup(c, config->checkpoint);
+    if (t->directory == NULL)
+        return HEED_ENOMEM;
+    bool saved = access(t->checkpoint, F_OK) == 0;
+    if (saved && !config->resume) {
+        heed_fail(c, HEED_ESTATE, "%s: a run is saved there", t->checkpoint);
+        heed_hint(c, "--resume goes on with it; to begin anew, remove it");
+        return HEED_ESTATE;
+    }
+    if (!saved && config->resume)
+        heed_log(c, HEED_LOG_NOTE, "%s: nothing is saved yet, so training starts from the beginning", t->directory);
+    t->resumed = saved;
+    return HEED_OK;
+}
+
+/* Removes the parts of checkpoints that a killed run left. */
+static void sweep(const char *directory)
+{
+    static const char part[] = CHECKPOINT ".";
+    DIR *d = opendir(directory);
+    if (d == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (strncmp(e->d_name, part, sizeof part - 1) == 0)
+            unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
+/* Made when all else is well, and tried: better now than after an hour. */
+static heed_status prepare_directory(heed_trainer *t)
+{
+    if (t->directory == NULL)
+        return HEED_OK;
+    t->made_directory = mkdir(t->directory, 0777) == 0;
+    if (!t->made_directory && errno != EEXIST)
+        return heed_fail(t->context, HEED_EIO, "%s: cannot make the directory: %s", t->directory, strerror(errno));
+    sweep(t->directory);
+    heed_output trial;
+    HEED_TRY(heed_output_open(t->context, t->checkpoint, &trial));
+    heed_output_abandon(&trial);
+    return HEED_OK;
 }
 
 static heed_status make_model(heed_trainer *t, const heed_train_config *config)
@@ -225,20 +329,15 @@ static heed_status resume_model(heed_trainer *t, const heed_train_config *config
                               t->translator->target, &t->training);
 }
 
-static int64_t batches_an_epoch(const heed_trainer *t)
-{
-    int64_t size = t->translator->settings.batch_size;
-    return (t->training.count + size - 1) / size;
-}
-
 /* How long: steps, epochs or minutes, whichever was said. */
 static void make_plan(heed_trainer *t, const heed_train_config *config)
 {
+    t->state.pairs = (double)t->training.count;
+    t->state.validation_pairs = (double)t->validation.count;
     t->state.minutes = config->minutes;
-    if (config->steps > 0)
-        t->state.steps = (double)config->steps;
-    else if (config->epochs > 0 || config->minutes <= 0)
-        t->state.steps = ceil((config->epochs > 0 ? config->epochs : 10) * (double)batches_an_epoch(t));
+    t->state.steps = steps_asked_for(t, config);
+    if (t->state.steps == 0 && config->minutes == 0)
+        t->state.steps = 10 * (double)batches_an_epoch(t);
 }
 
 static heed_status make_room(heed_trainer *t)
@@ -274,15 +373,16 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
 {
     HEED_TRY(check_config(t->context, config));
     HEED_TRY(name_checkpoint(t, config));
-    HEED_TRY(config->resume ? resume_model(t, config) : make_model(t, config));
+    HEED_TRY(t->resumed ? resume_model(t, config) : make_model(t, config));
     if (config->validation != NULL)
         HEED_TRY(heed_examples_read(t->context, &t->translator->settings, config->validation, NULL, t->translator->source,
                                     t->translator->target, &t->validation));
     HEED_TRY(make_room(t));
-    if (config->resume)
-        return restore_run(t);
-    make_plan(t, config);
-    return HEED_OK;
+    if (t->resumed)
+        HEED_TRY(restore_run(t, config));
+    else
+        make_plan(t, config);
+    return prepare_directory(t);
 }
 
 heed_status heed_trainer_create(heed_context *c, const heed_train_config *config, heed_trainer **out)
@@ -293,6 +393,7 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
         return HEED_ENOMEM;
     t->context = c;
     t->checkpoint_seconds = config->checkpoint_seconds > 0 ? config->checkpoint_seconds : 60;
+    t->progress.validation_exact = NAN;
     t->report = config->report;
     t->user = config->user;
     heed_status status = create(t, config);
@@ -320,6 +421,9 @@ void heed_trainer_free(heed_trainer *t)
         heed_model_free(t->model);
     heed_examples_free(&t->validation);
     heed_examples_free(&t->training);
+    if (t->made_directory)
+        rmdir(t->directory); /* which works when no checkpoint was needed */
+    heed_release(c, t->directory);
     heed_release(c, t->checkpoint);
     heed_release(c, t->best);
     heed_release(c, t->answer);
@@ -370,6 +474,22 @@ static heed_status next_batch(heed_trainer *t, heed_text_batch *out)
     return HEED_OK;
 }
 
+/* A run that stays this many times worse than guessing, which costs ln(tokens), is lost. The mean is over all steps at first,
+ * then over about as many as MEAN_SHARE says. */
+static const double HOPELESS = 10, MEAN_SHARE = 0.02;
+
+static heed_status follow_loss(heed_trainer *t, double loss)
+{
+    double share = fmax(1 / (t->state.step + 1), MEAN_SHARE), guessing = log(heed_tokenizer_size(t->translator->target));
+    t->state.loss += share * (loss - t->state.loss);
+    if (isfinite(loss) && t->state.loss < HOPELESS * guessing)
+        return HEED_OK;
+    heed_fail(t->context, HEED_EDIVERGED, "training diverged at step %.0f (the loss is %g, guessing would give %.3g)",
+              t->state.step + 1, loss, guessing);
+    heed_hint(t->context, "try a smaller learning rate: --set learning_rate=%g", t->translator->settings.learning_rate / 3);
+    return HEED_EDIVERGED;
+}
+
 static heed_status train_step(heed_trainer *t)
 {
     heed_text_batch b;
@@ -381,14 +501,7 @@ static heed_status train_step(heed_trainer *t)
     HEED_TRY(heed_set_learning_rate(t->model, t->progress.learning_rate = rate_at(t)));
     heed_batch batch = {.inputs = inputs, .input_count = 2, .targets = targets, .target_count = 1};
     HEED_TRY(heed_train_on_batch(t->model, &batch, NULL));
-    double loss = heed_batch_loss(t->model);
-    if (!isfinite(loss)) {
-        heed_fail(t->context, HEED_EDIVERGED, "training diverged at step %.0f (the loss is %g)", t->state.step + 1, loss);
-        heed_hint(t->context, "try a smaller learning rate: --set learning_rate=%g", t->translator->settings.learning_rate / 3);
-        return HEED_EDIVERGED;
-    }
-    t->loss_sum += loss;
-    t->loss_count++;
+    HEED_TRY(follow_loss(t, heed_batch_loss(t->model)));
     t->tokens += tokens;
     t->state.step++;
     t->state.batch++;
@@ -411,6 +524,8 @@ static heed_status exact_match(heed_trainer *t, int64_t count, double *out)
     return HEED_OK;
 }
 
+static bool finished(const heed_trainer *t) { return t->state.steps > 0 && t->state.step >= t->state.steps; }
+
 /* Tries some pairs along the way, and keeps the weights if they do best; at the end it tells how these do on all. */
 static heed_status validate(heed_trainer *t)
 {
@@ -421,9 +536,9 @@ static heed_status validate(heed_trainer *t)
     HEED_TRY(exact_match(t, some < all ? some : all, &exact));
     if (exact >= t->state.best) {
         t->state.best = exact;
-        move_weights(t->model, t->best, false);
+        keep_weights(t->model, t->best);
     }
-    if (t->state.step >= t->state.steps && t->state.steps > 0) {
+    if (finished(t)) {
         swap_weights(t->model, t->best);
         heed_status status = exact_match(t, all, &exact);
         swap_weights(t->model, t->best);
@@ -444,7 +559,7 @@ static void report(heed_trainer *t, double started)
     p->step = (int64_t)t->state.step;
     p->steps = (int64_t)t->state.steps;
     p->epoch = t->state.epoch + t->state.batch / (double)batches_an_epoch(t);
-    p->loss = t->loss_count > 0 ? t->loss_sum / (double)t->loss_count : NAN;
+    p->loss = t->state.loss;
     p->seconds = seconds;
     p->tokens_per_second = (double)t->tokens / fmax(now() - t->tokens_since, 1e-9);
     p->seconds_left = t->state.minutes > 0 ? fmax(60 * t->state.minutes - seconds, 0)
@@ -453,10 +568,6 @@ static void report(heed_trainer *t, double started)
     if (t->report != NULL)
         t->report(t->user, p);
     p->validated = false;
-    if (t->loss_count >= 100) { /* the loss that is shown follows the last hundred steps */
-        t->loss_sum = 0;
-        t->loss_count = 0;
-    }
 }
 
 /* With minutes to spend, the number of steps follows from the speed so far. */
@@ -471,9 +582,7 @@ static void look_at_plan(heed_trainer *t, double seconds)
         t->state.steps = fmax(t->state.step + 1, floor(t->state.step * budget / seconds));
 }
 
-static bool finished(const heed_trainer *t) { return t->state.steps > 0 && t->state.step >= t->state.steps; }
-
-static heed_status run(heed_trainer *t)
+heed_status heed_trainer_run(heed_trainer *t)
 {
     double started = now(), saved = started;
     t->tokens = 0;
@@ -490,7 +599,7 @@ static heed_status run(heed_trainer *t)
         if (validation_due)
             t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / VALIDATIONS));
         report(t, started);
-        bool stop = atomic_load(&t->stop);
+        bool stop = atomic_exchange(&t->stop, false);
         bool due = t->checkpoint != NULL && now() - saved >= t->checkpoint_seconds;
         if (status == HEED_OK && (due || stop || finished(t))) {
             double seconds = t->state.seconds;
@@ -506,20 +615,21 @@ static heed_status run(heed_trainer *t)
     return status;
 }
 
-heed_status heed_trainer_run(heed_trainer *t) { return run(t); }
-
 heed_status heed_trainer_save(heed_trainer *t, const char *path)
 {
-    if (t->best == NULL || t->state.best < 0)
-        return heed_save(t->model, path);
-    size_t total = weight_total(t->model);
-    float *last = heed_alloc_raw(t->context, total, sizeof *last);
-    if (last == NULL)
-        return HEED_ENOMEM;
-    move_weights(t->model, last, false);
-    move_weights(t->model, t->best, true);
+    bool kept = t->best != NULL && t->state.best >= 0;
+    if (kept)
+        swap_weights(t->model, t->best);
     heed_status status = heed_save(t->model, path);
-    move_weights(t->model, last, true);
-    heed_release(t->context, last);
+    if (kept)
+        swap_weights(t->model, t->best);
     return status;
+}
+
+void heed_trainer_remove_checkpoint(heed_trainer *t)
+{
+    if (t->checkpoint == NULL)
+        return;
+    unlink(t->checkpoint);
+    rmdir(t->directory); /* which works when nothing else is in it */
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -153,4 +154,11 @@ heed_status heed_input_next(heed_input *in, const char **bytes, size_t *size)
     *bytes = (const char *)in->raw;
     *size = in->used;
     return HEED_OK;
+}
+
+bool heed_input_waits(const heed_input *in)
+{
+    if (in->ended || (in->kind == GZIP && in->inflating.avail_in > 0))
+        return false;
+    return poll(&(struct pollfd){.fd = in->descriptor, .events = POLLIN}, 1, 0) == 0;
 }

@@ -113,3 +113,9 @@ heed_status heed_lines_next(heed_lines *l, bool *more, heed_line *line)
     *line = (heed_line){.text = text, .length = length, .number = l->number};
     return HEED_OK;
 }
+
+bool heed_lines_wait(const heed_lines *l)
+{
+    bool whole = l->remaining > 0 && memchr(l->chunk, '\n', l->remaining) != NULL;
+    return !whole && heed_input_waits(l->input);
+}

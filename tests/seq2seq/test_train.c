@@ -218,7 +218,8 @@ static void test_refusals(void **state)
         {{.pairs = PAIRS, .epochs = 1, .steps = 1}, HEED_EINVAL, "only one"},
         {{.pairs = PAIRS, .epochs = -1}, HEED_EINVAL, "negative"},
         {{.pairs = PAIRS, .resume = true}, HEED_EINVAL, "resume"},
-        {{.pairs = PAIRS, .checkpoint = "no such directory", .resume = true}, HEED_EIO, "no such directory"},
+        {{.pairs = PAIRS, .checkpoint = "no such directory/run"}, HEED_EIO, "no such directory"},
+        {{.pairs = PAIRS, .checkpoint = PAIRS}, HEED_EIO, PAIRS},
         {{.pairs = PAIRS, .settings = "longest=1"}, HEED_EFORMAT, "no pair"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
