@@ -113,7 +113,7 @@ typedef struct history {
     char   *names[MOST_COLUMNS];
     double *values[MOST_COLUMNS];
     int     columns;
-    size_t  rows, room;
+    size_t  rows, room, numbers;
 } history;
 
 static void free_history(history *h)
@@ -149,7 +149,9 @@ static bool read_row(history *h, const char *line)
     for (int i = 0; i < h->columns; i++) {
         char *end;
         double value = strtod(line, &end);
-        h->values[i][h->rows] = end == line ? NAN : value;
+        bool number = end != line && (*end == ',' || *end == '\0') && isfinite(value);
+        h->values[i][h->rows] = number ? value : NAN;
+        h->numbers += number;
         line = strchr(line, ',');
         line = line == NULL ? "" : line + 1;
     }
@@ -191,6 +193,10 @@ static int plot_history(cli_session *s, const plot_values *v)
         if (strcmp(h.names[i], "epoch") != 0)
             curves[count++] = (heed_curve){.name = h.names[i], .values = h.values[i], .count = h.rows};
     heed_curves all = {.items = curves, .count = count};
+    if (status == HEED_OK && (count == 0 || h.numbers == 0)) {
+        free_history(&h);
+        return cli_error(CLI_FAILED, NULL, "%s: no history (expected a line of names, then a line of numbers an epoch)", v->history);
+    }
     heed_plot_terminal_options o = terminal(v);
     if (status == HEED_OK)
         status = v->output != NULL ? heed_plot_curves_save(s->context, v->output, &all, NULL)
@@ -202,6 +208,9 @@ static int plot_history(cli_session *s, const plot_values *v)
 static int run(cli_session *s, const void *values)
 {
     const plot_values *v = values;
+    bool text = v->model != NULL || v->texts.count > 0;
+    if (v->history != NULL && text)
+        return cli_error(CLI_WRONG_USAGE, "see heed plot --help", "--history: a picture of its own (without MODEL and --text)");
     if (v->history != NULL)
         return plot_history(s, v);
     if (v->model == NULL || v->texts.count == 0)

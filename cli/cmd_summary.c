@@ -1,7 +1,9 @@
 #include "command.h"
 #include "heed/model.h"
+#include "json.h"
 #include "report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,61 +37,117 @@ static int64_t layer_parameters(const heed_layer *layer)
     return total;
 }
 
-static void print_json(heed_model *m)
+/* What --memory asks for and finds. */
+typedef struct memory_use {
+    int64_t     batch, length;
+    heed_memory bytes;
+} memory_use;
+
+static const char *read_size(const char *text, int64_t *size)
 {
-    printf("{\"name\": \"%s\", \"parameters\": %" PRId64 ", \"trainable_parameters\": %" PRId64 ", \"layers\": [", heed_model_name(m),
-           heed_parameter_count(m, false), heed_parameter_count(m, true));
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    *size = value;
+    return end == text || errno != 0 || value < 1 ? NULL : end;
+}
+
+static bool read_sizes(const char *text, memory_use *use)
+{
+    const char *comma = read_size(text, &use->batch);
+    const char *end = comma != NULL && *comma == ',' ? read_size(comma + 1, &use->length) : NULL;
+    return end != NULL && *end == '\0';
+}
+
+/* Calls f for each of the sizes there are. */
+static void each_size(const heed_model *m, const heed_memory *bytes, void (*f)(void *user, const char *what, size_t bytes), void *user)
+{
+    f(user, "weights", bytes->weights);
+    f(user, "inference", bytes->inference);
+    if (heed_is_compiled(m)) {
+        f(user, "training", bytes->training);
+        f(user, "optimizer", bytes->optimizer);
+    }
+}
+
+static void write_size(void *user, const char *what, size_t bytes)
+{
+    heed_writer_printf(user, "%-12s%14zu bytes (%.1f MB)\n", what, bytes, (double)bytes / 1e6);
+}
+
+static void write_json_size(void *user, const char *what, size_t bytes)
+{
+    heed_writer_printf(user, ", \"%s\": %zu", what, bytes);
+}
+
+static void write_json(heed_writer *w, heed_model *m, const memory_use *use)
+{
+    heed_writer_printf(w, "{\"name\": ");
+    cli_json_text(w, heed_model_name(m));
+    heed_writer_printf(w, ", \"parameters\": %" PRId64 ", \"trainable_parameters\": %" PRId64 ", \"layers\": [",
+                       heed_parameter_count(m, false), heed_parameter_count(m, true));
     for (int i = 0; i < heed_model_layer_count(m); i++) {
         const heed_layer *l = heed_model_layer_at(m, i);
-        printf("%s{\"name\": \"%s\", \"class\": \"%s\", \"parameters\": %" PRId64 "}", i == 0 ? "" : ", ", heed_layer_name(l),
-               heed_layer_class_of(l)->name, layer_parameters(l));
+        heed_writer_printf(w, i == 0 ? "{\"name\": " : ", {\"name\": ");
+        cli_json_text(w, heed_layer_name(l));
+        heed_writer_printf(w, ", \"class\": ");
+        cli_json_text(w, heed_layer_class_of(l)->name);
+        heed_writer_printf(w, ", \"parameters\": %" PRId64 "}", layer_parameters(l));
     }
-    printf("]}\n");
+    heed_writer_printf(w, "]");
+    if (use != NULL) {
+        heed_writer_printf(w, ", \"memory\": {\"batch\": %" PRId64 ", \"length\": %" PRId64, use->batch, use->length);
+        each_size(m, &use->bytes, write_json_size, w);
+        heed_writer_printf(w, "}");
+    }
+    heed_writer_printf(w, "}\n");
 }
 
-static void print_bytes(const char *what, size_t bytes)
+static heed_status write_table(heed_writer *w, cli_session *s, heed_model *m, int width, const memory_use *use)
 {
-    printf("%-20s%14zu bytes (%.1f MB)\n", what, bytes, (double)bytes / 1e6);
+    char *table;
+    heed_status status = heed_summary_text(m, width, &table);
+    if (status != HEED_OK)
+        return status;
+    heed_writer_printf(w, "%s", table);
+    heed_free(s->context, table);
+    if (use != NULL) {
+        heed_writer_printf(w, "\nA batch of %" PRId64 ", sizes that vary set to %" PRId64 ":\n", use->batch, use->length);
+        each_size(m, &use->bytes, write_size, w);
+    }
+    return HEED_OK;
 }
 
-static int show_memory(cli_session *s, heed_model *m, const char *text)
+/* Everything is known before anything is printed. */
+static heed_status show(cli_session *s, const summary_values *v, memory_use *use)
 {
-    int64_t batch, length;
-    char rest;
-    if (sscanf(text, "%" SCNd64 ",%" SCNd64 "%c", &batch, &length, &rest) != 2 || batch < 1 || length < 1)
-        return cli_error(CLI_WRONG_USAGE, NULL, "--memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"%s\"", text);
-    heed_memory memory;
-    if (heed_model_memory(m, batch, length, &memory) != HEED_OK)
-        return cli_failed(s);
-    printf("\nA batch of %" PRId64 ", sizes that vary set to %" PRId64 ":\n", batch, length);
-    print_bytes("weights", memory.weights);
-    print_bytes("inference", memory.inference);
-    if (heed_is_compiled(m)) {
-        print_bytes("training step", memory.training);
-        print_bytes("optimizer", memory.optimizer);
-    }
-    return CLI_DONE;
+    heed_model *m;
+    heed_writer *w = NULL;
+    heed_status status = heed_load(s->context, v->model, &m);
+    if (status != HEED_OK)
+        return status;
+    if (use != NULL)
+        status = heed_model_memory(m, use->batch, use->length, &use->bytes);
+    if (status == HEED_OK)
+        status = heed_writer_open(s->context, "-", &w);
+    if (status == HEED_OK && v->json)
+        write_json(w, m, use);
+    else if (status == HEED_OK)
+        status = write_table(w, s, m, (int)v->width, use);
+    if (status == HEED_OK)
+        status = heed_writer_commit(w);
+    heed_writer_free(w);
+    heed_model_free(m);
+    return status;
 }
 
 static int run(cli_session *s, const void *values)
 {
     const summary_values *v = values;
-    heed_model *m;
-    if (heed_load(s->context, v->model, &m) != HEED_OK)
-        return cli_failed(s);
-    char *table = NULL;
-    int exit_status = CLI_DONE;
-    if (v->json)
-        print_json(m);
-    else if (heed_summary_text(m, (int)v->width, &table) != HEED_OK)
-        exit_status = cli_failed(s);
-    else
-        fputs(table, stdout);
-    if (exit_status == CLI_DONE && v->memory != NULL)
-        exit_status = show_memory(s, m, v->memory);
-    heed_free(s->context, table);
-    heed_model_free(m);
-    return exit_status;
+    memory_use use;
+    if (v->memory != NULL && !read_sizes(v->memory, &use))
+        return cli_error(CLI_WRONG_USAGE, NULL, "--memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"%s\"", v->memory);
+    return show(s, v, v->memory != NULL ? &use : NULL) == HEED_OK ? CLI_DONE : cli_failed(s);
 }
 
 const cli_command cli_summary = {
