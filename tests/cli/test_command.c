@@ -6,39 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "support/files.h"
+#include "support/command.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char *out, *err; /* what the last command wrote */
-
-static void forget(void)
-{
-    free(out);
-    free(err);
-    out = err = NULL;
-}
-
-/* Runs a line of the shell, in which "heed" is the program under test; returns its exit status. */
-static int run(const char *line)
-{
-    char command[2048];
-    int length = snprintf(command, sizeof command,
-                          "heed() { \"$HEED_BINARY\" \"$@\"; }\n{ %s\n} >cli_out.tmp 2>cli_err.tmp </dev/null", line);
-    assert_in_range(length, 1, sizeof command - 1);
-    forget();
-    int status = system(command);
-    out = heed_test_read_file("cli_out.tmp", NULL);
-    err = heed_test_read_file("cli_err.tmp", NULL);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
 
 static int count_lines(const char *text)
 {
@@ -48,35 +22,16 @@ static int count_lines(const char *text)
     return lines;
 }
 
-static bool exists(const char *path) { return access(path, F_OK) == 0; }
-
-/* The line fails with the status and exactly this on standard error (hint included), and prints nothing else. */
-static void check_fails(const char *line, int status, const char *error)
-{
-    int found = run(line);
-    if (found != status || strcmp(err, error) != 0 || out[0] != '\0')
-        fail_msg("%s\n  exit status %d, expected %d\n  printed \"%s\"\n  said \"%s\"\n  expected \"%s\"", line, found,
-                 status, out, err, error);
-}
-
-static void check_prints(const char *line, const char *expected)
-{
-    int found = run(line);
-    if (found != 0 || strcmp(out, expected) != 0 || err[0] != '\0')
-        fail_msg("%s\n  exit status %d\n  printed \"%s\"\n  expected \"%s\"\n  said \"%s\"", line, found, out, expected,
-                 err);
-}
-
 /* ---- help ---- */
 
 static void test_version(void **state)
 {
     (void)state;
-    assert_int_equal(run("HEED_CPU=generic heed --version"), 0);
-    assert_ptr_equal(strstr(out, "heed 0."), out);
-    assert_non_null(strstr(out, "\ninstruction set: generic\n"));
-    assert_non_null(strstr(out, "\nlibraries: libzip "));
-    assert_string_equal(err, "");
+    assert_int_equal(heed_test_run("HEED_CPU=generic heed --version"), 0);
+    assert_ptr_equal(strstr(heed_test_out, "heed 0."), heed_test_out);
+    assert_non_null(strstr(heed_test_out, "\ninstruction set: generic\n"));
+    assert_non_null(strstr(heed_test_out, "\nlibraries: libzip "));
+    assert_string_equal(heed_test_err, "");
 }
 
 /* For every sub-command there is: what all helps have in common. */
@@ -85,10 +40,10 @@ static void test_help(void **state)
     (void)state;
     static const char *const everywhere[] = {"usage: heed ", "options:\n", "--threads N", "--seed N", "--quiet",
                                              "--help", "(default: 0)", "examples:\n"};
-    assert_int_equal(run("heed --help"), 0);
-    assert_string_equal(err, "");
-    char *overview = out;
-    out = NULL;
+    assert_int_equal(heed_test_run("heed --help"), 0);
+    assert_string_equal(heed_test_err, "");
+    char *overview = heed_test_out;
+    heed_test_out = NULL;
     int commands = 0;
     char *rest;
     char *line = strstr(overview, "sub-commands:\n");
@@ -99,22 +54,22 @@ static void test_help(void **state)
         char name[32], command[128];
         assert_int_equal(sscanf(line, " %31s", name), 1);
         snprintf(command, sizeof command, "heed %s --help", name);
-        assert_int_equal(run(command), 0);
-        assert_string_equal(err, "");
+        assert_int_equal(heed_test_run(command), 0);
+        assert_string_equal(heed_test_err, "");
         for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
-            if (strstr(out, everywhere[i]) == NULL)
-                fail_msg("%s: no \"%s\" in\n%s", command, everywhere[i], out);
+            if (strstr(heed_test_out, everywhere[i]) == NULL)
+                fail_msg("%s: no \"%s\" in\n%s", command, everywhere[i], heed_test_out);
         snprintf(command, sizeof command, "heed --man %s", name);
-        assert_int_equal(run(command), 0);
-        assert_ptr_equal(strstr(out, ".TH HEED"), out);
-        assert_non_null(strstr(out, ".SH OPTIONS\n"));
+        assert_int_equal(heed_test_run(command), 0);
+        assert_ptr_equal(strstr(heed_test_out, ".TH HEED"), heed_test_out);
+        assert_non_null(strstr(heed_test_out, ".SH OPTIONS\n"));
         commands++;
     }
     free(overview);
     assert_true(commands >= 2);
-    assert_int_equal(run("heed --man"), 0);
-    assert_non_null(strstr(out, ".SH SUB\\-COMMANDS\n"));
-    assert_int_equal(run("heed dates --nonsense --help"), 0); /* whoever asks for help gets it */
+    assert_int_equal(heed_test_run("heed --man"), 0);
+    assert_non_null(strstr(heed_test_out, ".SH SUB\\-COMMANDS\n"));
+    assert_int_equal(heed_test_run("heed dates --nonsense --help"), 0); /* whoever asks for help gets it */
 }
 
 static void test_wrong_usage(void **state)
@@ -122,11 +77,11 @@ static void test_wrong_usage(void **state)
     (void)state;
     static const char see_dates[] = "hint: heed dates --help lists arguments and options\n";
     char error[512];
-    check_fails("heed", 2, "heed: a sub-command is missing\nhint: heed --help lists the sub-commands\n");
-    check_fails("heed dtaes 3", 2, "heed: dtaes: no such sub-command\nhint: did you mean heed dates?\n");
-    check_fails("heed nothing", 2, "heed: nothing: no such sub-command\nhint: heed --help lists the sub-commands\n");
-    check_fails("heed dates 3 --sed 4", 2, "heed: --sed: no such option of heed dates\nhint: did you mean --seed?\n");
-    check_fails("heed dates 3 --local=en", 2,
+    heed_test_fails("heed", 2, "heed: a sub-command is missing\nhint: heed --help lists the sub-commands\n");
+    heed_test_fails("heed dtaes 3", 2, "heed: dtaes: no such sub-command\nhint: did you mean heed dates?\n");
+    heed_test_fails("heed nothing", 2, "heed: nothing: no such sub-command\nhint: heed --help lists the sub-commands\n");
+    heed_test_fails("heed dates 3 --sed 4", 2, "heed: --sed: no such option of heed dates\nhint: did you mean --seed?\n");
+    heed_test_fails("heed dates 3 --local=en", 2,
                 "heed: --local: no such option of heed dates\nhint: did you mean --locales?\n");
     static const struct {
         const char *line, *error;
@@ -152,12 +107,12 @@ static void test_wrong_usage(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(error, sizeof error, "heed: %s\n%s", cases[i].error, see_dates);
-        check_fails(cases[i].line, 2, error);
+        heed_test_fails(cases[i].line, 2, error);
     }
-    check_fails("heed score a b --tokenize words", 2,
+    heed_test_fails("heed score a b --tokenize words", 2,
                 "heed: --tokenize: not a value it can take (expected none|char, found \"words\")\n"
                 "hint: heed score --help lists arguments and options\n");
-    check_fails("HEED_CPU=z80 heed dates 3", 2,
+    heed_test_fails("HEED_CPU=z80 heed dates 3", 2,
                 "heed: HEED_CPU: this processor has no such instruction set "
                 "(expected generic, avx2 or avx512, found \"z80\")\n");
 }
@@ -167,11 +122,11 @@ static void test_wrong_usage(void **state)
 static void test_dates(void **state)
 {
     (void)state;
-    assert_int_equal(run("heed dates 200 --seed 3 --locales en,fr"), 0);
-    assert_int_equal(count_lines(out), 200);
-    assert_string_equal(err, "");
-    char *first = out;
-    out = NULL;
+    assert_int_equal(heed_test_run("heed dates 200 --seed 3 --locales en,fr"), 0);
+    assert_int_equal(count_lines(heed_test_out), 200);
+    assert_string_equal(heed_test_err, "");
+    char *first = heed_test_out;
+    heed_test_out = NULL;
     /* the same on every machine: its language, its time zone, the number of threads and the spelling do not matter */
     static const char *const same[] = {
         "heed dates --locales=en,fr --seed=3 200",
@@ -183,14 +138,14 @@ static void test_dates(void **state)
         "HEED_CPU=generic heed dates 200 --seed 3 --locales en,fr",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        check_prints(same[i], first);
-    assert_int_equal(run("heed dates 200 --seed 4 --locales en,fr"), 0);
-    assert_string_not_equal(out, first);
+        heed_test_prints(same[i], first);
+    assert_int_equal(heed_test_run("heed dates 200 --seed 4 --locales en,fr"), 0);
+    assert_string_not_equal(heed_test_out, first);
     free(first);
-    check_prints("heed dates 0", "");
-    check_fails("heed dates 3 --locales en,xx", 2,
+    heed_test_prints("heed dates 0", "");
+    heed_test_fails("heed dates 3 --locales en,xx", 2,
                 "heed: --locales: no such locale (expected all, or names of ICU such as en or pt_BR, found \"xx\")\n");
-    check_fails("heed dates 3 --locales zh_Hamt", 2,
+    heed_test_fails("heed dates 3 --locales zh_Hamt", 2,
                 "heed: --locales: no such locale "
                 "(expected all, or names of ICU such as en or pt_BR, found \"zh_Hamt\")\n"
                 "hint: did you mean zh_Hant?\n");
@@ -203,12 +158,12 @@ static void test_full_disk(void **state)
 {
     (void)state;
     static const char full[] = "heed: standard output: cannot write: No space left on device\n";
-    check_fails("heed dates 3 >/dev/full", 1, full);
-    check_fails("heed dates 100000 >/dev/full", 1, full);
-    check_fails("heed --help >/dev/full", 1, full);
-    check_fails("heed score --help >/dev/full", 1, full);
-    check_fails("heed dates 3 --output /dev/full", 1, "heed: /dev/full: cannot write: No space left on device\n");
-    check_fails("heed dates 3 >&-", 1, "heed: standard output: cannot write: Bad file descriptor\n");
+    heed_test_fails("heed dates 3 >/dev/full", 1, full);
+    heed_test_fails("heed dates 100000 >/dev/full", 1, full);
+    heed_test_fails("heed --help >/dev/full", 1, full);
+    heed_test_fails("heed score --help >/dev/full", 1, full);
+    heed_test_fails("heed dates 3 --output /dev/full", 1, "heed: /dev/full: cannot write: No space left on device\n");
+    heed_test_fails("heed dates 3 >&-", 1, "heed: standard output: cannot write: Bad file descriptor\n");
     struct stat info;
     assert_int_equal(stat("/dev/full", &info), 0);
     assert_true(S_ISCHR(info.st_mode));
@@ -219,27 +174,27 @@ static void test_whole_or_not_at_all(void **state)
 {
     (void)state;
     static const char *const setup = "rm -rf cli_folder.tmp; mkdir cli_folder.tmp; echo before >cli_folder.tmp/f";
-    assert_int_equal(run(setup), 0);
-    check_fails("trap '' XFSZ; ulimit -f 8; heed dates 100000 -o cli_folder.tmp/f", 1,
+    assert_int_equal(heed_test_run(setup), 0);
+    heed_test_fails("trap '' XFSZ; ulimit -f 8; heed dates 100000 -o cli_folder.tmp/f", 1,
                 "heed: cli_folder.tmp/f: cannot write: File too large\n");
-    check_prints("ls cli_folder.tmp; cat cli_folder.tmp/f", "f\nbefore\n");
-    check_fails("heed dates 3 -o cli_folder.tmp", 1, "heed: cli_folder.tmp: cannot write: Is a directory\n");
-    check_fails("heed dates 3 -o cli_folder.tmp/no/f", 1,
+    heed_test_prints("ls cli_folder.tmp; cat cli_folder.tmp/f", "f\nbefore\n");
+    heed_test_fails("heed dates 3 -o cli_folder.tmp", 1, "heed: cli_folder.tmp: cannot write: Is a directory\n");
+    heed_test_fails("heed dates 3 -o cli_folder.tmp/no/f", 1,
                 "heed: cli_folder.tmp/no/f: cannot write: No such file or directory\n");
-    check_prints("umask 027; heed dates 0 -o cli_folder.tmp/f; ls cli_folder.tmp; stat -c %a,%s cli_folder.tmp/f",
+    heed_test_prints("umask 027; heed dates 0 -o cli_folder.tmp/f; ls cli_folder.tmp; stat -c %a,%s cli_folder.tmp/f",
                  "f\n640,0\n");
-    assert_int_equal(run("rm -r cli_folder.tmp"), 0);
+    assert_int_equal(heed_test_run("rm -r cli_folder.tmp"), 0);
 }
 
 static void test_reader_that_stops(void **state)
 {
     (void)state;
-    assert_int_equal(run("heed dates 1000000 | head -n 1"), 0);
-    assert_int_equal(count_lines(out), 1);
-    assert_string_equal(err, "");
-    assert_int_equal(run("trap '' PIPE; heed dates 1000000 | head -n 1"), 0);
-    assert_int_equal(count_lines(out), 1);
-    assert_string_equal(err, "");
+    assert_int_equal(heed_test_run("heed dates 1000000 | head -n 1"), 0);
+    assert_int_equal(count_lines(heed_test_out), 1);
+    assert_string_equal(heed_test_err, "");
+    assert_int_equal(heed_test_run("trap '' PIPE; heed dates 1000000 | head -n 1"), 0);
+    assert_int_equal(count_lines(heed_test_out), 1);
+    assert_string_equal(heed_test_err, "");
 }
 
 /* ---- scores ---- */
@@ -247,48 +202,37 @@ static void test_reader_that_stops(void **state)
 static void test_score(void **state)
 {
     (void)state;
-    assert_int_equal(run("printf 'a b c\\nx y\\n' >cli_h.tmp; printf 'a b d | a b c\\nX y z\\n' >cli_r.tmp"), 0);
-    check_prints("heed score cli_h.tmp cli_r.tmp", "exact match         0.00 %  (0 of 2 lines)\n"
+    assert_int_equal(heed_test_run("printf 'a b c\\nx y\\n' >cli_h.tmp; printf 'a b d | a b c\\nX y z\\n' >cli_r.tmp"), 0);
+    heed_test_prints("heed score cli_h.tmp cli_r.tmp", "exact match         0.00 %  (0 of 2 lines)\n"
                                                    "token error rate   60.00 %  (6 edits, 10 tokens)\n");
-    check_prints("heed score cli_h.tmp cli_r.tmp --alternatives --lowercase --json",
+    heed_test_prints("heed score cli_h.tmp cli_r.tmp --alternatives --lowercase --json",
                  "{\"lines\": 2, \"exact_match\": 0.5, \"token_error_rate\": 0.166667}\n");
-    check_prints("heed score - cli_r.tmp <cli_r.tmp --tokenize char --json",
+    heed_test_prints("heed score - cli_r.tmp <cli_r.tmp --tokenize char --json",
                  "{\"lines\": 2, \"exact_match\": 1, \"token_error_rate\": 0}\n");
-    check_prints("gzip -c cli_r.tmp | heed score cli_r.tmp - --json",
+    heed_test_prints("gzip -c cli_r.tmp | heed score cli_r.tmp - --json",
                  "{\"lines\": 2, \"exact_match\": 1, \"token_error_rate\": 0}\n");
-    check_prints("heed score /dev/null /dev/null --json",
+    heed_test_prints("heed score /dev/null /dev/null --json",
                  "{\"lines\": 0, \"exact_match\": null, \"token_error_rate\": null}\n");
     remove("cli_r.tmp");
-    check_fails("heed score cli_h.tmp cli_r.tmp", 1, "heed: cli_r.tmp: cannot open: No such file or directory\n");
-    check_fails("printf 'a\\n' >cli_r.tmp; heed score cli_h.tmp cli_r.tmp", 1,
+    heed_test_fails("heed score cli_h.tmp cli_r.tmp", 1, "heed: cli_r.tmp: cannot open: No such file or directory\n");
+    heed_test_fails("printf 'a\\n' >cli_r.tmp; heed score cli_h.tmp cli_r.tmp", 1,
                 "heed: cli_h.tmp: more lines than cli_r.tmp (expected 1)\n");
-    check_fails("heed score cli_r.tmp cli_h.tmp", 1,
+    heed_test_fails("heed score cli_r.tmp cli_h.tmp", 1,
                 "heed: cli_h.tmp: more lines than cli_r.tmp (expected 1)\n");
-    check_fails("printf 'a\\ncaf\\351\\n' >cli_r.tmp; heed score cli_h.tmp cli_r.tmp", 1,
+    heed_test_fails("printf 'a\\ncaf\\351\\n' >cli_r.tmp; heed score cli_h.tmp cli_r.tmp", 1,
                 "heed: cli_r.tmp:2: not UTF-8 (found 0xE9 at byte 4)\n"
                 "hint: if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8\n");
-    check_fails("heed score - -", 2, "heed: standard input: cannot be both hypothesis and reference\n");
-    check_fails("heed score only_one", 2,
+    heed_test_fails("heed score - -", 2, "heed: standard input: cannot be both hypothesis and reference\n");
+    heed_test_fails("heed score only_one", 2,
                 "heed: REFERENCE is missing\nhint: heed score --help lists arguments and options\n");
     remove("cli_h.tmp");
     remove("cli_r.tmp");
 }
 
-static int clean_up(void **state)
-{
-    (void)state;
-    forget();
-    remove("cli_out.tmp");
-    remove("cli_err.tmp");
-    return 0;
-}
-
 int main(void)
 {
-    if (getenv("HEED_BINARY") == NULL || !exists(getenv("HEED_BINARY"))) {
-        fputs("HEED_BINARY does not name the program to test\n", stderr);
+    if (!heed_test_has_command())
         return 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_help),
@@ -299,5 +243,5 @@ int main(void)
         cmocka_unit_test(test_reader_that_stops),
         cmocka_unit_test(test_score),
     };
-    return cmocka_run_group_tests(tests, NULL, clean_up);
+    return cmocka_run_group_tests(tests, NULL, heed_test_forget_command);
 }
