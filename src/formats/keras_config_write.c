@@ -84,6 +84,9 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
     heed_json *config = options == NULL ? NULL : heed_json_of_value(z, options), *policy;
     HEED_TRY(write_policy(z, &policy));
     HEED_TRY(set(z, config, "dtype", policy));
+    heed_json *axes = heed_json_find(config, "axes");
+    if (strcmp(class_name, "Dot") == 0 && axes != NULL && axes->count == 1) /* one for both inputs goes without a list */
+        HEED_TRY(set(z, config, "axes", heed_json_copy(z, axes->first)));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
     return write_build_config(z, layer, *out);
 }
@@ -175,6 +178,37 @@ static heed_status write_operands(heed_zone *z, const heed_wire *w, heed_json *a
     return HEED_OK;
 }
 
+/* The cells of a stack, each with states of its own; NULL for a layer over one cell. */
+static const heed_layer *stack_of(const heed_layer *layer)
+{
+    for (size_t i = 0; i < layer->child_count; i++)
+        if (strcmp(layer->children[i].layer->layer_class->name, "StackedRNNCells") == 0)
+            return layer->children[i].layer;
+    return NULL;
+}
+
+/* Initial states: a list, in which a stack's cells with several have lists of their own. */
+static heed_status write_states(heed_zone *z, const heed_wire *w, heed_json *list)
+{
+    const heed_layer *stack = stack_of(w->layer);
+    if (stack == NULL)
+        return append_tensors(z, list, w->inputs + 1, w->input_count - 1);
+    int at = 1;
+    for (size_t i = 0; i < stack->child_count; i++) {
+        const heed_layer *cell = stack->children[i].layer;
+        const heed_cell_functions *functions = cell->layer_class->cell;
+        int count = functions == NULL || functions->state_count == NULL ? 1 : functions->state_count(cell);
+        heed_json *own = count == 1 ? list : heed_json_array(z);
+        if (at + count > w->input_count)
+            break;
+        HEED_TRY(append_tensors(z, own, w->inputs + at, count));
+        if (own != list)
+            HEED_TRY(heed_json_append(list, own));
+        at += count;
+    }
+    return HEED_OK;
+}
+
 static heed_status write_tensors(heed_zone *z, const heed_wire *w, heed_json *args, heed_json *kwargs)
 {
     heed_json *list = heed_json_array(z);
@@ -183,7 +217,7 @@ static heed_status write_tensors(heed_zone *z, const heed_wire *w, heed_json *ar
         return append_tensors(z, args, w->inputs, w->input_count);
     if (how == WITH_STATES) {
         HEED_TRY(append_tensors(z, args, w->inputs, 1));
-        HEED_TRY(append_tensors(z, list, w->inputs + 1, w->input_count - 1));
+        HEED_TRY(write_states(z, w, list));
         return set(z, kwargs, "initial_state", list);
     }
     HEED_TRY(append_tensors(z, list, w->inputs, w->input_count));

@@ -318,12 +318,18 @@ static heed_tensor *sparse_top_k(const void *config, heed_tensor *t, heed_tensor
 
 #define COUNTS_OPTIONS(X, C)                                                                                           \
     HEED_MEASURE_OPTIONS(X, C)                                                                                         \
-    X(C, FLOAT, thresholds, INFINITY, "", "above it a prediction means 1; None: 0.5")                                  \
-    X(C, FLOAT, top_k, INFINITY, "", "only None")                                                                      \
-    X(C, FLOAT, class_id, INFINITY, "", "only None")
+    X(C, FLOAT, thresholds, INFINITY, "", "above it a prediction means 1; None: 0.5")
 typedef struct counts_config {
     COUNTS_OPTIONS(HEED_OPTION_FIELD, )
 } counts_config;
+
+#define SHARES_OPTIONS(X, C)                                                                                           \
+    COUNTS_OPTIONS(X, C)                                                                                               \
+    X(C, FLOAT, top_k, INFINITY, "", "only None")                                                                      \
+    X(C, FLOAT, class_id, INFINITY, "", "only None")
+typedef struct shares_config {
+    SHARES_OPTIONS(HEED_OPTION_FIELD, )
+} shares_config;
 
 /* What is predicted to be 1, and what is, as float of one shape; weighted in the prediction. */
 static void find_positives(const void *config, heed_tensor **truth, heed_tensor **prediction)
@@ -332,8 +338,6 @@ static void find_positives(const void *config, heed_tensor **truth, heed_tensor 
     float threshold = isinf(o->thresholds) ? 0.5f : (float)o->thresholds;
     heed_tensor *t = floats(*truth), *p = *prediction;
     match_ranks(&t, &p);
-    if (p != NULL && (!isinf(o->top_k) || !isinf(o->class_id)))
-        heed_graph_fail(p->graph, HEED_EUNSUPPORTED, "top_k and class_id are not supported");
     *truth = floats(heed_op_not_equal(t, number(t, 0.0f)));
     *prediction = floats(heed_op_greater(p, number(p, threshold)));
 }
@@ -347,8 +351,15 @@ static heed_tensor *weighted_sum(heed_tensor *x, heed_tensor *weights)
     return heed_op_sum(weights == NULL ? x : heed_op_multiply(x, weights), NULL, 0, false);
 }
 
+static void refuse_choices(const shares_config *o, heed_tensor *p)
+{
+    if (p != NULL && (!isinf(o->top_k) || !isinf(o->class_id)))
+        heed_graph_fail(p->graph, HEED_EUNSUPPORTED, "top_k and class_id are not supported");
+}
+
 static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total, heed_tensor **count)
 {
+    refuse_choices(config, p);
     find_positives(config, &t, &p);
     *total = weighted_sum(heed_op_multiply(t, p), w);
     *count = weighted_sum(p, w);
@@ -356,6 +367,7 @@ static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_t
 
 static void recall(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total, heed_tensor **count)
 {
+    refuse_choices(config, p);
     find_positives(config, &t, &p);
     *total = weighted_sum(heed_op_multiply(t, p), w);
     *count = weighted_sum(t, w);
@@ -426,23 +438,25 @@ MEASURE(sparse_top_k, "sparse_top_k_categorical_accuracy", "SparseTopKCategorica
 
 PLAIN(root, "root_mean_squared_error", "RootMeanSquaredError", squared, .result = root_of_mean, .ignores_mask = true)
 
+PLAIN(log_cosh_error, "log_cosh", "LogCoshError", log_cosh)
+
 #define COUNTS(id, word, title, ...)                                                                                   \
     MEASURE(id, word, title, counts_config, COUNTS_OPTIONS, NULL, .sums = __VA_ARGS__)
-COUNTS(precision, "precision", "Precision", precision)
-COUNTS(recall, "recall", "Recall", recall)
+MEASURE(precision, "precision", "Precision", shares_config, SHARES_OPTIONS, NULL, .sums = precision)
+MEASURE(recall, "recall", "Recall", shares_config, SHARES_OPTIONS, NULL, .sums = recall)
 COUNTS(true_positives, "true_positives", "TruePositives", true_positives, .result = total_alone)
 COUNTS(false_positives, "false_positives", "FalsePositives", false_positives, .result = total_alone)
 COUNTS(true_negatives, "true_negatives", "TrueNegatives", true_negatives, .result = total_alone)
 COUNTS(false_negatives, "false_negatives", "FalseNegatives", false_negatives, .result = total_alone)
 
 #define LOSSES_BOTH(X)                                                                                                 \
-    X(squared) X(absolute) X(percentage) X(squared_logarithmic) X(huber) X(log_cosh) X(poisson) X(divergence)          \
+    X(squared) X(absolute) X(percentage) X(squared_logarithmic) X(huber) X(poisson) X(divergence)                      \
     X(categorical) X(sparse) X(binary) X(hinge) X(squared_hinge) X(categorical_hinge)
 #define ROW(id) &id##_class.class,
 
-static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) ROW(negative_cosine) NULL};
+static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) ROW(log_cosh) ROW(negative_cosine) NULL};
 static const heed_object_class *const metric_classes[] = {
-    LOSSES_BOTH(ROW) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy) ROW(sparse_accuracy) ROW(top_k)
+    LOSSES_BOTH(ROW) ROW(log_cosh_error) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy) ROW(sparse_accuracy) ROW(top_k)
         ROW(sparse_top_k) ROW(root) ROW(precision) ROW(recall) ROW(true_positives) ROW(false_positives) ROW(true_negatives)
             ROW(false_negatives) NULL};
 
@@ -452,7 +466,7 @@ static const char *const aliases[][2] = {
     {"MAPE", "mean_absolute_percentage_error"}, {"msle", "mean_squared_logarithmic_error"},
     {"MSLE", "mean_squared_logarithmic_error"}, {"kld", "kl_divergence"}, {"KLD", "kl_divergence"},
     {"kullback_leibler_divergence", "kl_divergence"}, {"logcosh", "log_cosh"}, {"bce", "binary_crossentropy"},
-    {"BCE", "binary_crossentropy"}, {"LogCoshError", "log_cosh"}, {NULL, NULL}};
+    {"BCE", "binary_crossentropy"}, {NULL, NULL}};
 
 const heed_object_family heed_losses = {"loss", "keras.losses", loss_classes, aliases};
 const heed_object_family heed_metrics = {"metric", "keras.metrics", metric_classes, aliases};
