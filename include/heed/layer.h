@@ -55,7 +55,7 @@ typedef struct heed_specs {
  * "adam(learning_rate=cosine_decay(0.001, 10000))". NULL is Python's None.
  */
 typedef enum heed_option_type {
-    HEED_OPTION_INT,         /**< int */
+    HEED_OPTION_INT,         /**< int; None is 0, where that is the default */
     HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default */
     HEED_OPTION_BOOL,        /**< bool */
     HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the word

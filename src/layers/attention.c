@@ -1,5 +1,6 @@
 /* Keras' Attention (Luong) and AdditiveAttention (Bahdanau). */
 #include "heed/layers.h"
+#include "layers/attend.h"
 #include "layers/layer.h"
 #include "layers/mask.h"
 
@@ -31,17 +32,6 @@ static heed_status take_inputs(heed_layer *layer, const heed_call *call, attendi
     return heed_graph_status(call->graph);
 }
 
-/* 0, 1, ... as float. */
-static heed_tensor *positions(heed_graph *g, int64_t count, const heed_shape *shape)
-{
-    float *numbers = heed_zone_alloc(&g->zone, (size_t)count, sizeof *numbers);
-    if (numbers == NULL)
-        return heed_graph_fail(g, HEED_ENOMEM, "out of memory");
-    for (int64_t i = 0; i < count; i++)
-        numbers[i] = (float)i;
-    return heed_graph_constant(g, &(heed_array){HEED_FLOAT32, *shape, numbers});
-}
-
 /* Which keys each query may see: bool, broadcast against (B, Tq, Tk); NULL: all. */
 static heed_tensor *visible(const heed_call *call, const attending *a)
 {
@@ -49,9 +39,7 @@ static heed_tensor *visible(const heed_call *call, const attending *a)
     if (heed_call_argument(call, "use_causal_mask", 0) == 0)
         return mask;
     int64_t queries = a->query->shape.dims[1], keys = a->value->shape.dims[1];
-    heed_tensor *row = positions(call->graph, queries, &(heed_shape){3, {1, queries, 1}});
-    heed_tensor *column = positions(call->graph, keys, &(heed_shape){3, {1, 1, keys}});
-    heed_tensor *causal = heed_op_greater_equal(row, column);
+    heed_tensor *causal = heed_window_causal(call->graph, queries, keys);
     return mask == NULL ? causal : heed_op_and(mask, causal);
 }
 

@@ -221,9 +221,13 @@ heed_status heed_options_check(heed_context *c, const char *who, heed_option_tab
 
 /* ---- reading ---- */
 
-static heed_status read_int(heed_context *c, const heed_value *v, const char *what, int *out)
+static heed_status read_int(heed_context *c, const heed_value *v, const char *what, bool none, int *out)
 {
     int64_t wide;
+    if (none && v->type == HEED_VALUE_NULL) {
+        *out = 0;
+        return HEED_OK;
+    }
     HEED_TRY(heed_value_as_int(c, v, what, &wide));
     if (wide < INT_MIN || wide > INT_MAX)
         return heed_value_unexpected(c, v, what, "an integer of 32 bits");
@@ -281,7 +285,7 @@ static heed_status read_option(heed_zone *z, const heed_option *o, const heed_va
 {
     heed_context *c = z->context;
     switch (o->type) {
-    case HEED_OPTION_INT: return read_int(c, v, o->name, field);
+    case HEED_OPTION_INT: return read_int(c, v, o->name, *(const int *)default_field == 0, field);
     case HEED_OPTION_FLOAT: return read_float(c, v, o->name, isinf(*(const double *)default_field), field);
     case HEED_OPTION_BOOL: return heed_value_as_bool(c, v, o->name, field);
     case HEED_OPTION_TEXT: return heed_value_as_text(c, v, o->name, field);
@@ -341,10 +345,13 @@ static heed_value *specs_value(heed_zone *z, const heed_specs *specs)
     return list;
 }
 
-static heed_value *option_value(heed_zone *z, const heed_option *o, const void *field)
+static heed_value *option_value(heed_zone *z, const heed_option *o, const void *default_field, const void *field)
 {
     switch (o->type) {
-    case HEED_OPTION_INT: return heed_value_int(z, *(const int *)field);
+    case HEED_OPTION_INT:
+        if (*(const int *)field == 0 && *(const int *)default_field == 0)
+            return heed_value_null(z);
+        return heed_value_int(z, *(const int *)field);
     case HEED_OPTION_FLOAT:
         return isinf(*(const double *)field) ? heed_value_null(z) : heed_value_real(z, *(const double *)field);
     case HEED_OPTION_BOOL: return heed_value_bool(z, *(const bool *)field);
@@ -359,6 +366,7 @@ static heed_value *option_value(heed_zone *z, const heed_option *o, const void *
 heed_status heed_options_write(heed_zone *z, heed_option_table t, const void *config, heed_value *dict)
 {
     for (int i = 0; i < t.count; i++)
-        HEED_TRY(heed_value_set(z, dict, t.rows[i].name, option_value(z, &t.rows[i], field_in(config, &t.rows[i]))));
+        HEED_TRY(heed_value_set(z, dict, t.rows[i].name, option_value(z, &t.rows[i], field_in(t.defaults, &t.rows[i]),
+                                                                      field_in(config, &t.rows[i]))));
     return HEED_OK;
 }

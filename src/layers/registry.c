@@ -1,11 +1,12 @@
 /* Classes by name, and layers from what files and other languages say about them. */
-#include "heed/layers.h"
+#include "heed/attention.h"
 #include "layers/layer.h"
 
 #include <string.h>
 
 #define HEED_CLASS_ROW(name) &heed_##name##_class,
-static const heed_layer_class *const built_in[] = {HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW)};
+static const heed_layer_class *const built_in[] = {HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW)
+                                                   HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)};
 #undef HEED_CLASS_ROW
 
 enum { BUILT_IN_COUNT = sizeof built_in / sizeof *built_in };
@@ -45,6 +46,31 @@ heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_c
     if (status == HEED_OK)
         c->registered[c->registered_count++] = layer_class;
     return status;
+}
+
+/* ---- names that several collections have ---- */
+
+/* Whose class it is, by a key of its config that the others lack; a NULL key: where none of the rows before it fits. */
+static const struct owner {
+    const char *class_name, *key, *collection;
+} owners[] = {
+    {"ScaledDotProductAttention", "history_only", "keras-self-attention"},
+    {"ScaledDotProductAttention", NULL, "keras-layer-collection"},
+    {"LayerNormalization", "axis", "keras"},
+    {"LayerNormalization", "epsilon", "keras"},
+    {"LayerNormalization", NULL, "keras-layer-collection"},
+    {"MultiHeadAttention", "head_num", "keras-multi-head"},
+};
+
+/* The collection that a saved config tells of; NULL where the name alone tells. What was written by hand, a call, may leave
+ * out any key. */
+static const char *owner_of(const char *class_name, const heed_value *given)
+{
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
+        if (strcmp(owners[i].class_name, class_name) == 0 &&
+            (owners[i].key == NULL ? heed_value_is(given, HEED_VALUE_DICT) : heed_value_find(given, owners[i].key) != NULL))
+            return owners[i].collection;
+    return NULL;
 }
 
 /* ---- names that changed, and keys that say nothing here ---- */
@@ -95,6 +121,15 @@ static const struct renamed *find_renamed(const char *class_name, const char *ke
     return NULL;
 }
 
+/* A saved config that does not say `corrected` is the original's: as first written. */
+static heed_status assume_original(heed_zone *z, const heed_layer_class *class, const heed_value *given, heed_value *out)
+{
+    if (!heed_value_is(given, HEED_VALUE_DICT) || heed_value_find(given, "corrected") != NULL ||
+        heed_options_find(HEED_TABLE_OF(class), "corrected") == NULL)
+        return HEED_OK;
+    return heed_value_set(z, out, "corrected", heed_value_bool(z, false));
+}
+
 /* The options under today's names, as a call. */
 static heed_status translate(heed_zone *z, const heed_layer_class *class, const heed_value *given, heed_value **out)
 {
@@ -114,7 +149,7 @@ static heed_status translate(heed_zone *z, const heed_layer_class *class, const 
         if (r == NULL || r->now != NULL)
             HEED_TRY(heed_value_set(z, *out, r == NULL ? item->key : r->now, copy));
     }
-    return HEED_OK;
+    return assume_original(z, class, given, *out);
 }
 
 /* ---- from values ---- */
@@ -139,7 +174,7 @@ static heed_status read_config(heed_zone *z, const char *class_name, const char 
                                heed_spec *out)
 {
     const heed_layer_class *class;
-    HEED_TRY(need_class(z->context, class_name, collection, &class));
+    HEED_TRY(need_class(z->context, class_name, collection == NULL ? owner_of(class_name, given) : collection, &class));
     heed_value *options;
     HEED_TRY(translate(z, class, given, &options));
     heed_option_table t = HEED_TABLE_OF(class);
@@ -231,10 +266,11 @@ heed_value *heed_keras2_value(heed_zone *z, const heed_value *v)
 
 /* ---- to values ---- */
 
-/* Options that Keras 3 does not know any more, or not as an option: written only where they say something. */
+/* Options that Keras 3 or the original does not know: written only where they say something. */
 static bool is_silent(const heed_option *o, const void *config)
 {
-    return strcmp(o->name, "time_major") == 0 && !*(const bool *)((const char *)config + o->offset);
+    bool unknown = strcmp(o->name, "time_major") == 0 || strcmp(o->name, "corrected") == 0;
+    return unknown && !*(const bool *)((const char *)config + o->offset);
 }
 
 static heed_value *options_value(heed_zone *z, const heed_layer_class *class, const void *config)

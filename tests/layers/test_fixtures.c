@@ -347,7 +347,7 @@ static int set_weights(fixture *f, heed_variable **weights, int count)
     return bad;
 }
 
-/* Appends the gradients of the sum of seed * output. */
+/* Appends the gradients of the sum of seed * output, and, where the fixture says so, of what layers add to the loss. */
 static heed_status differentiate(fixture *f, heed_tensor *const *of, size_t count, heed_tensor **gradients)
 {
     heed_tensor *loss = heed_graph_scalar(f->graph, 0.0f);
@@ -358,6 +358,9 @@ static heed_status differentiate(fixture *f, heed_tensor *const *of, size_t coun
         heed_tensor *weighted = heed_op_multiply(f->outputs[k], heed_graph_constant(f->graph, seed));
         loss = heed_op_add(loss, heed_op_sum(weighted, NULL, 0, false));
     }
+    const heed_json *losses = heed_json_find(f->json, "losses");
+    for (size_t i = 0; i < f->pass.loss_count && heed_json_is(losses, HEED_JSON_BOOL) && losses->boolean; i++)
+        loss = heed_op_add(loss, f->pass.losses[i]);
     HEED_TRY(heed_graph_status(f->graph));
     return heed_graph_gradients(loss, NULL, of, count, gradients);
 }
@@ -496,6 +499,7 @@ GROUP(merge)
 GROUP(layer_normalization)
 GROUP(attention)
 GROUP(attention_decoder)
+GROUP(self_attention)
 
 int main(void)
 {
@@ -503,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_core),          cmocka_unit_test(test_recurrent),     cmocka_unit_test(test_rnn),
         cmocka_unit_test(test_bidirectional), cmocka_unit_test(test_time_distributed), cmocka_unit_test(test_merge),
         cmocka_unit_test(test_layer_normalization), cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_decoder),
+        cmocka_unit_test(test_self_attention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,116 @@
+/**
+ * @file attention.h
+ * The attention layers of keras-self-attention, keras-multi-head, attention_keras and keras-layer-collection, under the names
+ * and with the options, defaults and weights that they have there. Keras' own and AttentionDecoder are in layers.h.
+ *
+ * In C a layer is named as its class in snake_case: heed_seq_self_attention(...). Where two collections have a class of one
+ * name, the collection stands before it: heed_self_attention_scaled_dot_product(...) and
+ * heed_layer_collection_scaled_dot_product(...).
+ *
+ * **As first written, and as meant.** Where the original has a fault, described at each layer, the option `corrected` decides:
+ * true, the default of every layer made here, computes what was meant; false computes what the original computed. A layer
+ * read from a file of the original, which does not say, has false. Corrected, padding gets no attention, and where there is
+ * nothing to attend to the result is zero.
+ *
+ * Masks come along from Masking or Embedding(mask_zero). B: batch, T: steps, F: features.
+ */
+#ifndef HEED_ATTENTION_H
+#define HEED_ATTENTION_H
+
+#include "heed/layers.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Every class here, as X(name). */
+#define HEED_ATTENTION_CLASS_MAP(X)                                                                                    \
+    X(seq_self_attention) X(seq_weighted_attention)                                                                    \
+    X(self_attention_scaled_dot_product) X(residual_scaled_dot_product_attention)
+
+#define HEED_CORRECTED_OPTION(X, config)                                                                               \
+    X(config, BOOL, corrected, true, "", "whether it computes what was meant, or what was first written")
+#define HEED_RETURN_ATTENTION_OPTION(X, config)                                                                        \
+    X(config, BOOL, return_attention, false, "", "whether the weights of attention follow as the last output")
+#define HEED_HISTORY_ONLY_OPTION(X, config)                                                                            \
+    X(config, BOOL, history_only, false, "", "whether a step attends to no step after it")
+
+/* ------------------------------------------------------------------------------------------------ keras-self-attention */
+
+/**
+ * Each step attends to all steps, or to those in a window around it:
+ *
+ *     additive:       e_ij = tanh(x_i Wt + x_j Wx + bh) Wa + ba
+ *     multiplicative: e_ij = x_i Wa x_j^T + ba
+ *     a = softmax over j of attention_activation(e); y_i = sum_j a_ij x_j
+ *
+ * Weights: Wt (F, units), Wx (F, units), bh (units), Wa (units, 1), ba (1); or Wa (F, F), ba (1). Window of width w: steps
+ * i - w/2 to i - w/2 + w - 1, or with history_only i - w + 1 to i. attention_regularizer_weight adds that times the sum of
+ * (A A^T - I)^2, a mean over the batch, to the loss.
+ *
+ * As first written, only padding is kept from attending to padding: other steps attend to it.
+ */
+#define HEED_SEQ_SELF_ATTENTION_OPTIONS(X, config)                                                                     \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, INT, units, 32, "[1,)", "size of the sum inside of tanh, when additive")                                 \
+    X(config, INT, attention_width, 0, "[0,)", "steps in the window; None: all")                                       \
+    X(config, TEXT, attention_type, "additive", "additive|multiplicative", "how two steps are compared")               \
+    HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
+    HEED_HISTORY_ONLY_OPTION(X, config)                                                                                \
+    X(config, BOOL, use_additive_bias, true, "", "whether bh is added")                                                \
+    X(config, BOOL, use_attention_bias, true, "", "whether ba is added")                                               \
+    HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_normal")                                                            \
+    HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \
+    X(config, ACTIVATION, attention_activation, NULL, "", "applied to the scores")                                     \
+    X(config, FLOAT, attention_regularizer_weight, 0.0, "[0,)", "of the penalty on steps that attend alike")           \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_seq_self_attention_config { HEED_SEQ_SELF_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) } heed_seq_self_attention_config;
+extern HEED_API const heed_layer_class heed_seq_self_attention_class;
+#define heed_seq_self_attention(...) HEED_SPEC(seq_self_attention, HEED_SEQ_SELF_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/**
+ * A sequence becomes its weighted mean: a = softmax over the steps of x W + b; y = sum_i a_i x_i, (B, F). Weights: W (F, 1),
+ * b (1). With return_attention, a (B, T) too. As first written, 1e-7 is added to softmax's divisor.
+ */
+#define HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS(X, config)                                                                 \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, BOOL, use_bias, true, "", "whether b is added")                                                          \
+    HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_seq_weighted_attention_config { HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) } heed_seq_weighted_attention_config;
+extern HEED_API const heed_layer_class heed_seq_weighted_attention_class;
+#define heed_seq_weighted_attention(...) HEED_SPEC(seq_weighted_attention, HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/**
+ * ScaledDotProductAttention of keras-self-attention: a = softmax(q k^T / sqrt(d)); y = a v. Inputs: x, which is all three, or
+ * q (B, Tq, d), k (B, Tk, d) and v (B, Tk, F). The key's mask counts; the query's is passed on. No weights.
+ *
+ * As first written, 10000 is taken from a hidden score for each reason to hide it, so that where all keys up to a step are
+ * padding, the steps after it, or the padding, get the weight.
+ */
+#define HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)                                                      \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
+    HEED_HISTORY_ONLY_OPTION(X, config)                                                                                \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_self_attention_scaled_dot_product_config { HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_self_attention_scaled_dot_product_config;
+extern HEED_API const heed_layer_class heed_self_attention_scaled_dot_product_class;
+#define heed_self_attention_scaled_dot_product(...)                                                                    \
+    HEED_SPEC(self_attention_scaled_dot_product, HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS, __VA_ARGS__)
+
+/**
+ * RealFormer's attention, whose scores go on from layer to layer: e = q k^T / sqrt(d) + previous; a = softmax(e); y = a v.
+ * Inputs: x and previous (B, T, T), or q, k, v and previous (B, Tq, Tk). Outputs: y, e before anything is hidden, and with
+ * return_attention a. No weights. As first written, hidden scores are as in heed_self_attention_scaled_dot_product().
+ */
+#define HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS(X, config) HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)
+typedef heed_self_attention_scaled_dot_product_config heed_residual_scaled_dot_product_attention_config;
+extern HEED_API const heed_layer_class heed_residual_scaled_dot_product_attention_class;
+#define heed_residual_scaled_dot_product_attention(...)                                                                \
+    HEED_SPEC(residual_scaled_dot_product_attention, HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS, __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

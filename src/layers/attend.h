@@ -1,0 +1,26 @@
+/* What attention layers share: what a query may see, and the weights that follow from scores. */
+#ifndef HEED_LAYERS_ATTEND_H
+#define HEED_LAYERS_ATTEND_H
+
+#include "graph/graph.h"
+#include "heed/layer.h"
+
+/* Refuses inputs that are no sequences (B, T, F) of known features. */
+heed_status heed_check_sequences(heed_layer *layer, const heed_shape *inputs, int count);
+
+/* Query i sees keys i - behind to i + ahead: bool (1, queries, keys). */
+heed_tensor *heed_window(heed_graph *g, int64_t queries, int64_t keys, int64_t behind, int64_t ahead);
+/* No key after the query. */
+heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys);
+
+/* Softmax over the keys, of scores (..., Tq, Tk). Each of `seen` is NULL or bool that broadcasts against them: false hides a
+ * key. Corrected, a hidden key weighs nothing, and where all are hidden every weight is 0. As first written, each reason to
+ * hide a key takes 10000 from its score: where all are hidden they share the weight. */
+heed_tensor *heed_attention_weights(heed_tensor *scores, heed_tensor *const *seen, int count, bool corrected);
+/* The scores as first written, before the softmax. */
+heed_tensor *heed_attention_penalized(heed_tensor *scores, heed_tensor *const *seen, int count);
+
+/* q k^T / sqrt(features of q). */
+heed_tensor *heed_scaled_dot_scores(heed_tensor *query, heed_tensor *key);
+
+#endif

@@ -1,0 +1,74 @@
+/* keras-self-attention's ScaledDotProductAttention and ResidualScaledDotProductAttention. */
+#include "heed/attention.h"
+#include "layers/attend.h"
+#include "layers/layer.h"
+
+/* Inputs: q, k, v, or x for all three; residual: and behind them the scores so far. */
+static heed_status scaled_build(heed_layer *layer, const heed_shape *inputs, int count)
+{
+    bool residual = layer->layer_class == &heed_residual_scaled_dot_product_attention_class;
+    int sequences = residual ? count - 1 : count;
+    if (sequences != 1 && sequences != 3)
+        return heed_layer_fail(layer, HEED_EINVAL, "the number of inputs does not fit (expected %s, found %d)",
+                               residual ? "x and previous, or q, k, v and previous" : "x, or q, k and v", count);
+    HEED_TRY(heed_check_sequences(layer, inputs, sequences));
+    if (sequences == 3 && inputs[0].dims[2] != inputs[1].dims[2])
+        return heed_layer_fail(layer, HEED_ESHAPE, "query and key differ in their features (found %lld and %lld)",
+                               (long long)inputs[0].dims[2], (long long)inputs[1].dims[2]);
+    return HEED_OK;
+}
+
+/* Weights from scores; the key's mask counts. */
+static heed_tensor *weigh(heed_layer *layer, const heed_call *call, heed_tensor *scores, heed_tensor *key_mask)
+{
+    const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
+    int64_t queries = heed_tensor_dim(scores, 1), keys = heed_tensor_dim(scores, 2);
+    heed_tensor *mask = heed_mask_bool(key_mask, keys);
+    heed_tensor *seen[] = {o->history_only ? heed_window_causal(call->graph, queries, keys) : NULL, heed_op_expand(mask, 1)};
+    return heed_attention_weights(scores, seen, 2, o->corrected);
+}
+
+static heed_status scaled_call(heed_layer *layer, heed_call *call)
+{
+    const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
+    bool residual = layer->layer_class == &heed_residual_scaled_dot_product_attention_class, self = call->input_count < 3;
+    int key = self ? 0 : 1, value = self ? 0 : 2;
+    heed_tensor *e = heed_scaled_dot_scores(call->inputs[0], call->inputs[key]);
+    if (residual)
+        e = heed_op_add(e, call->inputs[value + 1]);
+    HEED_TRY(heed_graph_status(call->graph));
+    heed_tensor *a = weigh(layer, call, e, call->masks[key]);
+    heed_call_publish(call, layer, a);
+    call->outputs[0] = heed_op_matmul(a, call->inputs[value]);
+    if (residual)
+        call->outputs[call->output_count++] = e;
+    if (o->return_attention)
+        call->outputs[call->output_count++] = a;
+    return HEED_OK;
+}
+
+const heed_layer_class heed_self_attention_scaled_dot_product_class = {
+    .name = "ScaledDotProductAttention",
+    .collection = "keras-self-attention",
+    HEED_CLASS_OPTIONS(heed_self_attention_scaled_dot_product_config, HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS),
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .passes_mask = true,
+    .build = scaled_build,
+    .call = scaled_call,
+    .equation = "a = softmax(q k^T / sqrt(d)); y = a v",
+    .source = "Vaswani et al. 2017, equation 1; keras-self-attention, scaled_dot_attention.py",
+};
+
+const heed_layer_class heed_residual_scaled_dot_product_attention_class = {
+    .name = "ResidualScaledDotProductAttention",
+    .collection = "keras-self-attention",
+    HEED_CLASS_OPTIONS(heed_residual_scaled_dot_product_attention_config, HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS),
+    .min_inputs = 2,
+    .max_inputs = 4,
+    .passes_mask = true,
+    .build = scaled_build,
+    .call = scaled_call,
+    .equation = "e = q k^T / sqrt(d) + previous; a = softmax(e); y = a v",
+    .source = "He et al. 2020, RealFormer; keras-self-attention, real_former.py",
+};

@@ -1,0 +1,62 @@
+/* keras-self-attention's SeqWeightedAttention. */
+#include "heed/attention.h"
+#include "layers/attend.h"
+#include "layers/layer.h"
+
+typedef struct weighted_attention {
+    heed_variable *w, *b;
+} weighted_attention;
+
+static heed_status weighted_init(heed_layer *layer)
+{
+    return heed_layer_alloc(layer, sizeof(weighted_attention)) == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+static heed_status weighted_build(heed_layer *layer, const heed_shape *inputs, int count)
+{
+    const heed_seq_weighted_attention_config *o = heed_layer_config(layer);
+    weighted_attention *w = heed_layer_state(layer);
+    HEED_TRY(heed_check_sequences(layer, inputs, count));
+    w->w = heed_layer_weight(layer, "W", &(heed_shape){2, {inputs->dims[2], 1}}, "uniform", NULL, NULL, true);
+    if (o->use_bias)
+        w->b = heed_layer_weight(layer, "b", &(heed_shape){1, {1}}, "zeros", NULL, NULL, true);
+    return HEED_OK;
+}
+
+/* Softmax with 1e-7 added to its divisor. */
+static heed_tensor *weights_as_written(heed_tensor *logits, heed_tensor *mask)
+{
+    const int last = -1;
+    heed_tensor *x = heed_attention_penalized(logits, &mask, 1);
+    heed_tensor *e = heed_op_exp(heed_op_subtract(x, heed_op_max(x, &last, 1, true)));
+    return heed_op_divide(e, heed_op_scale(heed_op_sum(e, &last, 1, true), 1.0f, 1e-7f));
+}
+
+static heed_status weighted_call(heed_layer *layer, heed_call *call)
+{
+    const heed_seq_weighted_attention_config *o = heed_layer_config(layer);
+    const weighted_attention *w = heed_layer_state(layer);
+    heed_tensor *x = call->inputs[0], *mask = heed_mask_bool(call->masks[0], heed_tensor_dim(x, 1));
+    heed_tensor *b = w->b == NULL ? NULL : heed_graph_variable(call->graph, w->b);
+    heed_tensor *logits = heed_op_squeeze(heed_op_dense(x, heed_graph_variable(call->graph, w->w), b), -1);
+    heed_tensor *a = o->corrected ? heed_attention_weights(logits, &mask, 1, true) : weights_as_written(logits, mask);
+    heed_tensor *row = heed_op_expand(a, 1);
+    heed_call_publish(call, layer, row);
+    call->outputs[0] = heed_op_squeeze(heed_op_matmul(row, x), 1);
+    if (o->return_attention)
+        call->outputs[call->output_count++] = a;
+    return HEED_OK;
+}
+
+const heed_layer_class heed_seq_weighted_attention_class = {
+    .name = "SeqWeightedAttention",
+    .collection = "keras-self-attention",
+    HEED_CLASS_OPTIONS(heed_seq_weighted_attention_config, HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .init = weighted_init,
+    .build = weighted_build,
+    .call = weighted_call,
+    .equation = "a = softmax over i of x_i W + b; y = sum_i a_i x_i",
+    .source = "Felbo et al. 2017, DeepMoji; keras-self-attention, seq_weighted_attention.py",
+};
