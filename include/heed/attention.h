@@ -26,7 +26,8 @@ extern "C" {
 /** Every class here, as X(name). */
 #define HEED_ATTENTION_CLASS_MAP(X)                                                                                    \
     X(seq_self_attention) X(seq_weighted_attention)                                                                    \
-    X(self_attention_scaled_dot_product) X(residual_scaled_dot_product_attention)
+    X(self_attention_scaled_dot_product) X(residual_scaled_dot_product_attention)                                      \
+    X(multi_head) X(multi_head_multi_head_attention) X(attention_layer)
 
 #define HEED_CORRECTED_OPTION(X, config)                                                                               \
     X(config, BOOL, corrected, true, "", "whether it computes what was meant, or what was first written")
@@ -109,6 +110,70 @@ typedef heed_self_attention_scaled_dot_product_config heed_residual_scaled_dot_p
 extern HEED_API const heed_layer_class heed_residual_scaled_dot_product_attention_class;
 #define heed_residual_scaled_dot_product_attention(...)                                                                \
     HEED_SPEC(residual_scaled_dot_product_attention, HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/* ------------------------------------------------------------------------------------------------ keras-multi-head */
+
+/**
+ * The same layer n times, or n layers, side by side: their outputs (B, ...) stand along a new last axis, (B, ..., n). With
+ * hidden_dim each gets a projection of its own: head k sees x W_k + b_k. Weights: W (F, hidden_dim n), b (hidden_dim n), then
+ * those of the layers. The mask is what the first layer makes of it.
+ *
+ * reg_factor keeps the heads apart: for each weight that reg_index names, reg_factor times the sum of (M M^T - I)^2 is added
+ * to the loss, where row k of M is that weight of head k, cut to reg_slice. As first written, that term is a constant, of no
+ * influence: it is passed over in files of the original.
+ */
+#define HEED_MULTI_HEAD_OPTIONS(X, config)                                                                             \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, LAYER, layer, {0}, "", "the layer that is repeated")                                                     \
+    X(config, INT, layer_num, 1, "[1,)", "how many times")                                                             \
+    X(config, LAYERS, layers, {0}, "", "or the layers, all of them; then layer and layer_num do not count")            \
+    X(config, INT, hidden_dim, 0, "[0,)", "size of each projection; None: the layers get the input itself")            \
+    X(config, BOOL, use_bias, true, "", "whether the projections have a bias")                                         \
+    X(config, SHAPE, reg_index, {0}, "[0,)", "numbers of the weights of a layer that are kept apart")                  \
+    X(config, TEXT, reg_slice, NULL, "", "the part of them that counts, as in Python: \"0:4\" or \":, 0:4\"; None: all") \
+    X(config, FLOAT, reg_factor, 0.0, "[0,)", "of the term in the loss")                                               \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_multi_head_config { HEED_MULTI_HEAD_OPTIONS(HEED_OPTION_FIELD, ) } heed_multi_head_config;
+extern HEED_API const heed_layer_class heed_multi_head_class;
+#define heed_multi_head(...) HEED_SPEC(multi_head, HEED_MULTI_HEAD_OPTIONS, __VA_ARGS__)
+
+/**
+ * MultiHeadAttention of keras-multi-head: q = f(q Wq + bq), and so k and v, are cut along their features into head_num heads;
+ * a = softmax(q k^T / sqrt(d)) in each; y = f((the heads' a v, side by side) Wo + bo), where f is the activation. Inputs: x,
+ * which is all three, or q, k, v. Weights: Wq, bq, Wk, bk, Wv, bv, Wo, bo; each is as wide as v, which head_num divides. The
+ * key's mask counts; the query's is passed on.
+ *
+ * The original's activation is relu unless told otherwise, which no paper has; here it is none. As first written, hidden
+ * scores are as in heed_self_attention_scaled_dot_product().
+ */
+#define HEED_MULTI_HEAD_MULTI_HEAD_ATTENTION_OPTIONS(X, config)                                                        \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, INT, head_num, 0, "[1,)", "number of heads")                                                             \
+    X(config, ACTIVATION, activation, NULL, "", "of the projections, the last one too")                                \
+    X(config, BOOL, use_bias, true, "", "whether the projections have a bias")                                         \
+    HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_normal")                                                            \
+    HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \
+    HEED_HISTORY_ONLY_OPTION(X, config)                                                                                \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_multi_head_multi_head_attention_config { HEED_MULTI_HEAD_MULTI_HEAD_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_multi_head_multi_head_attention_config;
+extern HEED_API const heed_layer_class heed_multi_head_multi_head_attention_class;
+#define heed_multi_head_multi_head_attention(...)                                                                      \
+    HEED_SPEC(multi_head_multi_head_attention, HEED_MULTI_HEAD_MULTI_HEAD_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/* ------------------------------------------------------------------------------------------------ attention_keras */
+
+/**
+ * Bahdanau's attention of a decoder to an encoder: e_ij = tanh(s_j W_a + h_i U_a) V_a; a = softmax over j; c_i = sum_j a_ij s_j.
+ * Inputs: the encoder's outputs s (B, Te, E) and the decoder's h (B, Td, D). Outputs: c (B, Td, E) and a (B, Td, Te). Weights:
+ * W_a (E, E), U_a (D, E), V_a (E, 1). As first written, masks are dropped: padding of the encoder is attended to.
+ */
+#define HEED_ATTENTION_LAYER_OPTIONS(X, config)                                                                        \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_attention_layer_config { HEED_ATTENTION_LAYER_OPTIONS(HEED_OPTION_FIELD, ) } heed_attention_layer_config;
+extern HEED_API const heed_layer_class heed_attention_layer_class;
+#define heed_attention_layer(...) HEED_SPEC(attention_layer, HEED_ATTENTION_LAYER_OPTIONS, __VA_ARGS__)
 
 #ifdef __cplusplus
 }

@@ -91,6 +91,9 @@ static const struct renamed {
     {"AttentionDecoder", "go_backwards", NULL},
     {"AttentionDecoder", "stateful", NULL},
     {"AttentionDecoder", "unroll", NULL},
+    {"MultiHead", "reg_index", NULL}, /* a constant in the loss, if it gets there at all */
+    {"MultiHead", "reg_slice", NULL},
+    {"MultiHead", "reg_factor", NULL},
     {NULL, "dtype", NULL},
     {NULL, "batch_input_shape", NULL}, /* the model makes an input layer of it */
     {NULL, "batch_shape", NULL},
@@ -121,13 +124,11 @@ static const struct renamed *find_renamed(const char *class_name, const char *ke
     return NULL;
 }
 
-/* A saved config that does not say `corrected` is the original's: as first written. */
-static heed_status assume_original(heed_zone *z, const heed_layer_class *class, const heed_value *given, heed_value *out)
+/* Whether this is a saved config of the original of a layer that we can correct: it does not say `corrected`. */
+static bool is_original(const heed_layer_class *class, const heed_value *given)
 {
-    if (!heed_value_is(given, HEED_VALUE_DICT) || heed_value_find(given, "corrected") != NULL ||
-        heed_options_find(HEED_TABLE_OF(class), "corrected") == NULL)
-        return HEED_OK;
-    return heed_value_set(z, out, "corrected", heed_value_bool(z, false));
+    return heed_value_is(given, HEED_VALUE_DICT) && heed_value_find(given, "corrected") == NULL &&
+           heed_options_find(HEED_TABLE_OF(class), "corrected") != NULL;
 }
 
 /* The options under today's names, as a call. */
@@ -138,6 +139,7 @@ static heed_status translate(heed_zone *z, const heed_layer_class *class, const 
         return HEED_ENOMEM;
     if (!heed_value_is(given, HEED_VALUE_DICT) && !heed_value_is(given, HEED_VALUE_CALL))
         return heed_value_unexpected(z->context, given, class->name, "options");
+    bool original = is_original(class, given);
     for (const heed_value *item = given->first; item != NULL; item = item->next) {
         heed_value *copy = heed_value_copy(z, item);
         if (item->key == NULL) {
@@ -145,11 +147,13 @@ static heed_status translate(heed_zone *z, const heed_layer_class *class, const 
             continue;
         }
         bool known = heed_options_find(HEED_TABLE_OF(class), item->key) != NULL;
-        const struct renamed *r = known ? NULL : find_renamed(class->name, item->key);
+        const struct renamed *r = find_renamed(class->name, item->key);
+        if (known && r != NULL && (r->class_name == NULL || !original))
+            r = NULL;
         if (r == NULL || r->now != NULL)
             HEED_TRY(heed_value_set(z, *out, r == NULL ? item->key : r->now, copy));
     }
-    return assume_original(z, class, given, *out);
+    return original ? heed_value_set(z, *out, "corrected", heed_value_bool(z, false)) : HEED_OK;
 }
 
 /* ---- from values ---- */

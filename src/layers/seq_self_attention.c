@@ -74,10 +74,10 @@ static heed_tensor *window(const heed_seq_self_attention_config *o, const heed_t
 }
 
 /* The sum of (A A^T - I)^2, a mean over the batch. */
-static heed_tensor *likeness(heed_tensor *a)
+static heed_tensor *likeness(heed_graph *g, heed_tensor *a)
 {
     int64_t batch = heed_tensor_dim(a, 0), steps = heed_tensor_dim(a, 1);
-    heed_tensor *identity = heed_op_cast(heed_window(a->graph, steps, steps, 0, 0), HEED_FLOAT32);
+    heed_tensor *identity = heed_op_cast(heed_window(g, steps, steps, 0, 0), HEED_FLOAT32);
     heed_tensor *difference = heed_op_subtract(heed_op_matmul_transposed(a, false, a, true), identity);
     return heed_op_scale(heed_op_sum(heed_op_square(difference), NULL, 0, false), 1.0f / (float)batch, 0.0f);
 }
@@ -93,7 +93,7 @@ static heed_status self_call(heed_layer *layer, heed_call *call)
     heed_call_publish(call, layer, a);
     call->outputs[0] = heed_op_matmul(a, x);
     if (o->attention_regularizer_weight > 0.0)
-        heed_call_add_loss(call, heed_op_scale(likeness(a), (float)o->attention_regularizer_weight, 0.0f));
+        heed_call_add_loss(call, heed_op_scale(likeness(call->graph, a), (float)o->attention_regularizer_weight, 0.0f));
     if (o->return_attention)
         call->outputs[call->output_count++] = a;
     return HEED_OK;

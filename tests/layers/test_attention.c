@@ -27,6 +27,7 @@ static void fill(float *x, int count)
 
 typedef struct outcome {
     int        count;
+    float      loss; /* that the layer adds */
     heed_shape shapes[MOST];
     float      data[MOST][256];
 } outcome;
@@ -52,7 +53,9 @@ static heed_status call_on(heed_context *c, heed_layer *layer, int count, const 
         out->count = inner.call.output_count;
         for (int i = 0; i < heed_layer_weight_count(layer) && status == HEED_OK; i++)
             status = heed_variable_initialize(c, heed_layer_weight_at(layer, i), 1, (uint64_t)i);
-        status = status == HEED_OK ? heed_graph_plan(g, inner.outputs, (size_t)out->count) : status;
+        if (pass.loss_count > 0)
+            inner.outputs[out->count] = pass.losses[0];
+        status = status == HEED_OK ? heed_graph_plan(g, inner.outputs, (size_t)out->count + pass.loss_count) : status;
         status = status == HEED_OK ? heed_graph_run(g, 1, 1) : status;
     }
     for (int i = 0; i < out->count && status == HEED_OK; i++) {
@@ -60,6 +63,8 @@ static heed_status call_on(heed_context *c, heed_layer *layer, int count, const 
         assert_true(heed_shape_count(&out->shapes[i]) <= 256);
         memcpy(out->data[i], heed_tensor_data(inner.outputs[i]), (size_t)heed_shape_count(&out->shapes[i]) * sizeof(float));
     }
+    if (pass.loss_count > 0 && status == HEED_OK)
+        out->loss = *(const float *)heed_tensor_data(pass.losses[0]);
     heed_release(c, pass.losses);
     heed_graph_free(g);
     return status;
@@ -95,6 +100,10 @@ static void test_padding_gets_no_attention(void **state)
     check_padding(c, heed_self_attention_scaled_dot_product(.history_only = true), 3);
     check_padding(c, heed_residual_scaled_dot_product_attention(), 2);
     check_padding(c, heed_residual_scaled_dot_product_attention(.history_only = true), 4);
+    check_padding(c, heed_multi_head_multi_head_attention(.head_num = 2, .activation = "tanh"), 1);
+    check_padding(c, heed_multi_head_multi_head_attention(.head_num = 4, .history_only = true), 3);
+    check_padding(c, heed_multi_head(.layer = heed_seq_self_attention(), .layer_num = 2), 1);
+    check_padding(c, heed_attention_layer(), 2);
 }
 
 /* As first written, the padding changes what the other steps get: the faults are there to be seen. */
@@ -114,6 +123,24 @@ static void test_as_first_written_padding_counts(void **state)
         assert_int_equal(same, corrected != 0);
         heed_layer_release(layer);
     }
+}
+
+/* The term that keeps heads apart, of two kernels of ones cut to one column: M is two rows of FEATURES ones, so M M^T - I has
+ * FEATURES - 1 on its diagonal and FEATURES beside it. */
+static void test_heads_kept_apart(void **state)
+{
+    heed_context *c = *state;
+    heed_layer *layer;
+    outcome out;
+    float x[SIZE];
+    fill(x, SIZE);
+    heed_spec head = heed_dense(.units = 2, .kernel_initializer = "ones");
+    heed_spec spec = heed_multi_head(.layer = head, .layer_num = 2, .reg_index = HEED_DIMS(1, 0), .reg_slice = ":, 1:2",
+                                     .reg_factor = 0.5);
+    assert_int_equal(heed_layer_create(c, spec, &layer), HEED_OK);
+    assert_int_equal(call_on(c, layer, 1, x, NULL, BATCH, STEPS, &out), HEED_OK);
+    assert_float_equal(out.loss, 0.5 * (2 * 9 + 2 * 16), 1e-5);
+    heed_layer_release(layer);
 }
 
 /* Asked for its attention, a layer gives the same output to the bit, and weights that sum to one. */
@@ -163,6 +190,12 @@ static void test_bad_options(void **state)
     check_refused(c, heed_seq_self_attention(.units = 0), "SeqSelfAttention layer: units is out of range");
     check_refused(c, heed_seq_self_attention(.attention_width = -1), "attention_width is out of range");
     check_refused(c, heed_seq_self_attention(.attention_type = "dot"), "attention_type");
+    check_refused(c, heed_multi_head(), "its layer is missing");
+    check_refused(c, heed_multi_head(.layer = heed_dense(.units = 2), .reg_slice = "0-2"), "reg_slice is no list of slices");
+    assert_int_equal(heed_layer_create(c, heed_multi_head_multi_head_attention(.head_num = 3), &layer), HEED_OK);
+    assert_int_not_equal(call_on(c, layer, 1, x, NULL, BATCH, STEPS, &out), HEED_OK);
+    assert_non_null(strstr(heed_error(c), "head_num does not divide"));
+    heed_layer_release(layer);
     assert_int_equal(heed_layer_create(c, heed_self_attention_scaled_dot_product(), &layer), HEED_OK);
     assert_int_not_equal(call_on(c, layer, 2, x, NULL, BATCH, STEPS, &out), HEED_OK);
     assert_non_null(strstr(heed_error(c), "expected x, or q, k and v"));
@@ -210,7 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_padding_gets_no_attention), cmocka_unit_test(test_as_first_written_padding_counts),
         cmocka_unit_test(test_attention_on_request),      cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_corrected_in_files),
+        cmocka_unit_test(test_corrected_in_files),        cmocka_unit_test(test_heads_kept_apart),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

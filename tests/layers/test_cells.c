@@ -302,6 +302,13 @@ static const sample samples[] = {
     {"Attention", "use_scale=True, score_mode='concat', dropout=0.5", 2, {X3, X3}},
     {"AdditiveAttention", "", 3, {X3, X3, X3}},
     {"AttentionDecoder", "3, 5, corrected=True", 1, {X3}},
+    {"SeqSelfAttention", "3, 2, attention_activation='sigmoid', attention_regularizer_weight=0.1", 1, {X3}},
+    {"SeqWeightedAttention", "return_attention=True, corrected=False", 1, {X3}},
+    {"ScaledDotProductAttention", "history_only=True", 3, {X3, X3, X3}},
+    {"ResidualScaledDotProductAttention", "return_attention=True", 2, {X3, {3, {2, 3, 3}}}},
+    {"MultiHead", "Dense(3, name='head'), 2, hidden_dim=3, reg_index=[0], reg_slice=':, 0:2', reg_factor=0.1", 1, {X3}},
+    {"MultiHeadAttention", "head_num=2, activation='relu', history_only=True", 1, {X3}},
+    {"AttentionLayer", "", 2, {X3, {3, {2, 5, 2}}}},
 };
 
 static const sample *sample_of(const char *class_name)

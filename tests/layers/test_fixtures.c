@@ -500,6 +500,8 @@ GROUP(layer_normalization)
 GROUP(attention)
 GROUP(attention_decoder)
 GROUP(self_attention)
+GROUP(multi_head)
+GROUP(attention_layer)
 
 int main(void)
 {
@@ -507,7 +509,7 @@ int main(void)
         cmocka_unit_test(test_core),          cmocka_unit_test(test_recurrent),     cmocka_unit_test(test_rnn),
         cmocka_unit_test(test_bidirectional), cmocka_unit_test(test_time_distributed), cmocka_unit_test(test_merge),
         cmocka_unit_test(test_layer_normalization), cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_decoder),
-        cmocka_unit_test(test_self_attention),
+        cmocka_unit_test(test_self_attention),      cmocka_unit_test(test_multi_head), cmocka_unit_test(test_attention_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

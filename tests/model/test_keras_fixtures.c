@@ -207,6 +207,9 @@ static heed_status differentiate(fixture *f, heed_graph *g, heed_pass *pass)
     take_inputs(f, x);
     HEED_TRY(trace(f, g, pass, x, inputs, outputs));
     heed_tensor *sum = seeded_sum(f, g, outputs);
+    const heed_json *losses = heed_json_find(f->json, "losses");
+    for (size_t i = 0; i < pass->loss_count && heed_json_is(losses, HEED_JSON_BOOL) && losses->boolean; i++)
+        sum = heed_op_add(sum, pass->losses[i]);
     for (int i = 0; i < weights; i++)
         of[count++] = heed_graph_variable(g, heed_weight_at(f->model, i));
     for (int i = 0; i < heed_model_input_count(f->model); i++) {
