@@ -99,6 +99,8 @@ heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, c
     *out = (heed_examples){.context = c, .ids = {.context = c}};
     reading r = {out, source, target, s->longest};
     heed_status status = for_each_pair(c, pairs, targets, read_pair, &r);
+    if (status == HEED_OK && out->count == 0 && out->left_out == 0)
+        status = heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from", pairs);
     if (status == HEED_OK && out->count == 0)
         status = heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from (%lld left out for their length)", pairs, (long long)out->left_out);
     if (status == HEED_OK) {

@@ -1,0 +1,410 @@
+/* heed train as a user meets it: killed, interrupted, short of space, fed with nonsense; and what it shows meanwhile. */
+#define _XOPEN_SOURCE 700
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "support/command.h"
+#include "support/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TINY "--set units=4 --set embedding=4 --set target_embedding=4 --set output_units=4 --set batch_size=8"
+#define OFTEN "--checkpoint-seconds 1e-6" /* after each step */
+#define CHECKPOINT "run/checkpoint.keras"
+
+/* Seconds after which a program that says nothing is taken for dead; nothing is ever waited for that long otherwise. */
+enum { PATIENCE = 300 };
+
+static void must_run(const char *line)
+{
+    if (heed_test_run(line) != 0)
+        fail_msg("%s\n%s", line, heed_test_err);
+}
+
+static void check_same(const char *a, const char *b)
+{
+    char line[256];
+    snprintf(line, sizeof line, "cmp %s %s", a, b);
+    heed_test_prints(line, "");
+}
+
+static int make_pairs(void **state)
+{
+    (void)state;
+    must_run("rm -rf *.keras* run; heed dates 60 --seed 1 --locales en,fr >pairs.tsv; "
+             "heed dates 5 --seed 2 --locales en,fr >few.tsv");
+    return 0;
+}
+
+static int remove_all(void **state)
+{
+    must_run("rm -rf *.keras* run *.tsv *.txt");
+    return heed_test_forget_command(state);
+}
+
+/* ---- a program that is watched while it runs */
+
+/* Starts a line of the shell in a process of its own, which becomes the program; its standard streams are as given. */
+static pid_t start(const char *line, int input, int output, int errors)
+{
+    char command[2048];
+    snprintf(command, sizeof command, "exec \"$HEED_BINARY\" %s", line);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(input, STDIN_FILENO);
+        dup2(output, STDOUT_FILENO);
+        dup2(errors, STDERR_FILENO);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static pid_t start_quietly(const char *line)
+{
+    int nothing = open("/dev/null", O_RDWR), errors = open("cli_err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    assert_true(nothing >= 0 && errors >= 0);
+    pid_t child = start(line, nothing, nothing, errors);
+    close(nothing);
+    close(errors);
+    return child;
+}
+
+static void nap(long milliseconds)
+{
+    nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000}, NULL);
+}
+
+static ino_t file_number(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+/* Waits until the file was replaced, or the program ended (then true, and *status is how). */
+static bool wait_for_new_file(pid_t child, const char *path, int *status)
+{
+    ino_t before = file_number(path);
+    for (long naps = 0; naps < PATIENCE * 1000L; naps++) {
+        pid_t ended = waitpid(child, status, WNOHANG);
+        if (ended == child)
+            return true;
+        if (file_number(path) != before)
+            return false;
+        nap(1);
+    }
+    kill(child, SIGKILL);
+    fail_msg("%s: nothing new for %d s", path, PATIENCE);
+    return true;
+}
+
+/* ---- killed */
+
+/* A run that is killed or interrupted again and again, at any moment, ends with the same bytes as one that was left alone. */
+static void test_killed_runs_end_with_the_same_bytes(void **state)
+{
+    (void)state;
+    enum { KILLS = 8 };
+    static const int signals[] = {SIGKILL, SIGKILL, SIGKILL, SIGINT, SIGTERM};
+    must_run("heed train pairs.tsv --validation few.tsv --save straight.keras --steps 120 --threads 2 " TINY);
+    must_run("rm -rf run");
+    heed_random r = {.seed = 7};
+    int status = 0;
+    for (int kills = 0; kills < KILLS; kills++) {
+        char line[512];
+        snprintf(line, sizeof line, "train pairs.tsv --validation few.tsv --save killed.keras --steps 120 --threads %u "
+                 "--checkpoint run --resume " OFTEN " " TINY, 1 + heed_random_below(&r, 3));
+        pid_t child = start_quietly(line);
+        /* now and then before anything is saved, else in the midst of a step or of saving */
+        bool ended = kills % 4 != 0 && wait_for_new_file(child, CHECKPOINT, &status);
+        if (ended)
+            break;
+        nap((long)heed_random_below(&r, 12));
+        kill(child, signals[heed_random_below(&r, 5)]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) <= 1);
+    }
+    must_run("heed train pairs.tsv --validation few.tsv --save killed.keras --steps 120 --threads 3 --checkpoint run --resume " TINY);
+    check_same("straight.keras", "killed.keras");
+    /* nothing is left of the checkpoints that were under way, and a run that is over may be resumed to save it again */
+    heed_test_prints("ls run", "checkpoint.keras\n");
+    must_run("rm killed.keras; heed train pairs.tsv --validation few.tsv --save killed.keras --checkpoint run --resume");
+    check_same("straight.keras", "killed.keras");
+    must_run("rm -r run");
+}
+
+/* Ctrl-C: the step is finished, the run saved, and the way on told. */
+static void test_interrupt(void **state)
+{
+    (void)state;
+    static const char endless[] = "train pairs.tsv --save endless.keras --steps 100000000 " OFTEN " " TINY;
+    static const int signals[] = {SIGINT, SIGTERM};
+    static const char saved[] = "endless.keras.checkpoint/checkpoint.keras";
+    for (int i = 0; i < 2; i++) {
+        char line[512];
+        snprintf(line, sizeof line, "%s%s", endless, i > 0 ? " --resume" : "");
+        int status;
+        pid_t child = start_quietly(line);
+        assert_false(wait_for_new_file(child, saved, &status));
+        kill(child, signals[i]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 1);
+        char *said = heed_test_read_file("cli_err.txt", NULL);
+        const char *error = strstr(said, "heed: training was interrupted after step ");
+        assert_non_null(error);
+        assert_non_null(strstr(error, "\nhint: it goes on from there with the same command and --resume; the run is saved in "
+                                      "endless.keras.checkpoint\n"));
+        free(said);
+        assert_false(heed_test_exists("endless.keras"));
+    }
+    /* a run is not lost by forgetting --resume, nor continued as what it was not */
+    heed_test_fails("heed train pairs.tsv --save endless.keras --steps 5", 1,
+                    "heed: endless.keras.checkpoint/checkpoint.keras: a run is saved there\n"
+                    "hint: --resume goes on with it; to begin anew, remove it\n");
+    heed_test_fails("heed train pairs.tsv --save endless.keras --steps 5 --resume", 2,
+                    "heed: endless.keras.checkpoint/checkpoint.keras: not the run that was begun "
+                    "(expected 100000000 steps of training, found 5)\n");
+    heed_test_fails("heed train few.tsv --save endless.keras --resume", 2,
+                    "heed: endless.keras.checkpoint/checkpoint.keras: not the run that was begun "
+                    "(expected 60 pairs to learn from, found 5)\n");
+    heed_test_fails("heed train pairs.tsv --save endless.keras --resume --set units=5", 2,
+                    "heed: endless.keras.checkpoint/checkpoint.keras: the run was begun with another recipe or other settings\n"
+                    "hint: give the same, or none: the checkpoint knows them\n");
+    must_run("rm -r endless.keras.checkpoint");
+}
+
+/* ---- no space */
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    must_run("heed train pairs.tsv --save straight.keras --steps 20 " TINY);
+    /* while the run is saved: the first time, then over what was saved before */
+    heed_test_fails("trap '' XFSZ; ulimit -f 8; heed train pairs.tsv --quiet --save full.keras --steps 20 --checkpoint run " TINY, 1,
+                    "heed: " CHECKPOINT ": cannot write: Write error: File too large\n");
+    assert_false(heed_test_exists("full.keras"));
+    assert_false(heed_test_exists("run"));
+    /* at the end: the run is kept, and saved when there is space */
+    must_run("ln -s /dev/full full.keras");
+    heed_test_fails("heed train pairs.tsv --quiet --save full.keras --steps 20 " TINY, 1,
+                    "heed: full.keras: cannot write: No space left on device\n");
+    heed_test_prints("ls full.keras.checkpoint", "checkpoint.keras\n");
+    must_run("rm full.keras; heed train pairs.tsv --save full.keras --steps 20 --resume " TINY);
+    check_same("straight.keras", "full.keras");
+    assert_false(heed_test_exists("full.keras.checkpoint"));
+}
+
+static void test_full_disk_keeps_the_checkpoint(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = start_quietly("train pairs.tsv --save full.keras --steps 100000000 --checkpoint run " OFTEN " " TINY);
+    assert_false(wait_for_new_file(child, CHECKPOINT, &status));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    must_run("cp " CHECKPOINT " before.keras");
+    heed_test_fails("trap '' XFSZ; ulimit -f 8; heed train pairs.tsv --quiet --save full.keras --checkpoint run --resume " OFTEN, 1,
+                    "heed: " CHECKPOINT ": cannot write: Write error: File too large\n");
+    check_same(CHECKPOINT, "before.keras");
+    heed_test_prints("ls run", "checkpoint.keras\n");
+    child = start_quietly("train pairs.tsv --save full.keras --checkpoint run --resume " OFTEN);
+    assert_false(wait_for_new_file(child, CHECKPOINT, &status)); /* it goes on */
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    must_run("rm -r run");
+}
+
+/* ---- divergence */
+
+static void test_divergence(void **state)
+{
+    (void)state;
+    static const char line[] = "heed train pairs.tsv --quiet --save wild.keras --steps 1000 --checkpoint run --resume --set learning_rate=1e6 "
+                               "--set warmup_steps=0 " OFTEN " " TINY;
+    assert_int_equal(heed_test_run(line), 1);
+    assert_ptr_equal(strstr(heed_test_err, "heed: training diverged at step "), heed_test_err);
+    assert_non_null(strstr(heed_test_err, ")\nhint: try a smaller learning rate: --set learning_rate=333333\n"));
+    char *first = heed_test_err;
+    heed_test_err = NULL;
+    must_run("cp " CHECKPOINT " before.keras");
+    heed_test_fails(line, 1, first);
+    free(first);
+    check_same(CHECKPOINT, "before.keras");
+    assert_false(heed_test_exists("wild.keras"));
+    must_run("rm -r run");
+    /* no checkpoint, no directory */
+    assert_int_equal(heed_test_run("heed train pairs.tsv --save wild.keras --steps 1000 --set learning_rate=1e6 " TINY), 1);
+    assert_false(heed_test_exists("wild.keras.checkpoint"));
+}
+
+/* ---- nonsense */
+
+static void test_bad_input(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        int         status;
+        const char *error;
+    } cases[] = {
+        {"heed train no.tsv --save m.keras", 1, "no.tsv: cannot open: No such file or directory\n"},
+        {"heed train . --save m.keras", 1, ".: cannot read: Is a directory\n"},
+        {"heed train /dev/null --save m.keras", 1, "/dev/null: no pair to learn from\n"},
+        {"printf 'a\\tb\\nc\\n' >bad.tsv; heed train bad.tsv --save m.keras", 1,
+         "bad.tsv:2: no TAB (expected source TAB target, found one text)\n"},
+        {"printf 'a\\tb\\nc\\td\\te\\n' >bad.tsv; heed train bad.tsv --save m.keras", 1,
+         "bad.tsv:2: more than one TAB (expected source TAB target, found a third text)\n"},
+        {"printf 'a\\tb\\ncaf\\351\\td\\n' >bad.tsv; heed train bad.tsv --save m.keras", 1,
+         "bad.tsv:2: not UTF-8 (found 0xE9 at byte 4)\nhint: if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8\n"},
+        {"printf 'a\\nb\\n' >bad.txt; printf 'c\\n' >short.txt; heed train --source bad.txt --target short.txt --save m.keras", 1,
+         "short.txt:2: ends too early (expected a target for every source)\n"},
+        {"heed train --source short.txt --target bad.txt --save m.keras", 1,
+         "short.txt:2: ends too early (expected a source for every target)\n"},
+        {"heed train pairs.tsv --validation no.tsv --save m.keras", 1, "no.tsv: cannot open: No such file or directory\n"},
+        {"heed train pairs.tsv --save no/m.keras", 1, "no/m.keras: cannot write: No such file or directory\n"},
+        {"mkdir m.keras; heed train pairs.tsv --save m.keras; s=$?; rmdir m.keras; (exit $s)", 1,
+         "m.keras: cannot write: Is a directory\n"},
+        {"heed train pairs.tsv --save m.keras --checkpoint no/run", 1, "no/run: cannot make the directory: No such file or directory\n"},
+        {"heed train pairs.tsv --save m.keras --checkpoint pairs.tsv", 1,
+         "pairs.tsv/checkpoint.keras: cannot write: Not a directory\n"},
+        {"mkdir -p run; cp pairs.tsv run/checkpoint.keras; heed train pairs.tsv --save m.keras --checkpoint run --resume; s=$?; "
+         "rm -r run; (exit $s)", 1,
+         "run/checkpoint.keras: not a Keras archive (expected a zip file or a folder)\n"},
+        {"heed train pairs.tsv --save m.keras --recipe alchemy", 2,
+         "alchemy: no recipe of this name\n"
+         "hint: the recipes are gru-attention and dates; heed train --list-recipes explains them\n"},
+        {"heed train pairs.tsv --save m.keras --set unit=3", 2, "gru-attention: no option of this name: unit\nhint: did you mean units?\n"},
+        {"heed train pairs.tsv --save m.keras --set units=0", 2, "gru-attention: units is out of range (expected [1,), found 0)\n"},
+        {"heed train pairs.tsv --save m.keras --set units", 2, "--set: not a setting (expected NAME=VALUE, found \"units\")\n"},
+        {"heed train pairs.tsv --save m.keras --set =3", 2, "--set: not a setting (expected NAME=VALUE, found \"=3\")\n"},
+        {"heed train pairs.tsv --save m.keras --set units=", 2, "--set: not a setting (expected NAME=VALUE, found \"units=\")\n"},
+        {"heed train pairs.tsv --save m.h5", 2,
+         "--save: not a translator's name (expected it to end in .keras, found \"m.h5\")\nhint: see heed train --help\n"},
+        {"heed train pairs.tsv", 2, "--save is missing: where the translator goes\nhint: see heed train --help\n"},
+        {"heed train --save m.keras", 2,
+         "what to learn from is missing (expected PAIRS, or --source and --target)\nhint: see heed train --help\n"},
+        {"heed train pairs.tsv --save m.keras --epochs 1 --steps 1", 2,
+         "only one of --epochs, --steps and --minutes says how long to train\nhint: see heed train --help\n"},
+        {"heed train pairs.tsv --save m.keras --epochs 0", 2,
+         "--epochs: not a value it can take (expected a number above 0, found \"0\")\n"
+         "hint: heed train --help lists arguments and options\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char error[512];
+        snprintf(error, sizeof error, "heed: %s", cases[i].error);
+        heed_test_fails(cases[i].line, cases[i].status, error);
+        heed_test_prints("ls -d m.* run 2>/dev/null || true", ""); /* nothing is begun */
+    }
+}
+
+/* ---- what is seen meanwhile */
+
+/* One frame of the bar, between what clears the line. */
+static bool tells_everything(const char *frame)
+{
+    return strstr(frame, "training [") != NULL && strstr(frame, " %  ") != NULL && strstr(frame, " left  ") != NULL &&
+           strstr(frame, "loss ") != NULL && strstr(frame, "exact match ") != NULL && frame[strlen(frame) - 1] == '%';
+}
+
+/* Reads what a terminal shows until a frame of the bar tells everything; no line may fill the width. */
+static bool watch_terminal(int master, size_t width)
+{
+    char shown[4096];
+    size_t used = 0;
+    struct pollfd ready = {.fd = master, .events = POLLIN};
+    while (poll(&ready, 1, PATIENCE * 1000) == 1) {
+        char c;
+        if (read(master, &c, 1) != 1)
+            return false;
+        if (c != '\r' && c != '\n') {
+            assert_true(used < sizeof shown - 1);
+            shown[used++] = c;
+            continue;
+        }
+        shown[used] = '\0';
+        const char *frame = strncmp(shown, "\033[K", 3) == 0 ? shown + 3 : shown;
+        assert_true(strlen(frame) < width);
+        if (tells_everything(frame))
+            return true;
+        used = 0;
+    }
+    return false;
+}
+
+static void test_terminal(void **state)
+{
+    (void)state;
+    enum { WIDTH = 80 };
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0)
+        skip(); /* a machine without pseudo-terminals */
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0);
+    assert_int_equal(ioctl(terminal, TIOCSWINSZ, &(struct winsize){.ws_row = 24, .ws_col = WIDTH}), 0);
+    /* more steps than are done before it is seen; a twentieth of them comes before the first validation */
+    pid_t child = start("train pairs.tsv --validation few.tsv --save seen.keras --steps 20000 " TINY, terminal, terminal, terminal);
+    close(terminal);
+    bool seen = watch_terminal(master, WIDTH);
+    kill(child, SIGKILL);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(master);
+    assert_true(seen);
+    must_run("rm -rf seen.keras*");
+}
+
+static void test_log(void **state)
+{
+    (void)state;
+    must_run("heed train pairs.tsv --save log.keras --epochs 3 --seed 5 " TINY);
+    assert_string_equal(heed_test_out, "");
+    int lines = 0, epoch = 0;
+    char *rest;
+    for (char *line = strtok_r(heed_test_err, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest), lines++) {
+        int found;
+        if (sscanf(line, "step %*d, epoch %d", &found) == 1)
+            assert_int_equal(found, ++epoch);
+    }
+    assert_int_equal(epoch, 3);
+    assert_true(lines >= epoch + 2);
+    must_run("heed train pairs.tsv --save quiet.keras --epochs 3 --seed 5 --quiet " TINY);
+    assert_string_equal(heed_test_err, "");
+    check_same("log.keras", "quiet.keras");
+    assert_false(heed_test_exists("quiet.keras.checkpoint"));
+}
+
+int main(void)
+{
+    if (!heed_test_has_command())
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed_runs_end_with_the_same_bytes),
+        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_disk_keeps_the_checkpoint),
+        cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_log),
+    };
+    return cmocka_run_group_tests(tests, make_pairs, remove_all);
+}
