@@ -137,7 +137,7 @@ static void copy_run(void *work, int64_t n, int64_t at, const int64_t *offsets, 
 {
     const copy_work *w = work;
     if (steps[0] == 1) {
-        memcpy(w->result + (size_t)at * w->size, w->source + (size_t)offsets[0] * w->size, (size_t)n * w->size);
+        memcpy(w->result + (size_t)at * w->size, w->source + offsets[0] * (int64_t)w->size, (size_t)n * w->size);
     } else if (w->size == WORD) {
         const unsigned char *source = w->source + offsets[0] * WORD;
         unsigned char *result = w->result + at * WORD;
