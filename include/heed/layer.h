@@ -188,6 +188,9 @@ struct heed_layer_class {
     const char *source;   /**< paper and equation */
 };
 
+/** A spec of a layer that exists, where a new one could be asked for: what is made of it shares its weights. So a wrapper
+ *  can hold a whole model: heed_time_distributed(heed_shared(heed_model_layer(m))). */
+HEED_API heed_spec heed_shared(heed_layer *layer);
 /** Makes a layer of its own. It is freed by heed_layer_release(), or with the last model that holds it. */
 HEED_API heed_status heed_layer_create(heed_context *c, heed_spec spec, heed_layer **out);
 /** The same with options as text, for other languages: class_name "Dense", options "units=5, activation='relu'". */

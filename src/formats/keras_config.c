@@ -1,6 +1,7 @@
 /* Reading: layers are made in the order of the file, then their calls are wired as soon as what they need is there. */
 #include "formats/keras_config.h"
 #include "formats/keras_operation.h"
+#include "heed/layers.h"
 
 #include <string.h>
 
@@ -107,6 +108,29 @@ static heed_status read_inner_model(heed_context *c, const heed_json *object, co
     return HEED_OK;
 }
 
+static bool is_model(const char *class_name) { return is_functional(class_name) || strcmp(class_name, "Sequential") == 0; }
+
+/* A model applied to each step; NULL where `object` is something else. */
+static const heed_json *model_in_time(const char *class_name, const heed_json *config)
+{
+    const heed_json *inner = strcmp(class_name, "TimeDistributed") == 0 ? heed_json_find(config, "layer") : NULL;
+    const heed_json *inner_class = heed_json_find(inner, "class_name");
+    return heed_json_is(inner_class, HEED_JSON_STRING) && is_model(inner_class->text) ? inner : NULL;
+}
+
+static heed_status read_model_in_time(heed_context *c, const heed_json *inner, const char *name, const heed_json *config,
+                                      const char *version, heed_layer **out)
+{
+    heed_layer *model;
+    const heed_json *trainable = heed_json_find(config, "trainable");
+    bool trained = !heed_json_is(trainable, HEED_JSON_BOOL) || trainable->boolean;
+    HEED_TRY(read_inner_model(c, inner, version, &model));
+    heed_spec spec = heed_time_distributed(heed_shared(model), .name = name, .trainable = trained);
+    heed_status status = heed_layer_create(c, spec, out);
+    heed_layer_release(model);
+    return status;
+}
+
 /* The layer of an object; freed by heed_layer_release. */
 static heed_status read_layer(heed_context *c, const heed_json *object, const char *version, heed_layer **out)
 {
@@ -114,7 +138,7 @@ static heed_status read_layer(heed_context *c, const heed_json *object, const ch
     heed_json *config;
     *out = NULL;
     HEED_TRY(class_of(c, object, &class_name));
-    if (is_functional(class_name) || strcmp(class_name, "Sequential") == 0)
+    if (is_model(class_name))
         return read_inner_model(c, object, version, out);
     HEED_TRY(heed_json_need(c, object, "config", HEED_JSON_OBJECT, &config));
     const heed_json *own = heed_json_find(config, "name");
@@ -122,6 +146,9 @@ static heed_status read_layer(heed_context *c, const heed_json *object, const ch
         name = own->text;
     if (strcmp(class_name, "InputLayer") == 0)
         return read_input_layer(c, name, config, out);
+    const heed_json *inner = model_in_time(class_name, config);
+    if (inner != NULL)
+        return read_model_in_time(c, inner, name, config, version, out);
     heed_zone z;
     heed_zone_init(&z, c);
     heed_value *options = heed_value_of_json(&z, config);

@@ -70,6 +70,20 @@ static heed_status write_operation(heed_zone *z, const heed_layer *layer, heed_j
     return write_object(z, heed_operation_module(layer), class_name, heed_json_of_value(z, config), class_name, out);
 }
 
+/* A model within a layer is written as a model; the layer's own options do not know its inside. */
+static heed_status write_inner_models(heed_zone *z, const heed_layer *layer, heed_json *config)
+{
+    for (size_t i = 0; i < layer->child_count; i++) {
+        heed_json *inner;
+        heed_model *m = heed_layer_model(layer->children[i].layer);
+        if (m == NULL)
+            continue;
+        HEED_TRY(heed_keras_write_model(z, m, &inner));
+        HEED_TRY(set(z, config, layer->children[i].attribute, inner));
+    }
+    return HEED_OK;
+}
+
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
 {
     if (heed_is_operation(layer))
@@ -87,6 +101,7 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
     heed_json *axes = heed_json_find(config, "axes");
     if (strcmp(class_name, "Dot") == 0 && axes != NULL && axes->count == 1) /* one for both inputs goes without a list */
         HEED_TRY(set(z, config, "axes", heed_json_copy(z, axes->first)));
+    HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
     return write_build_config(z, layer, *out);
 }

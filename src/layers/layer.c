@@ -78,9 +78,23 @@ static heed_status set_up(heed_layer *layer, const void *config)
     return class->init == NULL ? HEED_OK : class->init(layer);
 }
 
+/* Marks a spec whose config is a layer. */
+static const heed_layer_class shared_class = {.name = "shared", .collection = "heed"};
+
+heed_spec heed_shared(heed_layer *layer) { return (heed_spec){layer == NULL ? NULL : &shared_class, layer}; }
+
+heed_layer *heed_spec_shared(heed_spec spec)
+{
+    return spec.layer_class == &shared_class ? (heed_layer *)(uintptr_t)spec.config : NULL;
+}
+
 heed_status heed_layer_create(heed_context *c, heed_spec spec, heed_layer **out)
 {
-    *out = NULL;
+    *out = heed_spec_shared(spec);
+    if (*out != NULL) {
+        heed_layer_retain(*out);
+        return HEED_OK;
+    }
     if (spec.layer_class == NULL)
         return heed_fail(c, HEED_EINVAL, "a layer is missing (its spec names no class)");
     heed_layer *layer = heed_alloc(c, 1, sizeof *layer);

@@ -52,6 +52,9 @@ heed_value *heed_spec_value(heed_zone *z, heed_spec spec);
 /* The options of a layer as a dict (Keras' get_config); NULL when there is no memory. */
 heed_value *heed_layer_options_value(heed_zone *z, const heed_layer *layer);
 
+/* The layer of a spec by heed_shared; NULL for any other spec. */
+heed_layer *heed_spec_shared(heed_spec spec);
+
 /* Names the layer: a copy of `name`, in the config too. */
 heed_status heed_layer_set_name(heed_layer *layer, const char *name);
 /* "dense" for "Dense": the name a layer gets when it has none, and how files call it. Written into text, cut to size. */

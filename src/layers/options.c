@@ -63,7 +63,7 @@ void heed_options_transfer(heed_option_table from, const void *source, heed_opti
 
 static heed_status copy_spec(heed_zone *z, heed_spec *spec)
 {
-    if (spec->layer_class == NULL)
+    if (spec->layer_class == NULL || heed_spec_shared(*spec) != NULL)
         return HEED_OK;
     spec->config = heed_options_copy(z, HEED_TABLE_OF(spec->layer_class), spec->config);
     return spec->config == NULL ? HEED_ENOMEM : HEED_OK;
@@ -184,7 +184,7 @@ static heed_status check_expression(heed_context *c, const char *who, const heed
 
 static heed_status check_spec(heed_context *c, const char *who, const heed_spec *spec)
 {
-    if (spec->layer_class == NULL)
+    if (spec->layer_class == NULL || heed_spec_shared(*spec) != NULL)
         return HEED_OK;
     heed_option_table t = HEED_TABLE_OF(spec->layer_class);
     heed_status status = heed_options_check(c, spec->layer_class->name, t, spec->config == NULL ? t.defaults : spec->config);

@@ -298,6 +298,9 @@ heed_value *heed_spec_value(heed_zone *z, heed_spec spec)
 {
     if (spec.layer_class == NULL)
         return heed_value_null(z);
+    const heed_layer *shared = heed_spec_shared(spec);
+    if (shared != NULL)
+        spec = (heed_spec){shared->layer_class, shared->config};
     const heed_layer_class *class = spec.layer_class;
     bool keras = strcmp(class->collection, "keras") == 0;
     heed_value *v = heed_value_dict(z);

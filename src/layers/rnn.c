@@ -7,6 +7,13 @@
 
 static const heed_cell_functions *functions_of(const heed_layer *cell) { return cell->layer_class->cell; }
 
+/* Of what a spec makes; NULL for none. */
+static const heed_layer_class *class_of(heed_spec spec)
+{
+    const heed_layer *shared = heed_spec_shared(spec);
+    return shared != NULL ? shared->layer_class : spec.layer_class;
+}
+
 int heed_cell_state_count(const heed_layer *cell)
 {
     return functions_of(cell)->state_count == NULL ? 1 : functions_of(cell)->state_count(cell);
@@ -58,8 +65,9 @@ heed_status heed_recurrence_init(heed_layer *layer, heed_spec cell)
     heed_options_transfer(HEED_TABLE_OF(layer->layer_class), layer->config, flag_table, &r->flags);
     if (cell.layer_class == NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "its cell is missing");
-    if (cell.layer_class->cell == NULL)
-        return heed_layer_fail(layer, HEED_EINVAL, "what it is to run is no cell (found %s)", cell.layer_class->name);
+    const heed_layer_class *class = class_of(cell);
+    if (class->cell == NULL)
+        return heed_layer_fail(layer, HEED_EINVAL, "what it is to run is no cell (found %s)", class->name);
     HEED_TRY(heed_layer_child(layer, "cell", cell, &r->cell));
     int states = heed_cell_state_count(r->cell);
     if (states < 0 || states > HEED_MAX_STATES)
@@ -283,7 +291,7 @@ static heed_status stack_init(heed_layer *layer)
         return heed_layer_fail(layer, HEED_EINVAL, "it has no cells");
     for (int i = 0; i < o->cells.count; i++) {
         heed_layer *cell;
-        const heed_layer_class *class = o->cells.items[i].layer_class;
+        const heed_layer_class *class = class_of(o->cells.items[i]);
         if (class == NULL || class->cell == NULL)
             return heed_layer_fail(layer, HEED_EINVAL, "layer %d of it is no cell (found %s)", i + 1,
                                    class == NULL ? "none" : class->name);

@@ -58,6 +58,8 @@ static heed_status bidirectional_init(heed_layer *layer)
         return HEED_ENOMEM;
     if (o->layer.layer_class == NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "its layer is missing");
+    if (heed_spec_shared(o->layer) != NULL || heed_spec_shared(o->backward_layer) != NULL)
+        return heed_layer_fail(layer, HEED_EUNSUPPORTED, "it makes both directions itself, and takes no layer that exists");
     HEED_TRY(make_direction(layer, o->layer, false, "forward_", "forward_layer", &b->forward));
     bool own = o->backward_layer.layer_class != NULL;
     HEED_TRY(make_direction(layer, own ? o->backward_layer : o->layer, !own, "backward_", "backward_layer", &b->backward));

@@ -485,16 +485,6 @@ static heed_status check_training(fixture *f)
 
 /* ---- a case */
 
-/* What heed refuses to read as yet, and must say so. */
-static bool is_refused(const fixture *f)
-{
-    static const char *const cases[] = {"time_distributed/model"};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (strncmp(cases[i], f->name, strlen(cases[i])) == 0)
-            return true;
-    return false;
-}
-
 /* The architecture as heed writes it makes the same model again. */
 static heed_status check_rewritten(fixture *f)
 {
@@ -545,10 +535,6 @@ static bool check_file(heed_context *c, const char *group, const char *file)
     heed_zone_init(&f.zone, c);
     size_t before = heed_memory_used(c);
     heed_status status = run_case(&f, path);
-    if (is_refused(&f) && (status == HEED_EUNSUPPORTED || status == HEED_ENOTFOUND) && f.bad == 0)
-        status = HEED_OK;
-    else if (is_refused(&f))
-        complain(&f, "read, where a refusal was expected: strike it off the list");
     if (status != HEED_OK)
         complain(&f, "%s %s", heed_error(c), heed_error_hint(c));
     heed_model_free(f.model);
