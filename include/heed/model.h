@@ -13,8 +13,8 @@
  *     heed_save(m, "tagger.keras");
  *     heed_model_free(m);
  *
- * A mistake while building is remembered by the model, and every later call that returns a status returns it: so a chain
- * needs one check, at its end. The sentence (heed_error()) names the layer, what was expected and what was found.
+ * A mistake while building is remembered by the model, and every later call that returns a status returns it: so a
+ * chain needs one check, at its end. The sentence (heed_error()) names the layer, what was expected and what was found.
  *
  * Functions with keyword arguments are macros around a struct in which zero means the default, for every member.
  *
@@ -34,11 +34,11 @@ typedef struct heed_symbol heed_symbol;
 
 /* ------------------------------------------------------------------------------------------------ building */
 
-/** A chain of layers. NULL only when there is no memory; every function below takes a NULL model and reports it. The name is
- *  copied; NULL: "sequential". */
+/** A chain of layers. NULL only when there is no memory; every function below takes a NULL model and reports it. The
+ * name is copied; NULL: "sequential". */
 HEED_API heed_model *heed_sequential(heed_context *c, const char *name);
-/** Appends a layer. The weights are made as soon as the input shape is known: from a heed_input() before it, or else from
- *  the first data. */
+/** Appends a layer. The weights are made as soon as the input shape is known: from a heed_input() before it, or else
+ * from the first data. */
 HEED_API void heed_add(heed_model *m, heed_spec layer);
 /** Appends a layer that exists: one that other models use too, or a whole model by heed_model_layer(). */
 HEED_API void heed_add_layer(heed_model *m, heed_layer *layer);
@@ -52,8 +52,8 @@ HEED_API void heed_add_layer(heed_model *m, heed_layer *layer);
  *     ...
  *     heed_outputs(m, y);
  *
- * Symbols stand for tensors of unknown batch; they belong to their model. A layer applied to a NULL symbol gives NULL, and
- * the model remembers why.
+ * Symbols stand for tensors of unknown batch; they belong to their model. A layer applied to a NULL symbol gives NULL,
+ * and the model remembers why.
  */
 HEED_API heed_model *heed_functional(heed_context *c, const char *name);
 
@@ -77,13 +77,13 @@ HEED_API heed_symbol *heed_apply(heed_spec layer, heed_symbol *x);
                     (int)(sizeof((heed_symbol *[]){__VA_ARGS__}) / sizeof(heed_symbol *)))
 HEED_API heed_symbol *heed_apply_list(heed_spec layer, heed_symbol *const *inputs, int count);
 
-/** Makes a layer without applying it, to be called several times (shared weights). It belongs to the model; NULL on failure,
- *  which the model remembers. */
+/** Makes a layer without applying it, to be called several times (shared weights). It belongs to the model; NULL on
+ * failure, which the model remembers. */
 HEED_API heed_layer *heed_make(heed_model *m, heed_spec layer);
 /**
  * Calls a layer in full generality; may be done any number of times. `keywords` is NULL or as in Python:
- * "use_causal_mask=True, return_attention_scores=True". outputs, of which there must be `output_count` then, may be NULL.
- * Returns the first output.
+ * "use_causal_mask=True, return_attention_scores=True". outputs, of which there must be `output_count` then, may be
+ * NULL. Returns the first output.
  */
 HEED_API heed_symbol *heed_call_layer(heed_layer *layer, heed_symbol *const *inputs, int input_count,
                                       const char *keywords, heed_symbol **outputs, int output_count);
@@ -98,7 +98,8 @@ HEED_API heed_status heed_outputs_list(heed_model *m, heed_symbol *const *output
  *  inside). The symbols are m's; the new model holds the layers itself and may outlive m. */
 HEED_API heed_status heed_submodel(heed_model *m, const char *name, heed_symbol *const *inputs, int input_count,
                                    heed_symbol *const *outputs, int output_count, heed_model **out);
-/** The symbol of a layer's output, for heed_submodel: its `call`-th call (0 first), its `output`-th output; NULL if none. */
+/** The symbol of a layer's output, for heed_submodel: its `call`-th call (0 first), its `output`-th output; NULL if
+ * none. */
 HEED_API heed_symbol *heed_find_symbol(heed_model *m, const char *layer, int call, int output);
 
 HEED_API const heed_shape *heed_symbol_shape(const heed_symbol *s); /**< with the batch; NULL for NULL */
@@ -119,8 +120,8 @@ HEED_API heed_context *heed_model_context(const heed_model *m);
 HEED_API const char   *heed_model_name(const heed_model *m);
 HEED_API bool          heed_model_is_sequential(const heed_model *m);
 
-/** Inputs and outputs, named as Keras names them: by the layer that makes them, a layer's second output NAME_1. A sequential
- *  model without a declared input has them once data were seen. */
+/** Inputs and outputs, named as Keras names them: by the layer that makes them, a layer's second output NAME_1. A
+ * sequential model without a declared input has them once data were seen. */
 HEED_API int               heed_model_input_count(const heed_model *m);
 HEED_API int               heed_model_output_count(const heed_model *m);
 HEED_API const char       *heed_model_input_name(const heed_model *m, int index);
@@ -130,7 +131,7 @@ HEED_API const heed_shape *heed_model_output_shape(const heed_model *m, int inde
 HEED_API heed_dtype        heed_model_input_dtype(const heed_model *m, int index);
 HEED_API heed_dtype        heed_model_output_dtype(const heed_model *m, int index);
 
-/** Layers, in Keras' order; the input layers are among them. */
+/** Layers, in Keras' order. A functional model's input layers are among them, a sequential one's is not. */
 HEED_API int         heed_model_layer_count(const heed_model *m);
 HEED_API heed_layer *heed_model_layer_at(const heed_model *m, int index);
 HEED_API heed_layer *heed_model_find_layer(const heed_model *m, const char *name); /**< NULL if there is none */
@@ -169,12 +170,13 @@ HEED_API heed_status heed_model_memory(heed_model *m, int64_t batch, int64_t len
 
 /* ------------------------------------------------------------------------------------------------ weights */
 
-/** Sets the seed that everything random comes from: initial weights, shuffling, dropout. Before heed_build(); default 0. */
+/** Sets the seed that everything random comes from: initial weights, shuffling, dropout. Before heed_build(); default
+ * 0. */
 HEED_API void     heed_set_seed(heed_model *m, uint64_t seed);
 HEED_API uint64_t heed_seed(const heed_model *m);
 
-/** Draws the initial weights: variable k's numbers depend on the seed and on k alone. Does nothing for weights that were
- *  drawn or loaded already. Whatever needs weights does it by itself. */
+/** Draws the initial weights: variable k's numbers depend on the seed and on k alone. Does nothing for weights that
+ * were drawn or loaded already. Whatever needs weights does it by itself. */
 HEED_API heed_status heed_build(heed_model *m);
 /** As heed_build(), for a sequential model whose input was not declared; shapes of batches, HEED_ANY where unknown. */
 HEED_API heed_status heed_build_for(heed_model *m, const heed_shape *inputs, const heed_dtype *dtypes, int count);
@@ -191,8 +193,8 @@ typedef struct heed_predict_config {
 } heed_predict_config;
 
 /**
- * Runs the model on all rows of x, in batches. x holds an array for each input, by name; a single array of any name serves a
- * model with one input. Types are converted. `y` ({.context = c}) receives an array for each output, by name.
+ * Runs the model on all rows of x, in batches. x holds an array for each input, by name; a single array of any name
+ * serves a model with one input. Types are converted. `y` ({.context = c}) receives an array for each output, by name.
  */
 #define heed_predict(model, x, y, ...) heed_predict_with((model), (x), (y), &(heed_predict_config){0, __VA_ARGS__})
 HEED_API heed_status heed_predict_with(heed_model *m, const heed_arrays *x, heed_arrays *y,
@@ -205,15 +207,15 @@ typedef struct heed_batch {
     int               input_count;
     const heed_array *targets;        /**< one for each output that has a loss; float32 or int32 */
     int               target_count;
-    const heed_array *sample_weights; /**< NULL, or float32 for each output (or one for all), of the shape of the loss or of
-                                           its first dimensions; .data NULL: none for that output */
+    const heed_array *sample_weights; /**< NULL, or float32 for each output (or one for all), of the shape of the loss
+                                         or of its first dimensions; .data NULL: none for that output */
     int               weight_count;
 } heed_batch;
 
-/** Runs one batch. outputs[i].data, which the caller sets up, receives output i; type and shape must be as they come. Allocates
- *  nothing once a shape was met. */
-HEED_API heed_status heed_predict_on_batch(heed_model *m, const heed_array *inputs, int input_count, heed_array *outputs,
-                                           int output_count);
+/** Runs one batch. outputs[i].data, which the caller sets up, receives output i; type and shape must be as they come.
+ * Allocates nothing once a shape was met. */
+HEED_API heed_status heed_predict_on_batch(heed_model *m, const heed_array *inputs, int input_count,
+                                           heed_array *outputs, int output_count);
 
 /* ------------------------------------------------------------------------------------------------ training */
 
@@ -223,6 +225,15 @@ enum { HEED_MAX_METRICS = 16, HEED_MAX_LOSSES = 16 };
  * How to train. All texts are expressions: a name, or a name with arguments as in Keras, e.g.
  * "sgd(learning_rate=0.1, momentum=0.9)", "adam(learning_rate=exponential_decay(0.01, 1000, 0.9), clipnorm=1)",
  * "categorical_crossentropy(label_smoothing=0.1)", "top_k_categorical_accuracy(k=3)".
+ *
+ * Losses, each of which is a metric too: mean_squared_error (mse), mean_absolute_error (mae),
+ * mean_absolute_percentage_error, mean_squared_logarithmic_error, huber, log_cosh, poisson, kl_divergence,
+ * cosine_similarity, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, hinge, squared_hinge,
+ * categorical_hinge. Where the prediction comes straight from a softmax or sigmoid, cross entropies work before it.
+ *
+ * Metrics: accuracy (which of the three that follow, the shapes tell), binary_accuracy, categorical_accuracy,
+ * sparse_categorical_accuracy, top_k_categorical_accuracy, sparse_top_k_categorical_accuracy, root_mean_squared_error,
+ * precision, recall, true_positives, false_positives, true_negatives, false_negatives.
  *
  * Optimizers: sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, ftrl, lion, lamb, adafactor.
  * Schedules: exponential_decay, piecewise_constant_decay, polynomial_decay, inverse_time_decay, cosine_decay,
@@ -273,7 +284,7 @@ typedef struct heed_fit_config {
     int    epochs;        /**< the last epoch's number; 0: 1 */
     int    initial_epoch; /**< epochs done already */
     int    batch_size;    /**< 0: 32 */
-    bool   no_shuffle;    /**< by default each epoch takes the rows in an order of its own, a function of seed and epoch */
+    bool no_shuffle; /**< by default each epoch takes the rows in an order of its own, a function of seed and epoch */
     double validation_split;      /**< share of the rows, the last ones, that are kept from training; [0,1) */
     const heed_arrays *validation_x, *validation_y, *validation_weight; /**< instead of a split */
     int    validation_batch_size; /**< 0: batch_size */
@@ -304,8 +315,8 @@ HEED_API heed_status heed_evaluate_with(heed_model *m, const heed_arrays *x, con
                                         const heed_evaluate_config *config);
 
 /**
- * One training step on a batch of any shape, for loops of one's own. `logs` is NULL or receives loss and metrics as averaged
- * since heed_reset_metrics(). Allocates nothing once a shape was met.
+ * One training step on a batch of any shape, for loops of one's own. `logs` is NULL or receives loss and metrics as
+ * averaged since heed_reset_metrics(). Allocates nothing once a shape was met.
  */
 HEED_API heed_status heed_train_on_batch(heed_model *m, const heed_batch *batch, heed_logs *logs);
 /** The same without a step: evaluates. */
@@ -322,8 +333,8 @@ HEED_API void heed_stop_training(heed_model *m);
 HEED_API double      heed_learning_rate(const heed_model *m); /**< of the next step */
 HEED_API heed_status heed_set_learning_rate(heed_model *m, double rate); /**< HEED_ESTATE if a schedule decides */
 
-/** What the optimizer keeps, in Keras' order and by Keras' names: "iteration", "learning_rate", "adam/kernel_momentum", ... Made
- *  by the first step, by loading, or by heed_optimizer_build(). */
+/** What the optimizer keeps, in Keras' order and by Keras' names: "iteration", "learning_rate", "adam/kernel_momentum",
+ * ... Made by the first step, by loading, or by heed_optimizer_build(). */
 HEED_API heed_status heed_optimizer_build(heed_model *m);
 HEED_API int         heed_optimizer_count(const heed_model *m);
 HEED_API const char *heed_optimizer_name(const heed_model *m, int index);
@@ -336,8 +347,8 @@ HEED_API void     heed_set_training_step(heed_model *m, uint64_t step);
 
 /* ------------------------------------------------------------------------------------------------ callbacks */
 
-/** Functions called as training goes; NULL ones are skipped, and a failure ends the training with that status. `logs` hold
- *  what is known then; "val_..." at the end of an epoch only. */
+/** Functions called as training goes; NULL ones are skipped, and a failure ends the training with that status. `logs`
+ * hold what is known then; "val_..." at the end of an epoch only. */
 struct heed_callback {
     void *user;
     heed_status (*train_begin)(void *user, heed_model *m);
@@ -385,7 +396,7 @@ HEED_API heed_status heed_reduce_on_plateau_with(heed_context *c, const heed_red
 
 typedef struct heed_checkpoint_config {
     int unused; /**< so that the macro can give a first value */
-    const char *path;      /**< may hold {epoch}, {epoch:02d}, {val_loss}, {val_loss:.2f}; ".weights.h5" saves the weights only */
+    const char *path;      /**< may hold {epoch}, {epoch:02d}, {val_loss:.2f}; ".weights.h5" saves the weights only */
     const char *monitor;   /**< NULL: "val_loss" */
     const char *mode;      /**< as above */
     bool save_best_only;
@@ -400,15 +411,16 @@ HEED_API heed_status heed_csv_log(heed_context *c, const char *path, bool append
 /** Ends the training with HEED_EDIVERGED when the loss is not a finite number. */
 HEED_API heed_status heed_terminate_on_nan(heed_context *c, heed_callback **out);
 /** Sets the learning rate at each epoch's begin to what `schedule` makes of its number and the rate so far. */
-HEED_API heed_status heed_rate_schedule(heed_context *c, double (*schedule)(void *user, int epoch, double rate), void *user,
-                                        heed_callback **out);
+HEED_API heed_status heed_rate_schedule(heed_context *c, double (*schedule)(void *user, int epoch, double rate),
+                                        void *user, heed_callback **out);
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-/** Writes a .keras archive that Keras 3 opens too: configuration, weights, optimizer state, assets. The file appears whole or
- *  not at all; "-" is standard output. */
+/** Writes a .keras archive that Keras 3 opens too: configuration, weights, optimizer state, assets. The file appears
+ * whole or not at all; "-" is standard output. */
 HEED_API heed_status heed_save(heed_model *m, const char *path);
-/** Reads what heed or Keras 3 wrote; told by its bytes, not by its name. */
+/** Reads a .keras archive, or a folder of its members, that heed, Keras 3 or tf-keras wrote; told by its bytes, not by its
+ *  name. Training settings that heed does not know are left out, with a warning. */
 HEED_API heed_status heed_load(heed_context *c, const char *path, heed_model **out);
 
 /** The weights alone, as Keras' .weights.h5. */
@@ -419,8 +431,8 @@ HEED_API heed_status heed_load_weights(heed_model *m, const char *path);
 HEED_API heed_status heed_model_to_json(heed_model *m, char **json);
 HEED_API heed_status heed_model_from_json(heed_context *c, const char *json, heed_model **out);
 
-/** Other files that travel in the archive under assets/, e.g. vocabularies. The name is relative ("source/vocabulary.txt");
- *  the bytes are copied and replace an earlier asset of that name; bytes NULL removes it. */
+/** Other files that travel in the archive under assets/, e.g. vocabularies. The name is relative
+ * ("source/vocabulary.txt"); the bytes are copied and replace an earlier asset of that name; bytes NULL removes it. */
 HEED_API heed_status heed_set_asset(heed_model *m, const char *name, const void *bytes, size_t size);
 /** Borrowed until the asset is replaced; NULL if there is none. */
 HEED_API const void *heed_asset(const heed_model *m, const char *name, size_t *size);

@@ -121,7 +121,8 @@ static heed_status read_settings(settings *s, const heed_json *v)
     HEED_TRY(read_loss_weights(s, heed_json_find(v, "loss_weights")));
     HEED_TRY(read_metrics(s, heed_json_find(v, "metrics"), s->config.metrics));
     HEED_TRY(read_metrics(s, heed_json_find(v, "weighted_metrics"), s->config.weighted_metrics));
-    heed_value *value = optimizer == NULL ? heed_value_text(&s->zone, "rmsprop") : heed_value_of_json(&s->zone, optimizer);
+    heed_value *value =
+        optimizer == NULL ? heed_value_text(&s->zone, "rmsprop") : heed_value_of_json(&s->zone, optimizer);
     return value == NULL ? HEED_ENOMEM : heed_compile_value(s->model, &s->config, value);
 }
 
@@ -154,7 +155,8 @@ static heed_json *measure_json(heed_zone *z, const heed_object_family *family, c
     /* how a loss is reduced says nothing of a metric, and Keras would not take it */
     heed_json *rest = heed_json_object(z);
     for (const heed_json *item = out->first; item != NULL; item = item->next)
-        if (strcmp(item->key, "reduction") != 0 && heed_json_set(z, rest, item->key, heed_json_copy(z, item)) != HEED_OK)
+        if (strcmp(item->key, "reduction") != 0 &&
+            heed_json_set(z, rest, item->key, heed_json_copy(z, item)) != HEED_OK)
             return NULL;
     return heed_json_set(z, json, "config", rest) == HEED_OK ? json : NULL;
 }
@@ -190,7 +192,8 @@ static heed_json *metrics_of(heed_zone *z, const heed_model *m, bool weighted, i
     heed_json *list = heed_json_array(z);
     for (int i = 0; i < t->metric_count; i++) {
         const heed_metric *metric = &t->metrics[i];
-        bool here = output < 0 || metric->output_name == NULL || strcmp(metric->output_name, m->output_names[output]) == 0;
+        bool here =
+            output < 0 || metric->output_name == NULL || strcmp(metric->output_name, m->output_names[output]) == 0;
         if (metric->weighted == weighted && here &&
             heed_json_append(list, measure_json(z, &heed_metrics, metric->text)) != HEED_OK)
             return NULL;

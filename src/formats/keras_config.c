@@ -168,7 +168,8 @@ static heed_status add_to_stack(heed_model *m, const heed_json *object, const ch
     heed_layer *layer = NULL;
     HEED_TRY(read_layer(m->context, object, version, &layer));
     /* Keras 2 has the input's shape in the first layer */
-    const heed_json *shape = first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
+    const heed_json *shape =
+        first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
     heed_status status = HEED_OK;
     if (shape != NULL) {
         heed_layer *input = NULL;
@@ -260,7 +261,8 @@ static heed_status find_symbol(const reader *r, const heed_json *where, const or
 static void skip_own_wiring(origin *o, bool any_model)
 {
     const heed_layer *layer = o->from->layer;
-    bool counted = layer != NULL && (any_model ? heed_layer_model(layer) != NULL : layer->layer_class == &heed_functional_class);
+    bool counted =
+        layer != NULL && (any_model ? heed_layer_model(layer) != NULL : layer->layer_class == &heed_functional_class);
     if (counted && o->call > 0)
         o->call--;
 }
@@ -294,7 +296,8 @@ static heed_status take_tensor(const reader *r, const heed_json *where, const he
     if (o.from->layer == NULL)
         return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
     if (a->count == HEED_MAX_OUTPUTS)
-        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "a call with more than %d tensors", HEED_MAX_OUTPUTS);
+        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "a call with more than %d tensors",
+                              HEED_MAX_OUTPUTS);
     HEED_TRY(find_symbol(r, where, &o, &a->inputs[a->count]));
     a->waits |= a->inputs[a->count++] == NULL;
     return HEED_OK;
@@ -309,7 +312,8 @@ static heed_status take_tensors(const reader *r, const heed_json *v, arguments *
     if (v->type == HEED_JSON_NULL)
         return HEED_OK;
     if (v->type != HEED_JSON_ARRAY || depth == 0)
-        return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "expected a tensor (found %s)", heed_json_type_name(v->type));
+        return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "expected a tensor (found %s)",
+                              heed_json_type_name(v->type));
     for (const heed_json *item = v->first; item != NULL; item = item->next)
         HEED_TRY(take_tensors(r, item, a, depth - 1));
     return HEED_OK;
@@ -333,8 +337,8 @@ static const heed_wire *mask_maker(const heed_symbol *s)
     return NULL;
 }
 
-/* Keras notes the masks that it found by itself as results of operations: NotEqual of what Embedding or Masking was given,
- * then perhaps Any; or a merge of masks. heed finds those by itself, in a form that may be cheaper. */
+/* Keras notes the masks that it found by itself as results of operations: NotEqual of what Embedding or Masking was
+ * given, then perhaps Any; or a merge of masks. heed finds those by itself, in a form that may be cheaper. */
 static bool rides_anyway(const heed_symbol *mask, const heed_symbol *input)
 {
     const heed_wire *w = mask->wire, *maker = mask_maker(input);
@@ -446,7 +450,8 @@ static heed_status read_old_call(const reader *r, const heed_json *node, argumen
     if (heed_json_is(heed_json_at(node, 0), HEED_JSON_STRING)) {
         const heed_json *kwargs = heed_json_at(node, 3);
         HEED_TRY(take_tensor(r, node, node, a));
-        for (const heed_json *item = heed_json_is(kwargs, HEED_JSON_OBJECT) ? kwargs->first : NULL; item != NULL; item = item->next)
+        for (const heed_json *item = heed_json_is(kwargs, HEED_JSON_OBJECT) ? kwargs->first : NULL; item != NULL;
+             item = item->next)
             HEED_TRY(read_keyword(r, item, a));
         return HEED_OK;
     }
@@ -582,10 +587,12 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
         if (out->count == HEED_MAX_OUTPUTS)
             return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
         if (o.from->layer == NULL)
-            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
+            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "the operation '%s' cannot be run",
+                                  o.from->name);
         HEED_TRY(find_symbol(r, list, &o, &out->symbols[out->count]));
         if (out->symbols[out->count++] == NULL)
-            return heed_json_fail(r->context, list, HEED_EFORMAT, "layer '%s' has no call %lld", o.from->name, (long long)o.call);
+            return heed_json_fail(r->context, list, HEED_EFORMAT, "layer '%s' has no call %lld", o.from->name,
+                                  (long long)o.call);
         return HEED_OK;
     }
     if (list == NULL || (list->type != HEED_JSON_ARRAY && list->type != HEED_JSON_OBJECT))
@@ -653,8 +660,8 @@ heed_status heed_keras_read_model(heed_context *c, const heed_json *object, cons
     HEED_TRY(class_of(c, object, &class_name));
     bool functional = is_functional(class_name);
     if (!functional && strcmp(class_name, "Sequential") != 0)
-        return heed_json_fail(c, object, HEED_EUNSUPPORTED, "only Functional and Sequential models can be read (found %s)",
-                              class_name);
+        return heed_json_fail(c, object, HEED_EUNSUPPORTED,
+                              "only Functional and Sequential models can be read (found %s)", class_name);
     const heed_json *config = heed_json_find(object, "config"), *name = heed_json_find(config, "name");
     const heed_json *trainable = heed_json_find(config, "trainable");
     const char *own = heed_json_is(name, HEED_JSON_STRING) ? name->text : NULL;

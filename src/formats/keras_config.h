@@ -10,9 +10,10 @@
 heed_value *heed_value_of_json(heed_zone *z, const heed_json *v);
 heed_json  *heed_json_of_value(heed_zone *z, const heed_value *v);
 
-/* The model of {"class_name": "Functional", "config": {...}, ...}; not compiled. What some words mean depends on the version of
- * Keras that wrote it; NULL: as the object says under "keras_version", else 3. */
-heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const char *keras_version, heed_model **out);
+/* The model of {"class_name": "Functional", "config": {...}, ...}; not compiled. What some words mean depends on the
+ * version of Keras that wrote it; NULL: as the object says under "keras_version", else 3. */
+heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const char *keras_version,
+                                  heed_model **out);
 /* Compiles as "compile_config" says; null, or nothing in it, leaves the model as it is. */
 heed_status heed_keras_read_compile(heed_model *m, const heed_json *compile_config);
 

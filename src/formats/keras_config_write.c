@@ -99,7 +99,8 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
     HEED_TRY(write_policy(z, &policy));
     HEED_TRY(set(z, config, "dtype", policy));
     heed_json *axes = heed_json_find(config, "axes");
-    if (strcmp(class_name, "Dot") == 0 && axes != NULL && axes->count == 1) /* one for both inputs goes without a list */
+    if (strcmp(class_name, "Dot") == 0 && axes != NULL &&
+        axes->count == 1) /* one for both inputs goes without a list */
         HEED_TRY(set(z, config, "axes", heed_json_copy(z, axes->first)));
     HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
@@ -173,8 +174,13 @@ static manner manner_of(const heed_layer *layer)
     static const struct {
         const char *class_name;
         manner      manner;
-    } known[] = {{"LSTM", WITH_STATES}, {"GRU", WITH_STATES}, {"SimpleRNN", WITH_STATES}, {"RNN", WITH_STATES},
-                 {"Bidirectional", WITH_STATES}, {"MultiHeadAttention", ONE_BY_ONE}, {"GroupQueryAttention", ONE_BY_ONE}};
+    } known[] = {{"LSTM", WITH_STATES},
+                 {"GRU", WITH_STATES},
+                 {"SimpleRNN", WITH_STATES},
+                 {"RNN", WITH_STATES},
+                 {"Bidirectional", WITH_STATES},
+                 {"MultiHeadAttention", ONE_BY_ONE},
+                 {"GroupQueryAttention", ONE_BY_ONE}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].class_name, layer->layer_class->name) == 0)
             return known[i].manner;

@@ -78,10 +78,12 @@ static heed_tensor *take_slice(heed_tensor *x, int axis, const heed_value *confi
 {
     int64_t size = heed_tensor_dim(x, axis), begin = 0, end = size, step = 1;
     heed_context *c = x->graph->context;
-    const heed_value *parts[] = {heed_value_find(config, "start"), heed_value_find(config, "stop"), heed_value_find(config, "step")};
+    const heed_value *parts[] = {heed_value_find(config, "start"), heed_value_find(config, "stop"),
+                                 heed_value_find(config, "step")};
     int64_t *numbers[] = {&begin, &end, &step};
     for (int i = 0; i < 3; i++)
-        if (parts[i] != NULL && parts[i]->type != HEED_VALUE_NULL && heed_value_as_int(c, parts[i], "slice", numbers[i]) != HEED_OK)
+        if (parts[i] != NULL && parts[i]->type != HEED_VALUE_NULL &&
+            heed_value_as_int(c, parts[i], "slice", numbers[i]) != HEED_OK)
             return heed_graph_fail(x->graph, HEED_EFORMAT, "a slice is no integer");
     if (step != 1)
         return heed_graph_fail(x->graph, HEED_EUNSUPPORTED, "slices with a step are not supported");
@@ -97,7 +99,8 @@ static heed_tensor *take_index(heed_tensor *x, int axis, int64_t index)
     int64_t size = heed_tensor_dim(x, axis);
     index = index < 0 ? index + size : index;
     if (index < 0 || index >= size)
-        return heed_graph_fail(x->graph, HEED_EINVAL, "an index is out of range (expected below %lld)", (long long)size);
+        return heed_graph_fail(x->graph, HEED_EINVAL, "an index is out of range (expected below %lld)",
+                               (long long)size);
     return heed_op_squeeze(heed_op_slice(x, axis, index, 1), axis);
 }
 
@@ -147,7 +150,9 @@ static heed_status call_squeeze(heed_layer *layer, heed_call *call)
 static heed_status call_cast(heed_layer *layer, heed_call *call)
 {
     const operation_config *o = layer->config;
-    heed_dtype dtype = o->dtype == NULL || o->dtype[0] == 'f' ? HEED_FLOAT32 : o->dtype[0] == 'b' ? HEED_BOOL : HEED_INT32;
+    heed_dtype dtype = o->dtype == NULL || o->dtype[0] == 'f' ? HEED_FLOAT32
+                       : o->dtype[0] == 'b'                   ? HEED_BOOL
+                                                              : HEED_INT32;
     call->outputs[0] = heed_op_cast(call->inputs[0], dtype);
     return HEED_OK;
 }

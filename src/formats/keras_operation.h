@@ -1,5 +1,5 @@
-/* Operations among the layers of a Keras model: x + 1.5, x[:, -1], mean(x, axis=1). A model holds them as layers without
- * weights; the constants of a call are its keyword "arguments", a list in which None stands for a tensor. */
+/* Operations among the layers of a Keras model: x + 1.5, x[:, -1], mean(x, axis=1). A model holds them as layers
+ * without weights; the constants of a call are its keyword "arguments", a list in which None stands for a tensor. */
 #ifndef HEED_FORMATS_KERAS_OPERATION_H
 #define HEED_FORMATS_KERAS_OPERATION_H
 

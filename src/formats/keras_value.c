@@ -4,7 +4,8 @@ static heed_status fill_value(heed_zone *z, const heed_json *from, heed_value *t
 {
     for (const heed_json *item = from->first; item != NULL; item = item->next) {
         heed_value *value = heed_value_of_json(z, item);
-        HEED_TRY(from->type == HEED_JSON_OBJECT ? heed_value_set(z, to, item->key, value) : heed_value_append(to, value));
+        HEED_TRY(from->type == HEED_JSON_OBJECT ? heed_value_set(z, to, item->key, value)
+                                                : heed_value_append(to, value));
     }
     return HEED_OK;
 }

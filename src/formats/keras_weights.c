@@ -38,10 +38,15 @@ static heed_status remember(walk *w, heed_layer *layer)
 static heed_status join(heed_context *c, const char *path, const char *part, char *out)
 {
     int length = snprintf(out, PATH_SIZE, path[0] == '\0' ? "%s%s" : "%s/%s", path, part);
-    return length >= 0 && length < PATH_SIZE ? HEED_OK : heed_fail(c, HEED_EUNSUPPORTED, "%s: nested too deeply to be saved", path);
+    return length >= 0 && length < PATH_SIZE
+               ? HEED_OK
+               : heed_fail(c, HEED_EUNSUPPORTED, "%s: nested too deeply to be saved", path);
 }
 
-static bool is_list(const char *attribute) { return strcmp(attribute, "layers") == 0 || strcmp(attribute, "cells") == 0; }
+static bool is_list(const char *attribute)
+{
+    return strcmp(attribute, "layers") == 0 || strcmp(attribute, "cells") == 0;
+}
 
 /* A sequential model's input layer is not in its list, and operations are in none. */
 static bool is_listed(const heed_layer *owner, const heed_layer *child)
@@ -175,8 +180,9 @@ static heed_status take_array(walk *w, heed_variable *v, const heed_hdf5 *group,
     if (node == NULL || node->array == NULL)
         return heed_fail(c, HEED_EFORMAT, "%s/vars/%d: the weight '%s' is missing", path, index, v->name);
     if (!heed_shape_equal(&node->array->shape, &v->shape))
-        return heed_fail(c, HEED_ESHAPE, "%s/vars/%d: the shape of the weight '%s' does not fit (expected %s, found %s)", path,
-                         index, v->name, heed_shape_text(&v->shape, expected, sizeof expected),
+        return heed_fail(c, HEED_ESHAPE,
+                         "%s/vars/%d: the shape of the weight '%s' does not fit (expected %s, found %s)", path, index,
+                         v->name, heed_shape_text(&v->shape, expected, sizeof expected),
                          heed_shape_text(&node->array->shape, found, sizeof found));
     heed_array *floats;
     HEED_TRY(heed_array_convert(c, node->array, HEED_FLOAT32, &floats));
@@ -194,8 +200,9 @@ static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
     const heed_hdf5 *group = owner == NULL ? NULL : heed_hdf5_find(owner, "vars");
     size_t count = count_arrays(group);
     if (count != layer->variable_count)
-        return heed_layer_fail(layer, HEED_EFORMAT, "%s/vars: the number of weights does not fit (expected %zu, found %zu)",
-                               path, layer->variable_count, count);
+        return heed_layer_fail(layer, HEED_EFORMAT,
+                               "%s/vars: the number of weights does not fit (expected %zu, found %zu)", path,
+                               layer->variable_count, count);
     for (size_t i = 0; i < layer->variable_count; i++)
         HEED_TRY(take_array(w, layer->variables[i], group, (int)i, path));
     return HEED_OK;
@@ -218,7 +225,10 @@ static const heed_hdf5 *stored_state(heed_model *m, const heed_hdf5 *group, int 
     return heed_hdf5_find(group, name);
 }
 
-static bool is_rate(heed_model *m, int index) { return index == 1 && strstr(heed_optimizer_name(m, 1), "/learning_rate") != NULL; }
+static bool is_rate(heed_model *m, int index)
+{
+    return index == 1 && strstr(heed_optimizer_name(m, 1), "/learning_rate") != NULL;
+}
 
 static bool state_fits(heed_model *m, const heed_hdf5 *group)
 {
@@ -227,7 +237,9 @@ static bool state_fits(heed_model *m, const heed_hdf5 *group)
         return false;
     for (int i = 0; i < heed_optimizer_count(m); i++) {
         const heed_hdf5 *node = stored_state(m, group, i);
-        if (node == NULL ? !is_rate(m, i) : node->array == NULL || !heed_shape_equal(&node->array->shape, &heed_optimizer_array(m, i)->shape))
+        if (node == NULL
+                ? !is_rate(m, i)
+                : node->array == NULL || !heed_shape_equal(&node->array->shape, &heed_optimizer_array(m, i)->shape))
             return false;
     }
     return true;
@@ -259,6 +271,7 @@ heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
     HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
     if (state_fits(m, group))
         return take_state(m, group);
-    heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out", heed_model_name(m));
+    heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",
+             heed_model_name(m));
     return HEED_OK;
 }

@@ -27,7 +27,8 @@ typedef struct watch {
 /* Keras tells by the metric; so does this, by the metric's name. */
 static bool rises_by_name(const char *monitor)
 {
-    static const char *const rising[] = {"accuracy", "acc", "auc", "precision", "recall", "f1", "cosine_similarity", "fmeasure"};
+    static const char *const rising[] = {"accuracy",          "acc",     "auc", "precision", "recall", "f1",
+                                         "cosine_similarity", "fmeasure"};
     for (size_t i = 0; i < sizeof rising / sizeof *rising; i++) {
         size_t length = strlen(monitor), part = strlen(rising[i]);
         if (length >= part && strcmp(monitor + length - part, rising[i]) == 0)
@@ -36,11 +37,13 @@ static bool rises_by_name(const char *monitor)
     return false;
 }
 
-static heed_status watch_start(heed_context *c, const char *who, watch *w, const char *monitor, const char *mode, double delta)
+static heed_status watch_start(heed_context *c, const char *who, watch *w, const char *monitor, const char *mode,
+                               double delta)
 {
     w->monitor = monitor;
     if (mode != NULL && strcmp(mode, "min") != 0 && strcmp(mode, "max") != 0)
-        return heed_fail(c, HEED_EINVAL, "%s: mode is not one of its words (expected min, max or none, found %s)", who, mode);
+        return heed_fail(c, HEED_EINVAL, "%s: mode is not one of its words (expected min, max or none, found %s)", who,
+                         mode);
     w->rises = mode == NULL ? rises_by_name(monitor) : strcmp(mode, "max") == 0;
     w->delta = fabs(delta);
     w->best = w->rises ? -INFINITY : INFINITY;
@@ -191,8 +194,9 @@ heed_status heed_early_stopping_with(heed_context *c, const heed_early_stopping_
     e->own.callback.epoch_end = early_stopping_epoch;
     e->own.callback.train_end = early_stopping_end;
     const char *monitor = keep_text(e, config->monitor, "val_loss");
-    heed_status status = monitor == NULL ? HEED_ENOMEM
-                                         : watch_start(c, "early_stopping", &e->watch, monitor, config->mode, config->min_delta);
+    heed_status status = monitor == NULL
+                             ? HEED_ENOMEM
+                             : watch_start(c, "early_stopping", &e->watch, monitor, config->mode, config->min_delta);
     return finish_own(e, status, out);
 }
 
@@ -234,7 +238,8 @@ static heed_status plateau_epoch(void *user, heed_model *m, int epoch, const hee
     return HEED_OK;
 }
 
-heed_status heed_reduce_on_plateau_with(heed_context *c, const heed_reduce_on_plateau_config *config, heed_callback **out)
+heed_status heed_reduce_on_plateau_with(heed_context *c, const heed_reduce_on_plateau_config *config,
+                                        heed_callback **out)
 {
     plateau *p = make_own(c, sizeof *p);
     *out = NULL;
@@ -248,7 +253,8 @@ heed_status heed_reduce_on_plateau_with(heed_context *c, const heed_reduce_on_pl
     const char *monitor = keep_text(p, config->monitor, "val_loss");
     heed_status status = HEED_OK;
     if (!(p->config.factor > 0.0 && p->config.factor < 1.0))
-        status = heed_fail(c, HEED_EINVAL, "reduce_on_plateau: factor is out of range (expected (0,1), found %g)", config->factor);
+        status = heed_fail(c, HEED_EINVAL, "reduce_on_plateau: factor is out of range (expected (0,1), found %g)",
+                           config->factor);
     else if (monitor == NULL)
         status = HEED_ENOMEM;
     else
@@ -264,8 +270,9 @@ static heed_status stop_on_nan(void *user, heed_model *m, int64_t batch, int64_t
     double loss = heed_batch_loss(m);
     if (isfinite(loss))
         return HEED_OK;
-    heed_status status = heed_fail(m->context, HEED_EDIVERGED, "%s: the loss is %s after %llu steps", heed_model_name(m),
-                                   isnan(loss) ? "not a number" : "infinite", (unsigned long long)m->step);
+    heed_status status =
+        heed_fail(m->context, HEED_EDIVERGED, "%s: the loss is %s after %llu steps", heed_model_name(m),
+                  isnan(loss) ? "not a number" : "infinite", (unsigned long long)m->step);
     heed_hint(m->context, "try a smaller learning rate, or clipnorm");
     return status;
 }
@@ -418,7 +425,8 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* {name} or {name:02d}, {name:.3f}: Python's formats, as far as file names need them. */
-static heed_status fill_field(checkpoint *p, heed_text *text, const char *field, size_t length, int epoch, const heed_logs *logs)
+static heed_status fill_field(checkpoint *p, heed_text *text, const char *field, size_t length, int epoch,
+                              const heed_logs *logs)
 {
     char name[80], format[16] = "";
     size_t name_length = strcspn(field, ":}");
@@ -486,7 +494,8 @@ heed_status heed_checkpoint_with(heed_context *c, const heed_checkpoint_config *
     p->path = keep_text(p, config->path, "");
     p->own.callback.epoch_end = checkpoint_epoch;
     const char *monitor = keep_text(p, config->monitor, "val_loss");
-    heed_status status = p->path == NULL || monitor == NULL ? HEED_ENOMEM
-                                                            : watch_start(c, "checkpoint", &p->watch, monitor, config->mode, 0.0);
+    heed_status status = p->path == NULL || monitor == NULL
+                             ? HEED_ENOMEM
+                             : watch_start(c, "checkpoint", &p->watch, monitor, config->mode, 0.0);
     return finish_own(p, status, out);
 }

@@ -14,7 +14,8 @@ static bool awaits_shapes(const char *word)
     return false;
 }
 
-static heed_status read_measure(heed_zone *z, const heed_object_family *family, const char *text, const heed_object **out)
+static heed_status read_measure(heed_zone *z, const heed_object_family *family, const char *text,
+                                const heed_object **out)
 {
     heed_object *object = NULL;
     if (!awaits_shapes(text))
@@ -123,7 +124,8 @@ heed_status heed_compile_with(heed_model *m, const heed_compile_config *config)
     heed_zone z;
     heed_zone_init(&z, m->context);
     heed_value *optimizer;
-    heed_status status = heed_value_parse(&z, "optimizer", config->optimizer == NULL ? "rmsprop" : config->optimizer, &optimizer);
+    heed_status status =
+        heed_value_parse(&z, "optimizer", config->optimizer == NULL ? "rmsprop" : config->optimizer, &optimizer);
     if (status == HEED_OK)
         status = heed_compile_value(m, config, optimizer);
     heed_zone_free(&z);
@@ -240,8 +242,8 @@ static heed_status resolve_tallies(heed_model *m, struct heed_training *t)
             used = true;
         }
         if (!used)
-            return heed_fail(m->context, HEED_EINVAL, "%s: there is no output '%s' for the metric %s", heed_model_name(m),
-                             t->metrics[i].output_name, t->metrics[i].text);
+            return heed_fail(m->context, HEED_EINVAL, "%s: there is no output '%s' for the metric %s",
+                             heed_model_name(m), t->metrics[i].output_name, t->metrics[i].text);
     }
     return HEED_OK;
 }
@@ -275,7 +277,10 @@ heed_status heed_optimizer_build(heed_model *m)
                : heed_optimizer_prepare(t->optimizer, t->variables, t->paths, t->variable_count);
 }
 
-int heed_optimizer_count(const heed_model *m) { return m->training == NULL ? 0 : heed_optimizer_arrays(m->training->optimizer); }
+int heed_optimizer_count(const heed_model *m)
+{
+    return m->training == NULL ? 0 : heed_optimizer_arrays(m->training->optimizer);
+}
 
 const char *heed_optimizer_name(const heed_model *m, int index)
 {
@@ -287,7 +292,10 @@ heed_array *heed_optimizer_array(heed_model *m, int index)
     return m->training == NULL ? NULL : heed_optimizer_array_at(m->training->optimizer, index);
 }
 
-double heed_learning_rate(const heed_model *m) { return m->training == NULL ? 0.0 : heed_optimizer_rate(m->training->optimizer); }
+double heed_learning_rate(const heed_model *m)
+{
+    return m->training == NULL ? 0.0 : heed_optimizer_rate(m->training->optimizer);
+}
 
 heed_status heed_set_learning_rate(heed_model *m, double rate)
 {

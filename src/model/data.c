@@ -36,7 +36,8 @@ static heed_status refuse_extra(heed_model *m, const heed_wanted *w, const heed_
             known = strcmp(w->names[k], given->items[i].name) == 0;
         if (known)
             continue;
-        heed_fail(m->context, HEED_EINVAL, "%s: there is no %s '%s'", heed_model_name(m), w->what, given->items[i].name);
+        heed_fail(m->context, HEED_EINVAL, "%s: there is no %s '%s'", heed_model_name(m), w->what,
+                  given->items[i].name);
         heed_guess guess = {.word = given->items[i].name};
         for (int k = 0; k < w->count; k++)
             heed_guess_offer(&guess, w->names[k]);
@@ -72,12 +73,14 @@ static heed_status check_rows(heed_model *m, const heed_wanted *w, heed_columns 
         if (a->data == NULL)
             continue;
         if (a->shape.rank < 1)
-            return heed_fail(m->context, HEED_ESHAPE, "%s: %s '%s' is a single number (expected a row for each example)",
-                             heed_model_name(m), w->what, w->names[i]);
+            return heed_fail(m->context, HEED_ESHAPE,
+                             "%s: %s '%s' is a single number (expected a row for each example)", heed_model_name(m),
+                             w->what, w->names[i]);
         if (c->rows >= 0 && a->shape.dims[0] != c->rows)
-            return heed_fail(m->context, HEED_ESHAPE, "%s: %s '%s' has another number of rows than those before it (expected "
-                             "%lld, found %lld)", heed_model_name(m), w->what, w->names[i], (long long)c->rows,
-                             (long long)a->shape.dims[0]);
+            return heed_fail(m->context, HEED_ESHAPE,
+                             "%s: %s '%s' has another number of rows than those before it (expected "
+                             "%lld, found %lld)",
+                             heed_model_name(m), w->what, w->names[i], (long long)c->rows, (long long)a->shape.dims[0]);
         c->rows = a->shape.dims[0];
     }
     return HEED_OK;

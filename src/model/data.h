@@ -1,4 +1,5 @@
-/* Whole data sets as fit, evaluate and predict are given them: arrays found by name, types converted, cut into batches. */
+/* Whole data sets as fit, evaluate and predict are given them: arrays found by name, types converted, cut into batches.
+ */
 #ifndef HEED_MODEL_DATA_H
 #define HEED_MODEL_DATA_H
 
@@ -38,7 +39,7 @@ typedef struct heed_gather {
 } heed_gather;
 
 heed_status heed_gather_create(heed_context *c, const heed_columns *columns, int64_t batch_size, heed_gather *out);
-void        heed_gather_rows(heed_gather *g, const heed_columns *columns, const int64_t *rows, int64_t count, heed_array *out);
+void heed_gather_rows(heed_gather *g, const heed_columns *columns, const int64_t *rows, int64_t count, heed_array *out);
 void        heed_gather_free(heed_gather *g);
 
 #endif

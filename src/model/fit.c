@@ -40,8 +40,10 @@ static heed_status check_same_rows(heed_model *m, const rows *r)
     const char *names[] = {"targets", "sample weights"};
     for (int i = 0; i < 2; i++)
         if (others[i]->rows >= 0 && others[i]->count > 0 && others[i]->rows != r->x.rows)
-            return heed_fail(m->context, HEED_ESHAPE, "%s: inputs and %s differ in their number of rows (expected %lld, found "
-                             "%lld)", heed_model_name(m), names[i], (long long)r->x.rows, (long long)others[i]->rows);
+            return heed_fail(m->context, HEED_ESHAPE,
+                             "%s: inputs and %s differ in their number of rows (expected %lld, found "
+                             "%lld)",
+                             heed_model_name(m), names[i], (long long)r->x.rows, (long long)others[i]->rows);
     return HEED_OK;
 }
 
@@ -96,7 +98,8 @@ static heed_status weigh_classes(heed_model *m, const heed_fit_config *config, r
         return heed_fail(m->context, HEED_EINVAL, "%s: class weights are for models with one output (found %d)",
                          heed_model_name(m), m->output_count);
     if (r->w.count > 0)
-        return heed_fail(m->context, HEED_EINVAL, "%s: class weights and sample weights exclude each other", heed_model_name(m));
+        return heed_fail(m->context, HEED_EINVAL, "%s: class weights and sample weights exclude each other",
+                         heed_model_name(m));
     const heed_array *y = &r->y.arrays[0];
     if (y->shape.rank > 2 || (y->shape.rank == 2 && y->shape.dims[1] == 0))
         return heed_fail(m->context, HEED_ESHAPE, "%s: class weights need one class a row", heed_model_name(m));
@@ -108,7 +111,8 @@ static heed_status weigh_classes(heed_model *m, const heed_fit_config *config, r
         bool known = class >= 0 && class < config->class_count;
         ((float *)weights->data)[i] = known ? (float)config->class_weight[class] : 1.0f;
     }
-    r->w = (heed_columns){.context = m->context, .count = 1, .rows = r->x.rows, .arrays = {*weights}, .owned = {weights}};
+    r->w =
+        (heed_columns){.context = m->context, .count = 1, .rows = r->x.rows, .arrays = {*weights}, .owned = {weights}};
     return HEED_OK;
 }
 
@@ -123,8 +127,12 @@ static void slice_rows(const rows *r, int64_t begin, int64_t size, heed_array (*
 
 static heed_batch batch_of(const rows *r, heed_array (*arrays)[HEED_MAX_OUTPUTS])
 {
-    return (heed_batch){.inputs = arrays[0], .input_count = r->x.count, .targets = arrays[1], .target_count = r->y.count,
-                        .sample_weights = arrays[2], .weight_count = r->w.count};
+    return (heed_batch){.inputs = arrays[0],
+                        .input_count = r->x.count,
+                        .targets = arrays[1],
+                        .target_count = r->y.count,
+                        .sample_weights = arrays[2],
+                        .weight_count = r->w.count};
 }
 
 static heed_status evaluate_rows(heed_model *m, const rows *r, int64_t batch_size)
@@ -184,8 +192,8 @@ static heed_status split_validation(fitting *f)
                          heed_model_name(m), share);
     int64_t kept = (int64_t)floor((double)f->train.x.rows * (1.0 - share));
     if (kept == 0 || kept == f->train.x.rows)
-        return heed_fail(m->context, HEED_EINVAL, "%s: %lld rows cannot be split by validation_split %g", heed_model_name(m),
-                         (long long)f->train.x.rows, share);
+        return heed_fail(m->context, HEED_EINVAL, "%s: %lld rows cannot be split by validation_split %g",
+                         heed_model_name(m), (long long)f->train.x.rows, share);
     f->validation = f->train; /* the same columns, other rows */
     f->validation.begin = f->train.end = kept;
     return HEED_OK;
@@ -197,7 +205,8 @@ static heed_status find_validation(fitting *f)
     if (o->validation_x == NULL)
         return split_validation(f);
     if (o->validation_y == NULL)
-        return heed_fail(f->model->context, HEED_EINVAL, "%s: the validation has no targets", heed_model_name(f->model));
+        return heed_fail(f->model->context, HEED_EINVAL, "%s: the validation has no targets",
+                         heed_model_name(f->model));
     return find_rows(f->model, o->validation_x, o->validation_y, o->validation_weight, &f->validation);
 }
 
@@ -224,7 +233,8 @@ static heed_status prepare_order(fitting *f)
     if (f->config->no_shuffle)
         return HEED_OK;
     if (f->train.end > UINT32_MAX)
-        return heed_fail(f->model->context, HEED_EUNSUPPORTED, "%s: too many rows to shuffle", heed_model_name(f->model));
+        return heed_fail(f->model->context, HEED_EUNSUPPORTED, "%s: too many rows to shuffle",
+                         heed_model_name(f->model));
     f->order = heed_alloc(f->model->context, (size_t)f->train.end, sizeof *f->order);
     if (f->order == NULL)
         return HEED_ENOMEM;
@@ -251,7 +261,8 @@ static heed_status prepare_logs(fitting *f)
     return HEED_OK;
 }
 
-static heed_status call_back(fitting *f, heed_status (*call)(fitting *f, const heed_callback *callback, void *data), void *data)
+static heed_status call_back(fitting *f, heed_status (*call)(fitting *f, const heed_callback *callback, void *data),
+                             void *data)
 {
     for (int i = 0; i < f->config->callback_count; i++)
         HEED_TRY(call(f, f->config->callbacks[i], data));

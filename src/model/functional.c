@@ -8,15 +8,19 @@ heed_symbol *heed_input_with(heed_model *m, const heed_input_config *config)
     if (m == NULL || m->status != HEED_OK)
         return NULL;
     if (m->sequential && (m->input_count > 0 || m->stack_count > 0 || m->closed)) {
-        heed_model_remember(m, heed_fail(m->context, HEED_ESTATE, "%s: the one input of a sequential model comes before "
-                                                                  "its first layer", heed_model_name(m)));
+        heed_model_remember(m, heed_fail(m->context, HEED_ESTATE,
+                                         "%s: the one input of a sequential model comes before "
+                                         "its first layer",
+                                         heed_model_name(m)));
         return NULL;
     }
     heed_shape shape = {.rank = config->shape.rank + 1};
     if (shape.rank > HEED_MAX_RANK || config->shape.rank < 0) {
-        heed_model_remember(m, heed_fail(m->context, HEED_ESHAPE, "input %s: the rank is out of range (expected 0 to %d, "
-                                         "found %d)", config->name == NULL ? "" : config->name, HEED_MAX_RANK - 1,
-                                         config->shape.rank));
+        heed_model_remember(m,
+                            heed_fail(m->context, HEED_ESHAPE,
+                                      "input %s: the rank is out of range (expected 0 to %d, "
+                                      "found %d)",
+                                      config->name == NULL ? "" : config->name, HEED_MAX_RANK - 1, config->shape.rank));
         return NULL;
     }
     shape.dims[0] = config->batch > 0 ? config->batch : HEED_ANY;
@@ -57,7 +61,8 @@ heed_symbol *heed_call_layer(heed_layer *layer, heed_symbol *const *inputs, int 
     if (w == NULL)
         return NULL;
     if (outputs != NULL && output_count != w->output_count) {
-        heed_model_remember(m, heed_layer_fail(layer, HEED_EINVAL, "the number of outputs does not fit (expected %d, found %d)",
+        heed_model_remember(m, heed_layer_fail(layer, HEED_EINVAL,
+                                               "the number of outputs does not fit (expected %d, found %d)",
                                                w->output_count, output_count));
         return NULL;
     }
@@ -94,7 +99,8 @@ static heed_status take_inputs(part *p, heed_symbol *const *inputs, int count)
     for (int i = 0; i < count; i++) {
         heed_symbol *s = inputs[i];
         if (s == NULL || s->model != p->from)
-            return heed_fail(p->to->context, HEED_EINVAL, "%s: input %d is not of the model", heed_model_name(p->to), i + 1);
+            return heed_fail(p->to->context, HEED_EINVAL, "%s: input %d is not of the model", heed_model_name(p->to),
+                             i + 1);
         heed_layer *layer = s->wire->layer, *made = NULL;
         if (!heed_is_input_layer(layer)) {
             HEED_TRY(heed_input_layer_create(p->to->context, NULL, s->dtype, &s->shape, &made));
@@ -133,28 +139,33 @@ static heed_status take_wire(part *p, const heed_wire *w)
     if (!needed)
         return HEED_OK;
     if (w->input_count == 0)
-        return heed_layer_fail(w->layer, HEED_EINVAL, "the outputs depend on this input, which is not among the inputs");
+        return heed_layer_fail(w->layer, HEED_EINVAL,
+                               "the outputs depend on this input, which is not among the inputs");
     for (int k = 0; k < w->input_count; k++) {
         inputs[k] = p->symbols[w->inputs[k]->index];
         if (w->masks != NULL && w->masks[k] != NULL)
             masks[k] = p->symbols[w->masks[k]->index];
     }
     heed_value *keywords = w->keywords == NULL ? NULL : heed_value_copy(&p->to->zone, w->keywords);
-    heed_wire *copy = heed_wire_layer(p->to, w->layer, inputs, w->masks == NULL ? NULL : masks, w->input_count, keywords);
+    heed_wire *copy =
+        heed_wire_layer(p->to, w->layer, inputs, w->masks == NULL ? NULL : masks, w->input_count, keywords);
     for (int k = 0; copy != NULL && k < w->output_count; k++)
         if (p->symbols[w->outputs[k]->index] == NULL)
             p->symbols[w->outputs[k]->index] = copy->outputs[k];
     return heed_model_status(p->to);
 }
 
-static heed_status take_part(part *p, heed_symbol *const *inputs, int input_count, heed_symbol *const *outputs, int output_count)
+static heed_status take_part(part *p, heed_symbol *const *inputs, int input_count, heed_symbol *const *outputs,
+                             int output_count)
 {
     heed_symbol *taken[HEED_MAX_OUTPUTS];
     if (output_count < 1 || output_count > HEED_MAX_OUTPUTS)
-        return heed_fail(p->to->context, HEED_EINVAL, "%s: the number of outputs is out of range", heed_model_name(p->to));
+        return heed_fail(p->to->context, HEED_EINVAL, "%s: the number of outputs is out of range",
+                         heed_model_name(p->to));
     for (int k = 0; k < output_count; k++)
         if (outputs[k] == NULL || outputs[k]->model != p->from)
-            return heed_fail(p->to->context, HEED_EINVAL, "%s: output %d is not of the model", heed_model_name(p->to), k + 1);
+            return heed_fail(p->to->context, HEED_EINVAL, "%s: output %d is not of the model", heed_model_name(p->to),
+                             k + 1);
     HEED_TRY(take_inputs(p, inputs, input_count));
     mark_needed(p, outputs, output_count);
     for (size_t i = 0; i < p->from->wires.count; i++)

@@ -9,7 +9,8 @@ bool heed_is_input_layer(const heed_layer *layer) { return layer->layer_class ==
 heed_status heed_input_layer_create(heed_context *c, const char *name, heed_dtype dtype, const heed_shape *shape,
                                     heed_layer **out)
 {
-    heed_input_layer_config config = {.name = name, .trainable = true, .batch_shape = *shape, .dtype = heed_dtype_name(dtype)};
+    heed_input_layer_config config = {
+        .name = name, .trainable = true, .batch_shape = *shape, .dtype = heed_dtype_name(dtype)};
     return heed_layer_create(c, (heed_spec){&heed_input_layer_class, &config}, out);
 }
 

@@ -13,7 +13,10 @@ static heed_tensor *number(heed_tensor *like, float value)
 {
     return like == NULL ? NULL : heed_graph_scalar(like->graph, value);
 }
-static heed_tensor *floats(heed_tensor *x) { return x == NULL || x->dtype == HEED_FLOAT32 ? x : heed_op_cast(x, HEED_FLOAT32); }
+static heed_tensor *floats(heed_tensor *x)
+{
+    return x == NULL || x->dtype == HEED_FLOAT32 ? x : heed_op_cast(x, HEED_FLOAT32);
+}
 static int rank_of(const heed_tensor *x) { return x == NULL ? 0 : x->shape.rank; }
 
 /* Keras' rule where ranks differ by one: a last dimension of 1 is dropped, or added to a vector. */
@@ -134,8 +137,8 @@ static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *
     return sum_last(heed_op_multiply(t, heed_op_log(heed_op_divide(t, p))));
 }
 
-/* What a softmax or sigmoid was taken of; NULL when the prediction is not fresh from one. Losses then skip the way through
- * probabilities and its clipping, as Keras does on TensorFlow. */
+/* What a softmax or sigmoid was taken of; NULL when the prediction is not fresh from one. Losses then skip the way
+ * through probabilities and its clipping, as Keras does on TensorFlow. */
 static heed_tensor *logits_behind(const heed_tensor *p, const heed_op *op)
 {
     if (p == NULL || p->node == NULL || p->node->op != op || p->node->input_count != 1)
@@ -357,7 +360,8 @@ static void refuse_choices(const shares_config *o, heed_tensor *p)
         heed_graph_fail(p->graph, HEED_EUNSUPPORTED, "top_k and class_id are not supported");
 }
 
-static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total, heed_tensor **count)
+static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total,
+                      heed_tensor **count)
 {
     refuse_choices(config, p);
     find_positives(config, &t, &p);
@@ -365,7 +369,8 @@ static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_t
     *count = weighted_sum(p, w);
 }
 
-static void recall(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total, heed_tensor **count)
+static void recall(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total,
+                   heed_tensor **count)
 {
     refuse_choices(config, p);
     find_positives(config, &t, &p);
@@ -404,9 +409,11 @@ typedef struct plain_config {
 } plain_config;
 
 #define MEASURE(id, word, title, config, OPTIONS, ...)                                                                 \
-    static const heed_measure_class id##_class = {                                                                     \
-        .class = {.name = word, .keras = title, .passed_over = "dtype", HEED_CLASS_OPTIONS(config, OPTIONS)},                     \
-        .values = __VA_ARGS__};
+    static const heed_measure_class id##_class = {.class = {.name = word,                                              \
+                                                            .keras = title,                                            \
+                                                            .passed_over = "dtype",                                    \
+                                                            HEED_CLASS_OPTIONS(config, OPTIONS)},                      \
+                                                  .values = __VA_ARGS__};
 #define PLAIN(id, word, title, ...) MEASURE(id, word, title, plain_config, HEED_MEASURE_OPTIONS, __VA_ARGS__)
 
 PLAIN(squared, "mean_squared_error", "MeanSquaredError", squared)
@@ -421,8 +428,8 @@ MEASURE(negative_cosine, "cosine_similarity", "CosineSimilarity", cosine_config,
 MEASURE(cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, cosine)
 MEASURE(categorical, "categorical_crossentropy", "CategoricalCrossentropy", categorical_config, CATEGORICAL_OPTIONS,
         categorical)
-MEASURE(sparse, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", sparse_config, SPARSE_OPTIONS, sparse,
-        .sparse = true)
+MEASURE(sparse, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", sparse_config, SPARSE_OPTIONS,
+        sparse, .sparse = true)
 MEASURE(binary, "binary_crossentropy", "BinaryCrossentropy", categorical_config, CATEGORICAL_OPTIONS, binary)
 PLAIN(hinge, "hinge", "Hinge", hinge)
 PLAIN(squared_hinge, "squared_hinge", "SquaredHinge", squared_hinge)
@@ -456,9 +463,9 @@ COUNTS(false_negatives, "false_negatives", "FalseNegatives", false_negatives, .r
 
 static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) ROW(log_cosh) ROW(negative_cosine) NULL};
 static const heed_object_class *const metric_classes[] = {
-    LOSSES_BOTH(ROW) ROW(log_cosh_error) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy) ROW(sparse_accuracy) ROW(top_k)
-        ROW(sparse_top_k) ROW(root) ROW(precision) ROW(recall) ROW(true_positives) ROW(false_positives) ROW(true_negatives)
-            ROW(false_negatives) NULL};
+    LOSSES_BOTH(ROW) ROW(log_cosh_error) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy)
+        ROW(sparse_accuracy) ROW(top_k) ROW(sparse_top_k) ROW(root) ROW(precision) ROW(recall) ROW(true_positives)
+            ROW(false_positives) ROW(true_negatives) ROW(false_negatives) NULL};
 
 static const char *const aliases[][2] = {
     {"mse", "mean_squared_error"}, {"MSE", "mean_squared_error"}, {"mae", "mean_absolute_error"},
@@ -516,8 +523,8 @@ static heed_tensor *mask_weights(heed_tensor *mask, bool mean)
     return heed_op_multiply(ones, factor);
 }
 
-heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
-                              heed_tensor *mask)
+heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
+                              heed_tensor *weights, heed_tensor *mask)
 {
     const heed_measure_class *class = (const heed_measure_class *)loss->object_class;
     const heed_measure_common *o = loss->config;

@@ -1,5 +1,5 @@
-/* Measures: what a prediction is worth, element by element. Losses are measures to be made small; metrics are measures to be
- * looked at, and every loss is a metric too. */
+/* Measures: what a prediction is worth, element by element. Losses are measures to be made small; metrics are measures
+ * to be looked at, and every loss is a metric too. */
 #ifndef HEED_MODEL_MEASURE_H
 #define HEED_MODEL_MEASURE_H
 
@@ -8,14 +8,14 @@
 
 typedef struct heed_measure_class {
     heed_object_class class;
-    /* Values from truth (float32 or int32) and prediction, of one rank fewer for most. *valid may be set to a mask, bool: what
-     * counts at all. */
+    /* Values from truth (float32 or int32) and prediction, of one rank fewer for most. *valid may be set to a mask,
+     * bool: what counts at all. */
     heed_tensor *(*values)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor **valid);
     bool sparse;      /* the truth is a class's number, without the axis of classes */
     bool ignores_mask; /* a metric that counts masked steps too, as Keras' does */
     /* For metrics that are no mean of values; then `values` is NULL. What a batch adds to total and count. */
-    void (*sums)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights, heed_tensor **total,
-                 heed_tensor **count);
+    void (*sums)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
+                 heed_tensor **total, heed_tensor **count);
     double (*result)(double total, double count); /* NULL: total / count */
 } heed_measure_class;
 
@@ -34,9 +34,10 @@ typedef struct heed_measure_common {
 /* The measure that "accuracy" (or "crossentropy") means for such a truth and prediction: a name. */
 const char *heed_measure_resolve(const char *name, const heed_shape *truth, const heed_shape *prediction);
 
-/* A loss as one number: values weighted by `weights` (float, NULL: 1) and `mask` (bool, NULL: all count), and reduced. */
-heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
-                              heed_tensor *mask);
+/* A loss as one number: values weighted by `weights` (float, NULL: 1) and `mask` (bool, NULL: all count), and reduced.
+ */
+heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
+                              heed_tensor *weights, heed_tensor *mask);
 /* What a metric makes of its total and count; 0 where the count is. */
 double heed_metric_result(const heed_object_class *metric, double total, double count);
 /* What a batch adds to a metric's total and to its count. */

@@ -210,7 +210,8 @@ static heed_status add_child(heed_model *m, heed_layer *layer)
     return HEED_OK;
 }
 
-/* Outputs are named by their layer; where a layer gives several, or two outputs come from it, the later ones are numbered. */
+/* Outputs are named by their layer; where a layer gives several, or two outputs come from it, the later ones are
+ * numbered. */
 static heed_status name_outputs(heed_model *m)
 {
     m->output_names = heed_zone_alloc(&m->zone, (size_t)m->output_count, sizeof *m->output_names);
@@ -221,7 +222,8 @@ static heed_status name_outputs(heed_model *m)
         for (int j = 0; j < k; j++)
             before += m->outputs[j]->wire->layer == m->outputs[k]->wire->layer;
         const char *name = m->outputs[k]->wire->layer->name;
-        m->output_names[k] = before == 0 ? heed_zone_strdup(&m->zone, name) : heed_zone_printf(&m->zone, "%s_%d", name, before);
+        m->output_names[k] =
+            before == 0 ? heed_zone_strdup(&m->zone, name) : heed_zone_printf(&m->zone, "%s_%d", name, before);
         if (m->output_names[k] == NULL)
             return HEED_ENOMEM;
     }
@@ -242,8 +244,9 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
     if (m->closed)
         return heed_fail(m->context, HEED_ESTATE, "%s: the outputs are set already", heed_model_name(m));
     if (count < 1 || count > HEED_MAX_OUTPUTS)
-        return heed_fail(m->context, HEED_EINVAL, "%s: the number of outputs is out of range (expected 1 to %d, found %d)",
-                         heed_model_name(m), HEED_MAX_OUTPUTS, count);
+        return heed_fail(m->context, HEED_EINVAL,
+                         "%s: the number of outputs is out of range (expected 1 to %d, found %d)", heed_model_name(m),
+                         HEED_MAX_OUTPUTS, count);
     for (int k = 0; k < count; k++)
         if (outputs[k] == NULL || outputs[k]->model != m)
             return heed_fail(m->context, HEED_EINVAL, "%s: output %d is %s", heed_model_name(m), k + 1,

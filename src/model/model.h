@@ -16,7 +16,7 @@ typedef struct heed_wire {
     int               call; /* which call of the layer in this model, from 0: Keras' node index */
     int               input_count, output_count;
     heed_symbol     **inputs, **outputs;
-    heed_symbol     **masks;    /* NULL, or for each input a mask in place of the one that rides on it; NULL: that one */
+    heed_symbol **masks; /* NULL, or for each input a mask in place of the one that rides on it; NULL: that one */
     const heed_value *keywords; /* a dict, or NULL */
 } heed_wire;
 
@@ -28,7 +28,8 @@ struct heed_symbol {
     heed_shape  shape;
     heed_dtype  dtype;
     bool        masked;
-    heed_tensor *probe[HEED_PROBES], *probe_mask[HEED_PROBES]; /* in the model's probe graphs, while it is being wired */
+    heed_tensor *probe[HEED_PROBES],
+        *probe_mask[HEED_PROBES]; /* in the model's probe graphs, while it is being wired */
 };
 
 typedef struct heed_wires {
@@ -92,15 +93,15 @@ heed_model *heed_layer_model(const heed_layer *layer);
 /* Records the first mistake; later ones are dropped. The context holds the sentence. Returns the status kept. */
 heed_status heed_model_remember(heed_model *m, heed_status status);
 
-/* heed_call_layer with the keywords as a dict, which must live as long as the model; masks as in heed_wire. NULL on failure,
- * which the model remembers. */
+/* heed_call_layer with the keywords as a dict, which must live as long as the model; masks as in heed_wire. NULL on
+ * failure, which the model remembers. */
 heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const *inputs, heed_symbol *const *masks,
                            int input_count, const heed_value *keywords);
 heed_symbol *heed_wire_input(heed_model *m, heed_layer *input_layer);
 /* Holds a layer until the model's end; gives it a name if it has none, and refuses one that is taken. */
 heed_status heed_model_adopt(heed_model *m, heed_layer *layer);
-/* The wiring is complete: sets outputs, layers and weights. @p layers: those of these that the outputs need, in this order;
- * NULL: in Keras'. */
+/* The wiring is complete: sets outputs, layers and weights. @p layers: those of these that the outputs need, in this
+ * order; NULL: in Keras'. */
 heed_status heed_model_close(heed_model *m, heed_symbol *const *outputs, int count, heed_layer *const *layers,
                              size_t layer_count);
 /* Wires a sequential model whose input is this. */
@@ -116,7 +117,8 @@ typedef struct heed_ends {
 } heed_ends;
 
 /* Leaves of `wires` those that the outputs need, and lists their layers in Keras' order; both in the zone. */
-heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers, size_t *layer_count);
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers,
+                             size_t *layer_count);
 
 /* Wires a sequential model for such inputs if it is not wired yet, and draws weights that nobody set. */
 heed_status heed_model_ready(heed_model *m, const heed_dtype *dtypes, const heed_shape *shapes, int count);

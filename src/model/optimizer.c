@@ -91,8 +91,8 @@ static heed_status read_rate(heed_optimizer *o, const heed_value *rate)
 
 static const heed_option common_rows[] = {HEED_RATE_OPTION(HEED_OPTION_ROW, common_config, )
                                               HEED_OPTIMIZER_OPTIONS(HEED_OPTION_ROW, common_config, )};
-static const heed_option_table common_table = {common_rows, sizeof common_rows / sizeof *common_rows, sizeof(common_config),
-                                               NULL};
+static const heed_option_table common_table = {common_rows, sizeof common_rows / sizeof *common_rows,
+                                               sizeof(common_config), NULL};
 
 static heed_status check_common(heed_optimizer *o)
 {
@@ -101,13 +101,14 @@ static heed_status check_common(heed_optimizer *o)
         return heed_fail(o->context, HEED_EINVAL, "%s: only one of clipnorm, clipvalue and global_clipnorm may be set",
                          o->class->class.name);
     if (k->gradient_accumulation_steps == 1)
-        return heed_fail(o->context, HEED_EINVAL, "%s: gradient_accumulation_steps is out of range (expected 2 or more, found 1)",
+        return heed_fail(o->context, HEED_EINVAL,
+                         "%s: gradient_accumulation_steps is out of range (expected 2 or more, found 1)",
                          o->class->class.name);
     return HEED_OK;
 }
 
-static heed_status add_array(heed_optimizer *o, heed_dtype dtype, const heed_shape *shape, const char *name, double initial,
-                             void **data)
+static heed_status add_array(heed_optimizer *o, heed_dtype dtype, const heed_shape *shape, const char *name,
+                             double initial, void **data)
 {
     heed_array *a;
     HEED_TRY(heed_array_create(o->context, dtype, shape, &a));
@@ -190,7 +191,8 @@ void heed_optimizer_free(heed_optimizer *o)
 heed_value *heed_optimizer_value(heed_zone *z, const heed_optimizer *o)
 {
     heed_value *saved = heed_object_value(z, &heed_optimizers, o->text), *config = heed_value_find(saved, "config");
-    heed_value *rate = o->schedule != NULL ? heed_schedule_value(z, o->schedule) : heed_value_real(z, heed_optimizer_rate(o));
+    heed_value *rate =
+        o->schedule != NULL ? heed_schedule_value(z, o->schedule) : heed_value_real(z, heed_optimizer_rate(o));
     if (config == NULL || heed_value_set(z, config, "learning_rate", rate) != HEED_OK ||
         heed_value_set(z, config, "name", heed_value_text(z, own_name(o))) != HEED_OK)
         return NULL;
@@ -212,7 +214,8 @@ static heed_shape slot_shape(const heed_variable *v, int drops)
     return shape;
 }
 
-static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const char *path, const heed_slot *slot, float **data)
+static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const char *path, const heed_slot *slot,
+                            float **data)
 {
     char *flat = heed_zone_strdup(&o->zone, path);
     if (flat == NULL)
@@ -305,7 +308,8 @@ static heed_status prepare(heed_optimizer *o, heed_variable *const *variables, c
     return cut(o);
 }
 
-heed_status heed_optimizer_prepare(heed_optimizer *o, heed_variable *const *variables, const char *const *paths, size_t count)
+heed_status heed_optimizer_prepare(heed_optimizer *o, heed_variable *const *variables, const char *const *paths,
+                                   size_t count)
 {
     size_t before = o->arrays.count;
     heed_status status = prepare(o, variables, paths, count);
@@ -492,7 +496,8 @@ int64_t heed_optimizer_iterations(const heed_optimizer *o)
 
 double heed_optimizer_rate(const heed_optimizer *o)
 {
-    return o->schedule != NULL ? heed_schedule_rate(o->schedule, *iteration(o)) : *(float *)o->arrays.items[1].array->data;
+    return o->schedule != NULL ? heed_schedule_rate(o->schedule, *iteration(o))
+                               : *(float *)o->arrays.items[1].array->data;
 }
 
 heed_status heed_optimizer_set_rate(heed_optimizer *o, double rate)

@@ -1,4 +1,5 @@
-/* Optimizers: how gradients change weights. What one keeps is a list of arrays in Keras' order, which files hold too. */
+/* Optimizers: how gradients change weights. What one keeps is a list of arrays in Keras' order, which files hold too.
+ */
 #ifndef HEED_MODEL_OPTIMIZER_H
 #define HEED_MODEL_OPTIMIZER_H
 
@@ -14,7 +15,8 @@ void        heed_optimizer_free(heed_optimizer *o); /* NULL is allowed */
 heed_value *heed_optimizer_value(heed_zone *z, const heed_optimizer *o);
 
 /* Makes room for these variables, once. `paths` name them: "lstm/lstm_cell/kernel". */
-heed_status heed_optimizer_prepare(heed_optimizer *o, heed_variable *const *variables, const char *const *paths, size_t count);
+heed_status heed_optimizer_prepare(heed_optimizer *o, heed_variable *const *variables, const char *const *paths,
+                                   size_t count);
 bool        heed_optimizer_prepared(const heed_optimizer *o);
 
 /* One step. gradients[i] is of variable i; NULL where nothing depends on it: such a variable stays as it is. */

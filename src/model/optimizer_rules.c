@@ -67,8 +67,8 @@ static void rmsprop_update(const void *config, const heed_stretch *s)
     const rmsprop_config *o = config;
     float *momentum = o->momentum > 0.0 ? s->slots[1] : NULL;
     float *average = o->centered ? s->slots[momentum == NULL ? 1 : 2] : NULL;
-    s->kernels->rmsprop(s->n, s->w, s->g, s->slots[0], average, momentum, s->factors[0], (float)o->rho, (float)o->momentum,
-                        (float)o->epsilon);
+    s->kernels->rmsprop(s->n, s->w, s->g, s->slots[0], average, momentum, s->factors[0], (float)o->rho,
+                        (float)o->momentum, (float)o->epsilon);
 }
 
 /* ---- adam and its kin */
@@ -212,7 +212,8 @@ CONFIG(adagrad_config, ADAGRAD_OPTIONS)
 
 static int adagrad_slots(const void *config, heed_slot *slots)
 {
-    slots[0] = (heed_slot){.name = "accumulator", .initial = ((const adagrad_config *)config)->initial_accumulator_value};
+    slots[0] =
+        (heed_slot){.name = "accumulator", .initial = ((const adagrad_config *)config)->initial_accumulator_value};
     return 1;
 }
 
@@ -395,7 +396,8 @@ OPTIMIZER(sgd, "SGD", sgd_config, SGD_OPTIONS, .slots = sgd_slots, .prepare = sg
 OPTIMIZER(rmsprop, "RMSprop", rmsprop_config, RMSPROP_OPTIONS, .slots = rmsprop_slots, .prepare = sgd_prepare,
           .update = rmsprop_update)
 OPTIMIZER(adam, "Adam", adam_config, ADAM_OPTIONS, .slots = adam_slots, .prepare = adam_prepare, .update = adam_update)
-OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prepare = adam_prepare, .update = adam_update)
+OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prepare = adam_prepare,
+          .update = adam_update)
 OPTIMIZER(adamax, "Adamax", moments_config, MOMENTS_OPTIONS, .slots = adamax_slots, .prepare = adamax_prepare,
           .update = adamax_update)
 OPTIMIZER(nadam, "Nadam", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = nadam_prepare,
@@ -409,10 +411,11 @@ OPTIMIZER(adadelta, "Adadelta", adadelta_config, ADADELTA_OPTIONS, .slots = adad
 OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare, .update = ftrl_update)
 OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare = sgd_prepare, .update = lion_update)
 
-OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots, .prepare = adafactor_prepare,
-          .update = adafactor_update, .whole = true)
+OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots,
+          .prepare = adafactor_prepare, .update = adafactor_update, .whole = true)
 
-static const heed_object_class *const classes[] = {&sgd.class, &rmsprop.class, &adam.class, &adamw.class, &adagrad.class,
-                                                   &adadelta.class, &adamax.class, &nadam.class, &ftrl.class, &lion.class,
-                                                   &lamb.class, &adafactor.class, NULL};
+static const heed_object_class *const classes[] = {
+    &sgd.class,      &rmsprop.class,   &adam.class,  &adamw.class, &adagrad.class,
+    &adadelta.class, &adamax.class,    &nadam.class, &ftrl.class,  &lion.class,
+    &lamb.class,     &adafactor.class, NULL};
 const heed_object_family heed_optimizers = {"optimizer", "keras.optimizers", classes, NULL};

@@ -12,8 +12,8 @@ typedef struct heed_slot {
     const char *name;
     double      initial;
     int         group; /* slots of one group stand variable by variable, groups one behind the other */
-    int         drops; /* a dimension of the variable that it is without, from the end (1: the last); 0: none. Of a variable
-                          of fewer than two dimensions nothing is left then */
+    int drops; /* a dimension of the variable that it is without, from the end (1: the last); 0: none. Of a variable
+                  of fewer than two dimensions nothing is left then */
 } heed_slot;
 
 /* A stretch of one variable, and what goes with it. */
@@ -31,8 +31,8 @@ typedef struct heed_optimizer_class {
     heed_object_class class;
     /* How many slots, and which, for this config. NULL: none. */
     int (*slots)(const void *config, heed_slot *slots);
-    /* Numbers of a step that all stretches share: rate of this step, step number from 1. `product` is kept from step to step,
-     * 1 at first. */
+    /* Numbers of a step that all stretches share: rate of this step, step number from 1. `product` is kept from step to
+     * step, 1 at first. */
     void (*prepare)(const void *config, double rate, double step, float *product, float *factors);
     void (*update)(const void *config, const heed_stretch *s);
     bool keeps_product; /* it is among what files hold (Nadam) */

@@ -1,6 +1,6 @@
-/* The order in which Keras lists the layers of a functional model: by depth, the number of calls between a layer and the
- * outputs, deepest first; among equals in the order in which a walk from the outputs meets them. Weights, summaries and
- * files follow this order. */
+/* The order in which Keras lists the layers of a functional model: by depth, the number of calls between a layer and
+ * the outputs, deepest first; among equals in the order in which a walk from the outputs meets them. Weights, summaries
+ * and files follow this order. */
 #include "model/model.h"
 
 #include <limits.h>
@@ -103,7 +103,8 @@ static int deepest_first(const void *a, const void *b)
     return p->met < q->met ? -1 : p->met > q->met;
 }
 
-heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers, size_t *layer_count)
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers,
+                             size_t *layer_count)
 {
     size_t most = wires->count;
     heed_zone scratch;

@@ -83,8 +83,9 @@ static heed_status copy_output(heed_model *m, int index, const heed_tensor *t, h
 {
     char expected[128], found[128];
     if (out->dtype != t->dtype || !heed_shape_equal(&out->shape, &t->shape))
-        return heed_fail(m->context, HEED_ESHAPE, "%s: the array for output '%s' does not fit (expected %s %s, found %s %s)",
-                         heed_model_name(m), m->output_names[index], heed_dtype_name(t->dtype),
+        return heed_fail(m->context, HEED_ESHAPE,
+                         "%s: the array for output '%s' does not fit (expected %s %s, found %s %s)", heed_model_name(m),
+                         m->output_names[index], heed_dtype_name(t->dtype),
                          heed_shape_text(&t->shape, expected, sizeof expected), heed_dtype_name(out->dtype),
                          heed_shape_text(&out->shape, found, sizeof found));
     memcpy(out->data, heed_tensor_data(t), (size_t)t->count * heed_dtype_size(t->dtype));
@@ -126,7 +127,8 @@ static heed_status append_rows(heed_arrays *arrays, const char *name, const heed
     return HEED_OK;
 }
 
-static heed_status append_attention(heed_arrays *arrays, const heed_program *p, int64_t begin, int64_t size, int64_t rows)
+static heed_status append_attention(heed_arrays *arrays, const heed_program *p, int64_t begin, int64_t size,
+                                    int64_t rows)
 {
     for (size_t i = 0; i < p->pass.attention_count; i++) {
         char name[160];
@@ -196,7 +198,8 @@ heed_status heed_model_memory(heed_model *m, int64_t batch, int64_t length, heed
     *out = (heed_memory){0};
     HEED_TRY(heed_model_complete(m));
     if (batch < 1 || length < 1)
-        return heed_fail(m->context, HEED_EINVAL, "%s: batch and length are out of range (expected [1,), found %lld and %lld)",
+        return heed_fail(m->context, HEED_EINVAL,
+                         "%s: batch and length are out of range (expected [1,), found %lld and %lld)",
                          heed_model_name(m), (long long)batch, (long long)length);
     heed_array inputs[HEED_MAX_OUTPUTS], targets[HEED_MAX_OUTPUTS];
     for (int i = 0; i < m->input_count; i++)

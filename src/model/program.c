@@ -49,7 +49,8 @@ static size_t key_of(int64_t *key, heed_purpose purpose, const heed_batch *b)
 
 /* ---- making */
 
-/* What is given must agree with what was declared, but for the size of the batch. A missing last dimension of 1 is added. */
+/* What is given must agree with what was declared, but for the size of the batch. A missing last dimension of 1 is
+ * added. */
 static heed_status check_input(heed_model *m, int index, const heed_array *a, heed_shape *shape)
 {
     const heed_symbol *s = m->inputs[index];
@@ -62,11 +63,13 @@ static heed_status check_input(heed_model *m, int index, const heed_array *a, he
         fits = s->shape.dims[i] == HEED_ANY || s->shape.dims[i] == shape->dims[i];
     if (!fits)
         return heed_fail(m->context, HEED_ESHAPE, "%s: the shape of input '%s' does not fit (expected %s, found %s)",
-                         heed_model_name(m), heed_model_input_name(m, index), heed_shape_text(&s->shape, expected, sizeof expected),
+                         heed_model_name(m), heed_model_input_name(m, index),
+                         heed_shape_text(&s->shape, expected, sizeof expected),
                          heed_shape_text(&a->shape, found, sizeof found));
     if (a->dtype != s->dtype)
         return heed_fail(m->context, HEED_EINVAL, "%s: the type of input '%s' does not fit (expected %s, found %s)",
-                         heed_model_name(m), heed_model_input_name(m, index), heed_dtype_name(s->dtype), heed_dtype_name(a->dtype));
+                         heed_model_name(m), heed_model_input_name(m, index), heed_dtype_name(s->dtype),
+                         heed_dtype_name(a->dtype));
     return HEED_OK;
 }
 

@@ -1,4 +1,5 @@
-/* Programs: a model's graphs of concrete shape, kept by the shapes they are for. All graphs of a model share one arena. */
+/* Programs: a model's graphs of concrete shape, kept by the shapes they are for. All graphs of a model share one arena.
+ */
 #ifndef HEED_MODEL_PROGRAM_H
 #define HEED_MODEL_PROGRAM_H
 
@@ -30,7 +31,8 @@ typedef struct heed_program {
 
 /* The program for such a batch, made if it is not there. */
 heed_status heed_program_find(heed_model *m, heed_purpose purpose, const heed_batch *batch, heed_program **out);
-/* Makes one that is not kept, and plans it without memory: to be asked, and freed by heed_graph_free(program->graph). */
+/* Makes one that is not kept, and plans it without memory: to be asked, and freed by heed_graph_free(program->graph).
+ */
 heed_status heed_program_make(heed_model *m, heed_purpose purpose, const heed_batch *batch, heed_program **out);
 /* Binds inputs, runs, and takes over states that layers carry on. The caller has bound targets and sample weights. */
 heed_status heed_program_run(heed_model *m, heed_program *p, const heed_array *inputs);

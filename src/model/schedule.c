@@ -136,8 +136,8 @@ SCHEDULE(polynomial, "polynomial_decay", "PolynomialDecay", polynomial_config, P
 SCHEDULE(cosine, "cosine_decay", "CosineDecay", cosine_config, COSINE_OPTIONS, cosine_rate)
 SCHEDULE(restarts, "cosine_decay_restarts", "CosineDecayRestarts", restarts_config, RESTARTS_OPTIONS, restarts_rate)
 
-static const heed_object_class *const classes[] = {&exponential.class, &inverse_time.class, &polynomial.class, &cosine.class,
-                                                   &restarts.class, NULL};
+static const heed_object_class *const classes[] = {&exponential.class, &inverse_time.class, &polynomial.class,
+                                                   &cosine.class,      &restarts.class,     NULL};
 static const heed_object_family family = {"learning rate schedule", "keras.optimizers.schedules", classes, NULL};
 
 /* ---- piecewise constant */
@@ -169,8 +169,10 @@ static heed_status read_piecewise(heed_zone *z, const heed_value *options, heed_
     HEED_TRY(read_list(z, boundaries, "boundaries", &s->boundaries, &s->count));
     HEED_TRY(read_list(z, values, "values", &s->values, &value_count));
     if (s->count < 1 || value_count != s->count + 1)
-        return heed_fail(z->context, HEED_EINVAL, "piecewise_constant_decay: there is one value more than boundaries (expected "
-                         "%zu values, found %zu)", s->count + 1, value_count);
+        return heed_fail(z->context, HEED_EINVAL,
+                         "piecewise_constant_decay: there is one value more than boundaries (expected "
+                         "%zu values, found %zu)",
+                         s->count + 1, value_count);
     return HEED_OK;
 }
 

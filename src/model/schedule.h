@@ -6,7 +6,8 @@
 
 typedef struct heed_schedule heed_schedule;
 
-/* From an expression's value or what Keras saves: a name with arguments, or {"class_name": ..., "config": ...}. In the zone. */
+/* From an expression's value or what Keras saves: a name with arguments, or {"class_name": ..., "config": ...}. In the
+ * zone. */
 heed_status heed_schedule_read(heed_zone *z, const heed_value *v, heed_schedule **out);
 /* The rate of the step after `steps` steps. */
 double heed_schedule_rate(const heed_schedule *s, int64_t steps);

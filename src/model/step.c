@@ -16,14 +16,17 @@ static heed_tensor *output_mask(const heed_program *p, int output)
     return mask == NULL ? NULL : heed_mask_bool(mask, heed_tensor_dim(p->outputs[output], 1));
 }
 
-static heed_status bind_point(heed_model *m, heed_program *p, const heed_array *a, const char *what, int output, heed_tensor **out)
+static heed_status bind_point(heed_model *m, heed_program *p, const heed_array *a, const char *what, int output,
+                              heed_tensor **out)
 {
     *out = NULL;
     if (a == NULL || (a->data == NULL && a->shape.rank == 0))
         return HEED_OK;
     if (a->dtype != HEED_FLOAT32 && a->dtype != HEED_INT32)
-        return heed_fail(m->context, HEED_EINVAL, "%s: the %s of output '%s' is of a type that does not fit (expected float32 "
-                         "or int32, found %s)", heed_model_name(m), what, m->output_names[output], heed_dtype_name(a->dtype));
+        return heed_fail(m->context, HEED_EINVAL,
+                         "%s: the %s of output '%s' is of a type that does not fit (expected float32 "
+                         "or int32, found %s)",
+                         heed_model_name(m), what, m->output_names[output], heed_dtype_name(a->dtype));
     *out = heed_graph_input(p->graph, a->dtype, &a->shape);
     return heed_graph_status(p->graph);
 }
@@ -36,7 +39,8 @@ static heed_status make_points(heed_model *m, heed_program *p, const heed_batch 
         return heed_fail(m->context, HEED_EINVAL, "%s: the number of targets does not fit (expected %d, found %d)",
                          heed_model_name(m), t->loss_count, b->target_count);
     if (b->weight_count > 1 && b->weight_count != m->output_count)
-        return heed_fail(m->context, HEED_EINVAL, "%s: the number of sample weights does not fit (expected 1 or %d, found %d)",
+        return heed_fail(m->context, HEED_EINVAL,
+                         "%s: the number of sample weights does not fit (expected 1 or %d, found %d)",
                          heed_model_name(m), m->output_count, b->weight_count);
     for (int k = 0; k < m->output_count; k++) {
         const heed_array *weight = b->weight_count == 0 ? NULL : &b->sample_weights[b->weight_count == 1 ? 0 : k];
@@ -51,8 +55,8 @@ static heed_status make_points(heed_model *m, heed_program *p, const heed_batch 
 }
 
 /* The object of a text whose meaning depends on shapes. */
-static heed_status settle(heed_program *p, const heed_object_family *family, const char *text, const heed_object *object,
-                          int output, const heed_object **out)
+static heed_status settle(heed_program *p, const heed_object_family *family, const char *text,
+                          const heed_object *object, int output, const heed_object **out)
 {
     heed_object *chosen;
     *out = object;
@@ -114,8 +118,9 @@ static heed_status append_metrics(heed_model *m, heed_program *p)
             continue;
         HEED_TRY(settle(p, &heed_metrics, tally->metric->word, tally->metric->object, k, &metric));
         heed_tensor *prediction = heed_op_stop_gradient(p->outputs[k]);
-        heed_metric_sums(metric, p->targets[k], prediction, tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL,
-                         output_mask(p, k), &p->totals[i], &p->counts[i]);
+        heed_metric_sums(metric, p->targets[k], prediction,
+                         tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL, output_mask(p, k),
+                         &p->totals[i], &p->counts[i]);
         HEED_TRY(explain(m, p, k, tally->metric->text));
     }
     return HEED_OK;
@@ -144,8 +149,8 @@ heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch 
     p->totals = heed_zone_alloc(z, tallies, sizeof *p->totals);
     p->counts = heed_zone_alloc(z, tallies, sizeof *p->counts);
     p->gradients = heed_zone_alloc(z, t->variable_count, sizeof *p->gradients);
-    if (p->targets == NULL || p->sample_weights == NULL || p->losses == NULL || p->totals == NULL || p->counts == NULL ||
-        p->gradients == NULL)
+    if (p->targets == NULL || p->sample_weights == NULL || p->losses == NULL || p->totals == NULL ||
+        p->counts == NULL || p->gradients == NULL)
         return HEED_ENOMEM;
     HEED_TRY(make_points(m, p, b));
     HEED_TRY(append_losses(m, p));

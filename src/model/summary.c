@@ -41,12 +41,14 @@ static heed_wire *new_wire(picture *p, heed_layer *layer, int inputs, int output
     heed_symbol **ends = heed_zone_alloc(&p->zone, (size_t)(inputs + outputs), sizeof *ends);
     if (w == NULL || ends == NULL)
         return NULL;
-    *w = (heed_wire){.layer = layer, .input_count = inputs, .output_count = outputs, .inputs = ends, .outputs = ends + inputs};
+    *w = (heed_wire){
+        .layer = layer, .input_count = inputs, .output_count = outputs, .inputs = ends, .outputs = ends + inputs};
     p->wires.items[p->wires.count++] = w;
     return w;
 }
 
-static heed_symbol *add_operation(picture *p, const heed_layer_class *class, int *number, heed_symbol *x, const heed_shape *shape)
+static heed_symbol *add_operation(picture *p, const heed_layer_class *class, int *number, heed_symbol *x,
+                                  const heed_shape *shape)
 {
     heed_layer *operation = heed_zone_alloc(&p->zone, 1, sizeof *operation);
     char base[32];
@@ -63,7 +65,8 @@ static heed_symbol *add_operation(picture *p, const heed_layer_class *class, int
     return w->outputs[0] = new_symbol(p, w, shape);
 }
 
-/* The mask that a layer makes anew: Embedding by comparing ids, Masking by comparing and reducing. NULL: it makes none. */
+/* The mask that a layer makes anew: Embedding by comparing ids, Masking by comparing and reducing. NULL: it makes none.
+ */
 static heed_status make_mask(picture *p, const heed_wire *w, heed_symbol *input, heed_symbol **out)
 {
     const char *name = w->layer->layer_class->name;
@@ -82,8 +85,15 @@ static heed_status make_mask(picture *p, const heed_wire *w, heed_symbol *input,
 /* Layers that Keras hands the mask of their one input. */
 static bool takes_mask(const heed_wire *w)
 {
-    static const char *const names[] = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "Softmax",
-                                        "BatchNormalization", "GlobalAveragePooling1D"};
+    static const char *const names[] = {"LSTM",
+                                        "GRU",
+                                        "SimpleRNN",
+                                        "RNN",
+                                        "Bidirectional",
+                                        "TimeDistributed",
+                                        "Softmax",
+                                        "BatchNormalization",
+                                        "GlobalAveragePooling1D"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (w->input_count == 1 && strcmp(names[i], w->layer->layer_class->name) == 0)
             return true;
@@ -173,7 +183,8 @@ static void write_shape(heed_text *text, const heed_shape *shape)
 
 static const char *finish(picture *p, heed_text *text)
 {
-    const char *copy = heed_text_status(text) == HEED_OK ? heed_zone_strdup(&p->zone, text->length == 0 ? "" : text->bytes) : NULL;
+    const char *copy =
+        heed_text_status(text) == HEED_OK ? heed_zone_strdup(&p->zone, text->length == 0 ? "" : text->bytes) : NULL;
     heed_text_free(text);
     return copy;
 }
@@ -319,7 +330,8 @@ static void write_total(heed_text *out, const char *what, int64_t count, double 
         bytes /= 1024.0;
         unit++;
     }
-    heed_text_printf(out, " %s params: %s (%.2f %s)\n", what, number_text(count, number, sizeof number), bytes, units[unit]);
+    heed_text_printf(out, " %s params: %s (%.2f %s)\n", what, number_text(count, number, sizeof number), bytes,
+                     units[unit]);
 }
 
 static void write_totals(heed_model *m, heed_text *out)
@@ -361,8 +373,8 @@ heed_status heed_summary_with(heed_model *m, const heed_summary_config *config, 
     if (!m->sequential || m->input_count > 0)
         HEED_TRY(heed_model_complete(m));
     if (config->line_length > 0 && config->line_length < 32)
-        return heed_fail(m->context, HEED_EINVAL, "%s: a summary needs at least 32 columns (found %d)", heed_model_name(m),
-                         config->line_length);
+        return heed_fail(m->context, HEED_EINVAL, "%s: a summary needs at least 32 columns (found %d)",
+                         heed_model_name(m), config->line_length);
     picture p = {.model = m, .config = config};
     heed_zone_init(&p.zone, m->context);
     heed_text out = {.context = m->context};

@@ -131,7 +131,8 @@ static void write_border(const heed_table *t, const char *left, const char *line
     heed_text_printf(out, "%s\n", right);
 }
 
-void heed_table_write(const heed_table *t, const char *const *head, const char *const *rows, size_t row_count, heed_text *out)
+void heed_table_write(const heed_table *t, const char *const *head, const char *const *rows, size_t row_count,
+                      heed_text *out)
 {
     write_border(t, "┏", "━", "┳", "┓", out);
     write_row(t, head, "┃", out);

@@ -16,7 +16,9 @@ typedef struct heed_table {
 
 /* Takes as much off the widths as it needs to fit into `total` columns, borders and spaces included. */
 void heed_table_fit(heed_table *t, int total);
-/* Head, rows (columns x row_count texts, row by row) and borders, a line each. Texts are UTF-8 of one column a character. */
-void heed_table_write(const heed_table *t, const char *const *head, const char *const *rows, size_t row_count, heed_text *out);
+/* Head, rows (columns x row_count texts, row by row) and borders, a line each. Texts are UTF-8 of one column a
+ * character. */
+void heed_table_write(const heed_table *t, const char *const *head, const char *const *rows, size_t row_count,
+                      heed_text *out);
 
 #endif

@@ -74,7 +74,10 @@ static heed_status read_probes(heed_symbol *s)
     return HEED_OK;
 }
 
-static const heed_symbol *given_mask(const heed_wire *w, int input) { return w->masks == NULL ? NULL : w->masks[input]; }
+static const heed_symbol *given_mask(const heed_wire *w, int input)
+{
+    return w->masks == NULL ? NULL : w->masks[input];
+}
 
 static heed_status run_probe(heed_model *m, const heed_wire *w, int p, heed_inner *inner)
 {
@@ -159,8 +162,8 @@ static heed_status take_masks(heed_model *m, heed_wire *w, heed_symbol *const *m
     for (int i = 0; i < w->input_count; i++) {
         w->masks[i] = masks[i];
         if (masks[i] != NULL && (masks[i]->model != m || masks[i]->dtype != HEED_BOOL))
-            return heed_layer_fail(w->layer, HEED_EINVAL, "the mask of input %d does not fit (expected bool, found %s)", i + 1,
-                                   heed_dtype_name(masks[i]->dtype));
+            return heed_layer_fail(w->layer, HEED_EINVAL, "the mask of input %d does not fit (expected bool, found %s)",
+                                   i + 1, heed_dtype_name(masks[i]->dtype));
     }
     return HEED_OK;
 }
@@ -194,7 +197,8 @@ heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const 
 static heed_status wire_input(heed_model *m, heed_layer *layer, heed_symbol **out)
 {
     if (m->input_count == HEED_MAX_OUTPUTS)
-        return heed_fail(m->context, HEED_EINVAL, "%s: too many inputs (at most %d)", heed_model_name(m), HEED_MAX_OUTPUTS);
+        return heed_fail(m->context, HEED_EINVAL, "%s: too many inputs (at most %d)", heed_model_name(m),
+                         HEED_MAX_OUTPUTS);
     HEED_TRY(heed_model_adopt(m, layer));
     HEED_TRY(open_probes(m));
     heed_wire *w = new_wire(m, layer, 0);

@@ -1,5 +1,5 @@
-/* Whole models against real Keras: outputs, gradients, and training as fit does it. tests/fixtures/make/README.md describes
- * the files. HEED_CASE=group/name runs those whose names begin so. */
+/* Whole models against real Keras: outputs, gradients, and training as fit does it. tests/fixtures/make/README.md
+ * describes the files. HEED_CASE=group/name runs those whose names begin so. */
 #define _POSIX_C_SOURCE 200809L /* scandir */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How far numbers may be off, as a share of the number or of 1, whichever is larger. Where Keras' own single precision is
- * further off than that, three times as far as it. */
+/* How far numbers may be off, as a share of the number or of 1, whichever is larger. Where Keras' own single precision
+ * is further off than that, three times as far as it. */
 static const double OUTPUTS = 1e-5, GRADIENTS = 1e-4, CURVES = 1e-4;
 
 enum { MOST = 64 };
@@ -93,7 +93,8 @@ static double distance(double found, double expected)
     return isnan(found) ? INFINITY : fabs(found - expected) / fmax(1.0, fabs(expected));
 }
 
-static void compare(fixture *f, const char *what, int index, const heed_array *found, const heed_array *expected, double tolerance)
+static void compare(fixture *f, const char *what, int index, const heed_array *found, const heed_array *expected,
+                    double tolerance)
 {
     char a[128], b[128];
     if (expected == NULL)
@@ -113,8 +114,9 @@ static void compare(fixture *f, const char *what, int index, const heed_array *f
         }
     }
     if (worst > tolerance)
-        complain(f, "%s%d: element %lld is %.9g, expected %.9g (difference %.2g, allowed %.2g)", what, index, (long long)where,
-                 found->data == NULL ? 0.0 : value_at(found, where), value_at(expected, where), worst, tolerance);
+        complain(f, "%s%d: element %lld is %.9g, expected %.9g (difference %.2g, allowed %.2g)", what, index,
+                 (long long)where, found->data == NULL ? 0.0 : value_at(found, where), value_at(expected, where), worst,
+                 tolerance);
 }
 
 static double tolerance(const fixture *f, double usual, const char *rounding)
@@ -150,7 +152,8 @@ static heed_status take_named(fixture *f, const char *prefix, bool inputs, heed_
         if (a == NULL)
             continue;
         HEED_TRY(heed_array_convert(f->context, a, a->dtype, &copy));
-        HEED_TRY(heed_arrays_add(out, inputs ? heed_model_input_name(f->model, i) : heed_model_output_name(f->model, i), copy));
+        HEED_TRY(heed_arrays_add(out, inputs ? heed_model_input_name(f->model, i) : heed_model_output_name(f->model, i),
+                                 copy));
     }
     return HEED_OK;
 }
@@ -171,7 +174,8 @@ static heed_status check_outputs(fixture *f, const char *prefix)
 
 /* ---- gradients of the sum of seed * output */
 
-static heed_status trace(fixture *f, heed_graph *g, heed_pass *pass, const heed_array *x, heed_tensor **inputs, heed_tensor **outputs)
+static heed_status trace(fixture *f, heed_graph *g, heed_pass *pass, const heed_array *x, heed_tensor **inputs,
+                         heed_tensor **outputs)
 {
     heed_tensor *no_masks[HEED_MAX_OUTPUTS] = {NULL}, *output_masks[HEED_MAX_OUTPUTS];
     heed_call_arguments arguments = {.pass = pass};
@@ -188,8 +192,9 @@ static heed_tensor *seeded_sum(const fixture *f, heed_graph *g, heed_tensor *con
     heed_tensor *sum = heed_graph_scalar(g, 0.0f);
     for (int k = 0; k < heed_model_output_count(f->model); k++)
         if (numbered(f, "seed", k) != NULL && heed_tensor_dtype(outputs[k]) == HEED_FLOAT32)
-            sum = heed_op_add(sum, heed_op_sum(heed_op_multiply(outputs[k], heed_graph_constant(g, numbered(f, "seed", k))),
-                                               NULL, 0, false));
+            sum = heed_op_add(sum,
+                              heed_op_sum(heed_op_multiply(outputs[k], heed_graph_constant(g, numbered(f, "seed", k))),
+                                          NULL, 0, false));
     return sum;
 }
 
@@ -305,17 +310,17 @@ static heed_status make_callback(fixture *f, const heed_json *v, heed_callback *
     const char *name = heed_json_find(v, "class_name")->text, *by = monitor == NULL ? NULL : monitor->text;
     const char *way = mode == NULL || strcmp(mode->text, "auto") == 0 ? NULL : mode->text;
     if (strcmp(name, "EarlyStopping") == 0)
-        return heed_early_stopping(f->context, out, .monitor = by, .mode = way, .min_delta = number(config, "min_delta", 0.0),
-                                   .patience = (int)number(config, "patience", 0.0),
-                                   .has_baseline = baseline != NULL && baseline->type != HEED_JSON_NULL,
-                                   .baseline = number(config, "baseline", 0.0),
-                                   .restore_best_weights = restore != NULL && restore->boolean,
-                                   .start_from_epoch = (int)number(config, "start_from_epoch", 0.0));
+        return heed_early_stopping(
+            f->context, out, .monitor = by, .mode = way, .min_delta = number(config, "min_delta", 0.0),
+            .patience = (int)number(config, "patience", 0.0),
+            .has_baseline = baseline != NULL && baseline->type != HEED_JSON_NULL,
+            .baseline = number(config, "baseline", 0.0), .restore_best_weights = restore != NULL && restore->boolean,
+            .start_from_epoch = (int)number(config, "start_from_epoch", 0.0));
     if (strcmp(name, "ReduceLROnPlateau") == 0)
-        return heed_reduce_on_plateau(f->context, out, .monitor = by, .mode = way, .factor = number(config, "factor", 0.0),
-                                      .patience = (int)number(config, "patience", 10.0),
-                                      .min_delta = number(config, "min_delta", 1e-4),
-                                      .cooldown = (int)number(config, "cooldown", 0.0), .min_lr = number(config, "min_lr", 0.0));
+        return heed_reduce_on_plateau(
+            f->context, out, .monitor = by, .mode = way, .factor = number(config, "factor", 0.0),
+            .patience = (int)number(config, "patience", 10.0), .min_delta = number(config, "min_delta", 1e-4),
+            .cooldown = (int)number(config, "cooldown", 0.0), .min_lr = number(config, "min_lr", 0.0));
     if (strcmp(name, "TerminateOnNaN") == 0)
         return heed_terminate_on_nan(f->context, out);
     return heed_fail(f->context, HEED_EUNSUPPORTED, "the test does not know the callback %s", name);
@@ -342,7 +347,8 @@ static int column_of(const fixture *f, const heed_history *h, const char *name)
     return found;
 }
 
-/* Keras names the losses of nested outputs by their place ("1/rnn_loss"); these names, and those beside them, say nothing. */
+/* Keras names the losses of nested outputs by their place ("1/rnn_loss"); these names, and those beside them, say
+ * nothing. */
 static bool is_nested(const heed_json *names)
 {
     for (const heed_json *item = names == NULL ? NULL : names->first; item != NULL; item = item->next) {
@@ -374,7 +380,8 @@ static void check_history(fixture *f, const heed_history *h, double allowed)
         for (int row = 0; row < h->rows && row < heed_array_count(expected); row++) {
             double found = h->values[row * h->columns + column], wanted = value_at(expected, row);
             if (distance(found, wanted) > allowed)
-                complain(f, "%s of epoch %d is %.9g, expected %.9g (allowed %.2g)", item->text, row, found, wanted, allowed);
+                complain(f, "%s of epoch %d is %.9g, expected %.9g (allowed %.2g)", item->text, row, found, wanted,
+                         allowed);
         }
     }
 }
@@ -398,7 +405,8 @@ static heed_status check_evaluation(fixture *f, const data *d, int batch_size, d
     heed_history scores = {0};
     if (expected == NULL || expected->type != HEED_JSON_OBJECT)
         return HEED_OK;
-    heed_status status = heed_evaluate(f->model, &d->x, &d->t, &scores, .batch_size = batch_size, .sample_weight = &d->w);
+    heed_status status =
+        heed_evaluate(f->model, &d->x, &d->t, &scores, .batch_size = batch_size, .sample_weight = &d->w);
     for (const heed_json *item = expected->first; status == HEED_OK && item != NULL; item = item->next) {
         int column = column_of(f, &scores, item->key);
         if (is_nested(expected) && strcmp(item->key, "loss") != 0)
@@ -429,8 +437,8 @@ static heed_status train(fixture *f, const heed_json *fit, const data *d)
                           .no_shuffle = true, .sample_weight = &d->w, .class_weight = classes > 0 ? class_weight : NULL,
                           .class_count = classes, .validation_split = number(fit, "validation_split", 0.0),
                           .validation_x = validates ? &d->vx : NULL, .validation_y = validates ? &d->vt : NULL,
-                          .validation_weight = validates ? &d->vw : NULL, .callbacks = callbacks, .callback_count = count,
-                          .history = &history);
+                          .validation_weight = validates ? &d->vw : NULL, .callbacks = callbacks,
+                          .callback_count = count, .history = &history);
     if (status == HEED_EDIVERGED) /* what TerminateOnNaN is for */
         status = HEED_OK;
     if (status == HEED_OK) {
@@ -444,8 +452,8 @@ static heed_status train(fixture *f, const heed_json *fit, const data *d)
     return status;
 }
 
-/* On TensorFlow, Keras 3 hands optimizers the gradient of an Embedding row by row, and rows of one id are squared before they
- * are added up. Other backends, and Keras' own equations, square the sum; so does heed. */
+/* On TensorFlow, Keras 3 hands optimizers the gradient of an Embedding row by row, and rows of one id are squared
+ * before they are added up. Other backends, and Keras' own equations, square the sum; so does heed. */
 static bool squares_single_rows(const fixture *f)
 {
     static const char *const cases[] = {"optimizer/embedding_adagrad", "optimizer/embedding_adam",
@@ -471,8 +479,8 @@ static heed_status check_training(fixture *f)
     for (int64_t i = 0; rates != NULL && i < heed_array_count(rates); i++) {
         *(int64_t *)heed_optimizer_array(f->model, 0)->data = i;
         if (distance(heed_learning_rate(f->model) * 1000.0, value_at(rates, i) * 1000.0) > CURVES)
-            complain(f, "the learning rate of step %lld is %.9g, expected %.9g", (long long)i, heed_learning_rate(f->model),
-                     value_at(rates, i));
+            complain(f, "the learning rate of step %lld is %.9g, expected %.9g", (long long)i,
+                     heed_learning_rate(f->model), value_at(rates, i));
     }
     *(int64_t *)heed_optimizer_array(f->model, 0)->data = 0;
     data d = {.x = {.context = f->context}};

@@ -1,4 +1,5 @@
-/* Models made in C: wiring, sharing, nesting, layers of one's own, mistakes, files, and the promises about bits and memory. */
+/* Models made in C: wiring, sharing, nesting, layers of one's own, mistakes, files, and the promises about bits and
+ * memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +45,10 @@ static void fill_data(void)
         }
 }
 
-static heed_array rows_of(int32_t (*data)[STEPS], int rows) { return (heed_array){HEED_INT32, {2, {rows, STEPS}}, data}; }
+static heed_array rows_of(int32_t (*data)[STEPS], int rows)
+{
+    return (heed_array){HEED_INT32, {2, {rows, STEPS}}, data};
+}
 
 static heed_status add_copy(heed_arrays *a, const char *name, const heed_array *values)
 {
@@ -66,8 +70,8 @@ static heed_model *make_tagger(heed_context *c)
 
 static heed_status compile_tagger(heed_model *m)
 {
-    return heed_compile(m, .optimizer = "adam(learning_rate=0.02, clipnorm=1)", .loss = "sparse_categorical_crossentropy",
-                        .metrics = {"accuracy"});
+    return heed_compile(m, .optimizer = "adam(learning_rate=0.02, clipnorm=1)",
+                        .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"});
 }
 
 static heed_status fit_tagger(heed_model *m, int from, int to, heed_history *history)
@@ -202,8 +206,10 @@ static void takes_layers_of_ones_own(void **state)
     heed_add(m, (heed_spec){&scale_class, &(scale_config){.trainable = true, .factor = 3.0}});
     CHECK(c, heed_compile(m, .optimizer = "sgd(learning_rate=0.5)", .loss = "mse"));
     float x[2] = {1, 2}, t[2] = {5, 6}, y[2];
-    heed_array in = {HEED_FLOAT32, {2, {1, 2}}, x}, target = {HEED_FLOAT32, {2, {1, 2}}, t}, out = {HEED_FLOAT32, {2, {1, 2}}, y};
-    CHECK(c, heed_train_on_batch(m, &(heed_batch){.inputs = &in, .input_count = 1, .targets = &target, .target_count = 1}, NULL));
+    heed_array in = {HEED_FLOAT32, {2, {1, 2}}, x}, target = {HEED_FLOAT32, {2, {1, 2}}, t},
+               out = {HEED_FLOAT32, {2, {1, 2}}, y};
+    CHECK(c, heed_train_on_batch(
+                 m, &(heed_batch){.inputs = &in, .input_count = 1, .targets = &target, .target_count = 1}, NULL));
     CHECK(c, heed_predict_on_batch(m, &in, 1, &out, 1));
     assert_true(fabsf(y[0] - 4.0f) < 1e-6f && fabsf(y[1] - 6.0f) < 1e-6f); /* 3 + 0.5 * 2/2 * (5 - 3) */
     CHECK(c, heed_save(m, "test_model_own.keras"));
@@ -438,7 +444,8 @@ static heed_status wired_life(heed_context *c, void *user)
     if (status == HEED_OK)
         status = heed_submodel(m, "part", &x, 1, &h, 1, &part);
     if (status == HEED_OK)
-        status = heed_compile(m, .optimizer = "rmsprop(use_ema=True, learning_rate=cosine_decay(0.1, 10))", .loss = "mse");
+        status =
+            heed_compile(m, .optimizer = "rmsprop(use_ema=True, learning_rate=cosine_decay(0.1, 10))", .loss = "mse");
     heed_memory memory;
     if (status == HEED_OK)
         status = heed_model_memory(m, 2, 2, &memory);

@@ -43,7 +43,8 @@ static void check_width(heed_model *m, const char *name, const heed_json *option
     int width = width_for(terminal, options, (wired ? 108 : 88) + (trainable ? 12 : 0));
     snprintf(path, sizeof path, "%s/summary/%s_%d.txt", HEED_FIXTURES, name, terminal);
     char *expected = heed_test_read_file(path, NULL);
-    heed_status status = heed_summary(m, &text, .line_length = width, .show_trainable = trainable, .expand_nested = nested);
+    heed_status status =
+        heed_summary(m, &text, .line_length = width, .show_trainable = trainable, .expand_nested = nested);
     assert_int_equal(status, HEED_OK);
     if (strcmp(text, expected) != 0)
         fail_msg("%s on %d columns: found\n%s\nexpected\n%s", name, terminal, text, expected);
@@ -79,8 +80,9 @@ static void check_summary(void **state)
 
 int main(void)
 {
-    static const char *const names[] = {"dense", "dense_line_60", "encoder_decoder", "frozen", "frozen_trainable",
-                                        "long_names", "masked", "nested", "nested_expanded", "tagger", "trained", "unbuilt"};
+    static const char *const names[] = {
+        "dense",  "dense_line_60", "encoder_decoder", "frozen", "frozen_trainable", "long_names",
+        "masked", "nested",        "nested_expanded", "tagger", "trained",          "unbuilt"};
     enum { COUNT = sizeof names / sizeof *names };
     struct CMUnitTest tests[COUNT];
     for (int i = 0; i < COUNT; i++)
