@@ -299,7 +299,7 @@ typedef struct heed_additive_attention_config {
 extern HEED_API const heed_layer_class heed_additive_attention_class;
 #define heed_additive_attention(...) HEED_SPEC(additive_attention, HEED_ADDITIVE_ATTENTION_OPTIONS, __VA_ARGS__)
 
-/** datalogue's decoder with attention (KERAS: keras-attention): reads a sequence (B, T, F) whole at each of T output steps.
+/** The decoder with attention of datalogue's keras-attention: reads a sequence (B, T, F) whole at each of T output steps.
  *
  *     e_j = V tanh(s W_a + x_j U_a + b_a); a = softmax(e); c = sum_j a_j x_j
  *     r, z = sigmoid(y W + s U + c C + b), each with its own weights; p = tanh(y W_p + (r s) U_p + c C_p + b_p)
