@@ -257,7 +257,8 @@ static bool check_required(const parser *p)
         slot s = slot_of(&p->bindings[w.binding], w.row);
         bool taken = cli_is_argument(w.row) && s.option->type != CLI_LIST ? argument++ < p->arguments : true;
         bool unset = (s.option->type == CLI_LIST || s.option->type == CLI_TEXT) && !is_set(s);
-        if (w.row->required && (!taken || unset))
+        bool excused = w.row->unless > 0 && *(const bool *)((const char *)p->bindings[w.binding].values + w.row->unless);
+        if (w.row->required && !excused && (!taken || unset))
             return wrong(p, "%s is missing", w.row->name);
     }
     return true;

@@ -46,12 +46,14 @@ typedef struct cli_option {
     const char *choices;  /* "characters|words": the values there are */
     char        letter;   /* a short form, 'o' for -o */
     bool        required;
+    size_t      unless;   /* not required when this flag is set: CLI_UNLESS(type, field) */
 } cli_option;
 
 #define CLI_BIND(type_, field)                                                                                    \
     .offset = offsetof(type_, field),                                                                             \
     .type = _Generic(((type_ *)0)->field,                                                                         \
         bool: CLI_FLAG, int64_t: CLI_INTEGER, double: CLI_NUMBER, const char *: CLI_TEXT, cli_list: CLI_LIST)
+#define CLI_UNLESS(type_, field) .required = true, .unless = offsetof(type_, field)
 #define CLI_AT_LEAST(least) .limited = true, .minimum = (least), .maximum = HUGE_VAL
 #define CLI_ABOVE(limit) .above = true, CLI_AT_LEAST(limit)
 #define CLI_BETWEEN(least, most) .limited = true, .minimum = (least), .maximum = (most)

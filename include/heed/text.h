@@ -207,6 +207,10 @@ typedef struct heed_dates_config {
 HEED_API heed_status heed_dates_create(heed_context *c, const heed_dates_config *config, heed_dates **out);
 /** The next pair: "12 mars 2009" and "2009-03-12". Valid until the next call; without control characters. */
 HEED_API heed_status heed_dates_next(heed_dates *d, const char **human, const char **iso);
+/** The best exact match that any model can reach on these pairs, 0..1. Some texts stand for several dates ("03/04/96"), of
+ *  which the likeliest is the best answer. Found by writing every date in every locale, format and case: about a second a
+ *  locale, and 0.5 GB at most. heed_dates_next() goes on as if nothing had been asked. */
+HEED_API heed_status heed_dates_ceiling(heed_dates *d, double *out);
 HEED_API void        heed_dates_free(heed_dates *d); /**< NULL is allowed */
 
 #ifdef __cplusplus

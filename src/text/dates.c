@@ -1,4 +1,4 @@
-#include "heed/text.h"
+#include "text/dates.h"
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -13,7 +13,6 @@ enum {
     UNITS = 512, /* UTF-16; the longest dates have about 100 */
     DRAWS = 8,   /* random words set aside for a pair */
 };
-static const int64_t  days = 20819; /* from 1970-01-01 to 2026-12-31 */
 static const double   day_milliseconds = 86400e3;
 static const uint64_t stream = 0x6461746573; /* "dates" */
 
@@ -31,8 +30,7 @@ static const date_format formats[] = {
     {.pattern = u"dd, MMM YYY"},  {.pattern = u"d MM YY"},       {.pattern = u"d MMMM YYY"},
     {.pattern = u"MMMM d YYY"},   {.pattern = u"MMMM d, YYY"},   {.pattern = u"dd.MM.YY"},
 };
-enum { FORMATS = sizeof formats / sizeof *formats };
-_Static_assert((int)FORMATS == 15, "datalogue's generator has 15 formats");
+_Static_assert(sizeof formats / sizeof *formats == HEED_DATES_FORMATS, "datalogue's generator has 15 formats");
 _Static_assert(UDAT_FULL == 0 && UDAT_SHORT == STYLES - 1, "styles count from full to short");
 
 /* Opening a formatter takes a hundred times as long as using it, so there is one a locale, opened at first use, which
@@ -49,6 +47,9 @@ struct heed_dates {
     date_locale  *locales;
     size_t        count, capacity;
     uint64_t      seed, next;
+    date_locale  *locale;       /* the one chosen, */
+    UChar         units[UNITS]; /* and a date in it before its case is changed */
+    int32_t       length;
     char          human[3 * UNITS + 1], iso[16];
 };
 
@@ -173,36 +174,44 @@ static heed_status open_locale(heed_dates *d, date_locale *l)
     return U_FAILURE(error) ? fail_icu(d->context, l->name, error) : HEED_OK;
 }
 
-/* A quarter in upper case, a quarter in lower case, by the rules that hold in every language. */
-static int32_t change_case(uint32_t draw, UChar *units, int32_t length, UErrorCode *error)
+heed_context *heed_dates_context(const heed_dates *d) { return d->context; }
+
+size_t heed_dates_locales(const heed_dates *d) { return d->count; }
+
+heed_status heed_dates_choose(heed_dates *d, size_t locale, uint32_t format)
 {
-    if (draw > 1)
-        return length;
-    UChar from[UNITS];
-    u_memcpy(from, units, length);
-    return draw == 0 ? u_strToUpper(units, UNITS, from, length, "", error)
-                     : u_strToLower(units, UNITS, from, length, "", error);
+    date_locale *l = d->locale = &d->locales[locale];
+    HEED_TRY(open_locale(d, l));
+    const UChar *pattern = formats[format].pattern;
+    if (pattern == NULL)
+        HEED_TRY(find_style(d, l, formats[format].style, &pattern));
+    udat_applyPattern(l->formatter, false, pattern, -1);
+    return HEED_OK;
 }
 
-static heed_status write_human(heed_dates *d, date_locale *l, int64_t day, const date_format *format,
-                               uint32_t case_draw)
+heed_status heed_dates_format(heed_dates *d, int64_t day)
 {
-    HEED_TRY(open_locale(d, l));
-    const UChar *pattern = format->pattern;
-    if (pattern == NULL)
-        HEED_TRY(find_style(d, l, format->style, &pattern));
-    UChar units[UNITS];
     UErrorCode error = U_ZERO_ERROR;
-    udat_applyPattern(l->formatter, false, pattern, -1);
-    int32_t length = udat_format(l->formatter, (double)day * day_milliseconds, units, UNITS, NULL, &error);
-    if (U_SUCCESS(error))
-        length = change_case(case_draw, units, length, &error);
+    d->length = udat_format(d->locale->formatter, (double)day * day_milliseconds, d->units, UNITS, NULL, &error);
+    return U_FAILURE(error) ? fail_icu(d->context, d->locale->name, error) : HEED_OK;
+}
+
+/* Upper and lower case are by the rules that hold in every language. */
+heed_status heed_dates_spell(heed_dates *d, uint32_t letter_case, const char **human)
+{
+    UErrorCode error = U_ZERO_ERROR;
+    UChar changed[UNITS];
+    const UChar *units = letter_case > 1 ? d->units : changed;
+    int32_t length = letter_case == 0   ? u_strToUpper(changed, UNITS, d->units, d->length, "", &error)
+                     : letter_case == 1 ? u_strToLower(changed, UNITS, d->units, d->length, "", &error)
+                                        : d->length;
     u_strToUTF8(d->human, sizeof d->human, NULL, units, length, &error);
     if (U_FAILURE(error))
-        return fail_icu(d->context, l->name, error);
+        return fail_icu(d->context, d->locale->name, error);
     for (char *byte = d->human; *byte != '\0'; byte++)
         if ((unsigned char)*byte < ' ' || *byte == 0x7f) /* a pair is one line with one TAB, whatever a locale says */
             *byte = ' ';
+    *human = d->human;
     return HEED_OK;
 }
 
@@ -227,13 +236,13 @@ static void write_iso(heed_dates *d, int64_t day)
 heed_status heed_dates_next(heed_dates *d, const char **human, const char **iso)
 {
     heed_random random = {.seed = d->seed, .stream = stream, .next = d->next * DRAWS};
-    date_locale *l = &d->locales[heed_random_below(&random, (uint32_t)d->count)];
-    int64_t day = heed_random_below(&random, (uint32_t)days);
-    const date_format *format = &formats[heed_random_below(&random, FORMATS)];
-    HEED_TRY(write_human(d, l, day, format, heed_random_below(&random, 4)));
+    size_t locale = heed_random_below(&random, (uint32_t)d->count);
+    int64_t day = heed_random_below(&random, HEED_DATES_DAYS);
+    HEED_TRY(heed_dates_choose(d, locale, heed_random_below(&random, HEED_DATES_FORMATS)));
+    HEED_TRY(heed_dates_format(d, day));
+    HEED_TRY(heed_dates_spell(d, heed_random_below(&random, HEED_DATES_CASES), human));
     write_iso(d, day);
     d->next++;
-    *human = d->human;
     *iso = d->iso;
     return HEED_OK;
 }

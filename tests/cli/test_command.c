@@ -143,6 +143,9 @@ static void test_dates(void **state)
     assert_string_not_equal(heed_test_out, first);
     free(first);
     heed_test_prints("heed dates 0", "");
+    heed_test_prints("heed dates --ceiling --locales en_US", "99.77 % of the dates can be told from their text\n");
+    heed_test_fails("heed dates 3 --ceiling", 2,
+                    "heed: N and --ceiling: only one can be asked for\nhint: see heed dates --help\n");
     heed_test_fails("heed dates 3 --locales en,xx", 2,
                 "heed: --locales: no such locale (expected all, or names of ICU such as en or pt_BR, found \"xx\")\n");
     heed_test_fails("heed dates 3 --locales zh_Hamt", 2,

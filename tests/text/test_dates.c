@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "heed/text.h"
+#include "text/dates.h"
 #include "support/failing_allocator.h"
 
 #include <ctype.h>
@@ -269,6 +269,109 @@ static void test_locale_names(void **state)
     heed_context_free(c);
 }
 
+/* ---- the ceiling ---- */
+
+typedef struct told {
+    char     text[64];
+    int      day;
+    unsigned weight;
+} told;
+
+static int by_text_and_day(const void *a, const void *b)
+{
+    const told *x = a, *y = b;
+    int order = strcmp(x->text, y->text);
+    return order != 0 ? order : x->day - y->day;
+}
+
+static date following(date d)
+{
+    if (d.day < days_in(d.year, d.month))
+        return (date){d.year, d.month, d.day + 1};
+    return d.month < 12 ? (date){d.year, d.month + 1, 1} : (date){d.year + 1, 1, 1};
+}
+
+/* The weights of the likeliest days of all English texts, from sorting those: without ICU and without hashes. */
+static uint64_t count_english(date first, int days)
+{
+    size_t count = 0;
+    told *all = malloc(sizeof *all * 3 * DISTINCT_FORMATS * (size_t)days);
+    assert_non_null(all);
+    for (int day = 0; day < days; day++, first = following(first))
+        for (int format = 0; format < DISTINCT_FORMATS; format++)
+            for (int letter_case = 0; letter_case < 3; letter_case++) {
+                enum { TWICE = 5 }; /* "d MMMM YYY" */
+                told *t = &all[count++];
+                *t = (told){.day = day, .weight = (format == TWICE ? 2 : 1) * (letter_case == 2 ? 2 : 1)};
+                write_english(format, first, t->text, sizeof t->text);
+                if (letter_case < 2)
+                    change_case(t->text, letter_case == 0 ? toupper : tolower);
+            }
+    qsort(all, count, sizeof *all, by_text_and_day);
+    uint64_t sum = 0;
+    for (size_t i = 0, next; i < count; i = next) {
+        unsigned best = 0, weight = 0;
+        for (next = i; next < count && strcmp(all[next].text, all[i].text) == 0; next++) {
+            weight = (next > i && all[next].day == all[next - 1].day ? weight : 0) + all[next].weight;
+            best = weight > best ? weight : best;
+        }
+        sum += best;
+    }
+    free(all);
+    return sum;
+}
+
+static void test_ceiling(void **state)
+{
+    (void)state;
+    enum { FIRST = 11688, DAYS = 1500, PASSES_1 = 1 << 20, PASSES_MANY = 1 << 14 }; /* from 2002-01-01 on */
+    heed_context *c = context();
+    heed_dates *d = make(c, "en_US", 1);
+    uint64_t found, again, all;
+    assert_int_equal(heed_dates_count(d, FIRST, DAYS, PASSES_1, &found, &all), HEED_OK);
+    assert_int_equal(all, DAYS * 15 * 4);
+    assert_true(found < all); /* of 2002-12-30 and 2003-12-30, both are "30 12 03" */
+    assert_int_equal(found, count_english((date){2002, 1, 1}, DAYS));
+    assert_int_equal(heed_dates_count(d, FIRST, DAYS, PASSES_MANY, &again, &all), HEED_OK);
+    assert_int_equal(again, found);
+    heed_dates_free(d);
+    /* the same texts three times over, and others */
+    d = make(c, "en_US,en_US,fr,en,en_AU", 1);
+    assert_int_equal(heed_dates_count(d, FIRST, DAYS, PASSES_1, &found, &all), HEED_OK);
+    assert_int_equal(heed_dates_count(d, FIRST, DAYS, PASSES_MANY, &again, &all), HEED_OK);
+    assert_int_equal(again, found);
+    assert_true(found < all);
+    heed_dates_free(d);
+    heed_context_free(c);
+}
+
+/* "en" three times tells what "en" tells. */
+static void test_ceiling_of_repeated_locales(void **state)
+{
+    (void)state;
+    heed_context *c = context();
+    heed_dates *once = make(c, "en", 1), *thrice = make(c, "en,en,en", 1);
+    uint64_t found[2], all[2];
+    assert_int_equal(heed_dates_count(once, 0, 800, 1 << 12, &found[0], &all[0]), HEED_OK);
+    assert_int_equal(heed_dates_count(thrice, 0, 800, 1 << 14, &found[1], &all[1]), HEED_OK);
+    assert_int_equal(found[1], 3 * found[0]);
+    assert_int_equal(all[1], 3 * all[0]);
+    heed_dates_free(once);
+    heed_dates_free(thrice);
+    heed_context_free(c);
+}
+
+static heed_status ceiling_work(heed_context *c, void *locales)
+{
+    heed_dates *d;
+    uint64_t found, all;
+    heed_status status = heed_dates_create(c, &(heed_dates_config){.locales = locales}, &d);
+    if (status == HEED_OK)
+        status = heed_dates_count(d, 0, 30, 1 << 10, &found, &all);
+    heed_dates_free(d);
+    return status;
+}
+
 static heed_status dates_work(heed_context *c, void *locales)
 {
     heed_dates *d;
@@ -285,6 +388,7 @@ static void test_no_memory(void **state)
     (void)state;
     char locales[] = "en,fr,bn,de,it,ja,ko,ru,es,pt";
     heed_test_each_allocation_fails(dates_work, locales);
+    heed_test_each_allocation_fails(ceiling_work, "en,fr");
 }
 
 int main(void)
@@ -296,6 +400,8 @@ int main(void)
         cmocka_unit_test(test_calendars_and_digits),
         cmocka_unit_test(test_function_of_seed),
         cmocka_unit_test(test_locale_names),
+        cmocka_unit_test(test_ceiling),
+        cmocka_unit_test(test_ceiling_of_repeated_locales),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
