@@ -228,8 +228,8 @@ enum { HEED_MAX_METRICS = 16, HEED_MAX_LOSSES = 16 };
  *
  * Losses, each of which is a metric too: mean_squared_error (mse), mean_absolute_error (mae),
  * mean_absolute_percentage_error, mean_squared_logarithmic_error, huber, log_cosh, poisson, kl_divergence,
- * cosine_similarity, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, hinge, squared_hinge,
- * categorical_hinge. Where the prediction comes straight from a softmax or sigmoid, cross entropies work before it.
+ * cosine_similarity, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, hinge,
+ * squared_hinge, categorical_hinge. Where the prediction comes straight from a softmax or sigmoid, cross entropies work before it.
  *
  * Metrics: accuracy (which of the three that follow, the shapes tell), binary_accuracy, categorical_accuracy,
  * sparse_categorical_accuracy, top_k_categorical_accuracy, sparse_top_k_categorical_accuracy, root_mean_squared_error,
@@ -419,8 +419,8 @@ HEED_API heed_status heed_rate_schedule(heed_context *c, double (*schedule)(void
 /** Writes a .keras archive that Keras 3 opens too: configuration, weights, optimizer state, assets. The file appears
  * whole or not at all; "-" is standard output. */
 HEED_API heed_status heed_save(heed_model *m, const char *path);
-/** Reads a .keras archive, or a folder of its members, that heed, Keras 3 or tf-keras wrote; told by its bytes, not by its
- *  name. Training settings that heed does not know are left out, with a warning. */
+/** Reads a .keras archive, or a folder of its members, that heed, Keras 3 or tf-keras wrote; told by its bytes, not by
+ *  its name. Training settings that heed does not know are left out, with a warning. */
 HEED_API heed_status heed_load(heed_context *c, const char *path, heed_model **out);
 
 /** The weights alone, as Keras' .weights.h5. */
