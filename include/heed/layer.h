@@ -17,9 +17,9 @@
  *         call->outputs[0] = heed_op_scale(call->inputs[0], (float)o->factor, 0);
  *         return HEED_OK;
  *     }
- *     static const heed_layer_class scale_class = {.name = "Scale", .collection = "mine", .min_inputs = 1, .max_inputs = 1,
- *                                                  .passes_mask = true, .call = scale_call,
- *                                                  HEED_CLASS_OPTIONS(scale_config, SCALE_OPTIONS)};
+ *     static const heed_layer_class scale_class = {
+ *         .name = "Scale", .collection = "mine", .min_inputs = 1, .max_inputs = 1, .passes_mask = true,
+ *         .call = scale_call, HEED_CLASS_OPTIONS(scale_config, SCALE_OPTIONS)};
  */
 #ifndef HEED_LAYER_H
 #define HEED_LAYER_H
@@ -36,8 +36,8 @@ typedef struct heed_layer_class heed_layer_class;
 /* ------------------------------------------------------------------------------------------------ options */
 
 /** A layer yet to be made: its class and its options. What heed_dense(.units = 5) and its like give. The config is read
- *  when the layer is made, by heed_layer_create(), heed_add() or heed_apply(); until then it must stay alive, which in a
- *  function it does to the end of the block. */
+ *  when the layer is made, by heed_layer_create(), heed_add() or heed_apply(); until then it must stay alive, which it
+ *  does in a function to the end of the block. */
 typedef struct heed_spec {
     const heed_layer_class *layer_class; /**< NULL: no layer */
     const void             *config;      /**< of the class's config type; NULL: all defaults */
@@ -58,8 +58,8 @@ typedef enum heed_option_type {
     HEED_OPTION_INT,         /**< int; None is 0, where that is the default */
     HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default */
     HEED_OPTION_BOOL,        /**< bool */
-    HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the word
-                                  None allows NULL */
+    HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the
+                                  word None allows NULL */
     HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list or None */
     HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */
     HEED_OPTION_INITIALIZER, /**< const char *, an expression */
@@ -78,8 +78,8 @@ typedef struct heed_option {
     const char      *meaning; /**< one sentence */
 } heed_option;
 
-/* An options list is an X-macro of rows X(config, TYPE, name, default, "range", "meaning"); these make of it the fields of a
- * struct, the defaults of an initialiser, and the rows of a table. */
+/* An options list is an X-macro of rows X(config, TYPE, name, default, "range", "meaning"); these make of it the fields
+ * of a struct, the defaults of an initialiser, and the rows of a table. */
 #define HEED_FIELD_INT         int
 #define HEED_FIELD_FLOAT       double
 #define HEED_FIELD_BOOL        bool
@@ -126,8 +126,8 @@ typedef struct heed_call {
 enum { HEED_MAX_OUTPUTS = 64 };
 
 /**
- * A loop of a recurrent layer around a cell: what its `begin` is given before the first step. What begin sets stays the same
- * over the steps: dropout masks, products of the constants.
+ * A loop of a recurrent layer around a cell: what its `begin` is given before the first step. What begin sets stays the
+ * same over the steps: dropout masks, products of the constants.
  */
 typedef struct heed_loop {
     heed_graph         *graph;
@@ -176,7 +176,8 @@ struct heed_layer_class {
     /** Checks options that depend on each other, after each was checked on its own; sets up what build and call need.
      *  NULL: nothing to do. */
     heed_status (*init)(heed_layer *layer);
-    /** Makes the weights; shapes have HEED_ANY where a size is not known. Called once, before the first call. NULL: none. */
+    /** Makes the weights; shapes have HEED_ANY where a size is not known. Called once, before the first call. NULL:
+     *  none. */
     heed_status (*build)(heed_layer *layer, const heed_shape *inputs, int count);
     /** Sets the outputs. An operation that fails is noticed by the caller: just return HEED_OK. */
     heed_status (*call)(heed_layer *layer, heed_call *call);
@@ -188,8 +189,8 @@ struct heed_layer_class {
     const char *source;   /**< paper and equation */
 };
 
-/** A spec of a layer that exists, where a new one could be asked for: what is made of it shares its weights. So a wrapper
- *  can hold a whole model: heed_time_distributed(heed_shared(heed_model_layer(m))). */
+/** A spec of a layer that exists, where a new one could be asked for: what is made of it shares its weights. So a
+ *  wrapper can hold a whole model: heed_time_distributed(heed_shared(heed_model_layer(m))). */
 HEED_API heed_spec heed_shared(heed_layer *layer);
 /** Makes a layer of its own. It is freed by heed_layer_release(), or with the last model that holds it. */
 HEED_API heed_status heed_layer_create(heed_context *c, heed_spec spec, heed_layer **out);
@@ -208,11 +209,12 @@ HEED_API const heed_layer_class *heed_layer_class_at(int index);
 
 /* ---- for init and build */
 
-/** Memory for what the class keeps about this layer; zeroed, freed with the layer; heed_layer_state() finds it again. */
+/** Memory for what the class keeps about this layer; zeroed, freed with the layer; heed_layer_state() finds it
+ *  again. */
 HEED_API void *heed_layer_alloc(heed_layer *layer, size_t size);
 
-/** A new weight: name "kernel", initializer etc. as expressions (NULL initializer: "glorot_uniform"). NULL on failure, which
- *  need not be looked at: it ends the build. Its numbers are drawn when the model is built. */
+/** A new weight: name "kernel", initializer etc. as expressions (NULL initializer: "glorot_uniform"). NULL on failure,
+ *  which need not be looked at: it ends the build. Its numbers are drawn when the model is built. */
 HEED_API heed_variable *heed_layer_weight(heed_layer *layer, const char *name, const heed_shape *shape,
                                           const char *initializer, const char *regularizer, const char *constraint,
                                           bool trainable);

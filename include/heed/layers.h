@@ -18,8 +18,8 @@
 
 #include <math.h>
 
-/* An option is given after its default, in one initializer. Compilers can warn of that (-Wextra); from here to the end of
- * the file that includes this header they do not. */
+/* An option is given after its default, in one initializer. Compilers can warn of that (-Wextra); from here to the end
+ * of the file that includes this header they do not. */
 #if defined(__GNUC__) && !defined(__cplusplus)
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
@@ -109,7 +109,8 @@ extern HEED_API const heed_layer_class heed_activation_class;
 #define HEED_DROPOUT_OPTIONS(X, config)                                                                                \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, rate, 0.0, "[0,1]", "share of the numbers dropped")                                               \
-    X(config, SHAPE, noise_shape, {0}, "", "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
+    X(config, SHAPE, noise_shape, {0}, "",                                                                             \
+      "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
 typedef struct heed_dropout_config { HEED_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_dropout_config;
 extern HEED_API const heed_layer_class heed_dropout_class;
 #define heed_dropout(...) HEED_SPEC(dropout, HEED_DROPOUT_OPTIONS, __VA_ARGS__)
@@ -172,9 +173,9 @@ extern HEED_API const heed_layer_class heed_repeat_vector_class;
 /* ------------------------------------------------------------------------------------------------ merging */
 
 /*
- * Several inputs become one, number by number; a smaller rank is expanded behind the batch, sizes of 1 are repeated. Where
- * every input is masked, a step of the output is masked if it is in all of them (Keras 3.4 and later); a masked step does
- * not count: as 1 in a product, not at all for the greatest and the least.
+ * Several inputs become one, number by number; a smaller rank is expanded behind the batch, sizes of 1 are repeated.
+ * Where every input is masked, a step of the output is masked if it is in all of them (Keras 3.4 and later); a masked
+ * step does not count: as 1 in a product, not at all for the greatest and the least.
  */
 #define HEED_MERGE_OPTIONS(X, config) HEED_LAYER_OPTIONS(X, config)
 typedef struct heed_merge_config { HEED_MERGE_OPTIONS(HEED_OPTION_FIELD, ) } heed_merge_config;
@@ -208,14 +209,16 @@ extern HEED_API const heed_layer_class heed_dot_class;
 
 /* ------------------------------------------------------------------------------------------------ normalization */
 
-/** y = (x - mean) / sqrt(variance + epsilon) gamma + beta, over the given axes. Weights: gamma, beta, of those axes' sizes. */
+/** y = (x - mean) / sqrt(variance + epsilon) gamma + beta, over the given axes. Weights: gamma, beta, of those axes'
+ *  sizes. */
 #define HEED_LAYER_NORMALIZATION_OPTIONS(X, config)                                                                    \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, SHAPE, axis, HEED_DIMS(1, -1), "", "one axis or several")                                                \
     X(config, FLOAT, epsilon, 1e-3, "[0,)", "keeps the root from 0")                                                   \
     X(config, BOOL, center, true, "", "whether beta is added")                                                         \
     X(config, BOOL, scale, true, "", "whether gamma is multiplied with")                                               \
-    X(config, BOOL, rms_scaling, false, "", "as Keras has it: x / sqrt(variance + epsilon) gamma, without mean and beta") \
+    X(config, BOOL, rms_scaling, false, "",                                                                            \
+      "as Keras has it: x / sqrt(variance + epsilon) gamma, without mean and beta")                                    \
     HEED_WEIGHT_OPTIONS(X, config, beta, "zeros")                                                                      \
     HEED_WEIGHT_OPTIONS(X, config, gamma, "ones")
 typedef struct heed_layer_normalization_config {
@@ -272,13 +275,14 @@ extern HEED_API const heed_layer_class heed_prelu_class;
 /* ------------------------------------------------------------------------------------------------ attention */
 
 /*
- * Keras' Attention and AdditiveAttention. Inputs: query (B, Tq, D), value (B, Tk, V), and key (B, Tk, D), by default the
- * value. The value's mask leaves steps out; the query's mask zeroes the output's steps, and is the output's mask. Keywords of
- * the call: use_causal_mask (step i sees steps up to i), return_attention_scores (the weights, (B, Tq, Tk), as a second
- * output).
+ * Keras' Attention and AdditiveAttention. Inputs: query (B, Tq, D), value (B, Tk, V), and key (B, Tk, D), by default
+ * the value. The value's mask leaves steps out; the query's mask zeroes the output's steps, and is the output's mask.
+ * Keywords of the call: use_causal_mask (step i sees steps up to i), return_attention_scores (the weights, (B, Tq, Tk),
+ * as a second output).
  */
 
-/** softmax(q k' scale) v; with score_mode concat, w sum(tanh(scale (q + k))) for q k'. Weights: scale, concat_score_weight. */
+/** softmax(q k' scale) v; with score_mode concat, w sum(tanh(scale (q + k))) for q k'. Weights: scale,
+ *  concat_score_weight. */
 #define HEED_ATTENTION_OPTIONS(X, config)                                                                              \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, BOOL, use_scale, false, "", "whether scores have a learned scale")                                       \
@@ -299,40 +303,44 @@ typedef struct heed_additive_attention_config {
 extern HEED_API const heed_layer_class heed_additive_attention_class;
 #define heed_additive_attention(...) HEED_SPEC(additive_attention, HEED_ADDITIVE_ATTENTION_OPTIONS, __VA_ARGS__)
 
-/** The decoder with attention of datalogue's keras-attention: reads a sequence (B, T, F) whole at each of T output steps.
+/** The decoder with attention of datalogue's keras-attention: reads a sequence (B, T, F) whole at each of T steps.
  *
  *     e_j = V tanh(s W_a + x_j U_a + b_a); a = softmax(e); c = sum_j a_j x_j
  *     r, z = sigmoid(y W + s U + c C + b), each with its own weights; p = tanh(y W_p + (r s) U_p + c C_p + b_p)
  *     s' = (1 - z) s + z p; y' = softmax(y W_o + s U_o + c C_o + b_o)
  *
- * from s = tanh(x_1 W_s), y = 0. As first written, y' is computed from the state before the step, and padding is attended to;
- * `corrected` takes the new state s' there and leaves masked steps out. */
+ * from s = tanh(x_1 W_s), y = 0. As first written, y' is computed from the state before the step, and padding is
+ * attended to; `corrected` takes the new state s' there and leaves masked steps out. */
 #define HEED_ATTENTION_DECODER_OPTIONS(X, config)                                                                      \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, INT, units, 0, "[1,)", "size of the state")                                                              \
     X(config, INT, output_dim, 0, "[1,)", "number of classes")                                                         \
-    X(config, BOOL, return_probabilities, false, "", "whether the output is the attention, (B, T, T), instead; as first written (B, T, T, 1)")        \
+    X(config, BOOL, return_probabilities, false, "",                                                                   \
+      "whether the output is the attention, (B, T, T), instead; as first written (B, T, T, 1)")                        \
     X(config, BOOL, corrected, false, "", "see above")                                                                 \
     HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_uniform")                                                           \
     HEED_WEIGHT_OPTIONS(X, config, recurrent, "orthogonal")                                                            \
     HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \
     HEED_ACTIVITY_OPTION(X, config)
-typedef struct heed_attention_decoder_config { HEED_ATTENTION_DECODER_OPTIONS(HEED_OPTION_FIELD, ) } heed_attention_decoder_config;
+typedef struct heed_attention_decoder_config {
+    HEED_ATTENTION_DECODER_OPTIONS(HEED_OPTION_FIELD, )
+} heed_attention_decoder_config;
 extern HEED_API const heed_layer_class heed_attention_decoder_class;
 #define heed_attention_decoder(...) HEED_SPEC(attention_decoder, HEED_ATTENTION_DECODER_OPTIONS, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------------------ recurrent */
 
 /*
- * A recurrent layer runs a cell over time. Inputs: the sequence (B, T, F), then, if wanted, the initial states (B, units).
- * Outputs: the last output (B, units), or all of them (B, T, units) with return_sequences; then the final states with
- * return_state. A masked step keeps the states and repeats the output before it. As in Keras 3, a layer that is given
- * initial states runs over the padding too; its output carries the mask all the same.
+ * A recurrent layer runs a cell over time. Inputs: the sequence (B, T, F), then, if wanted, the initial states (B,
+ * units). Outputs: the last output (B, units), or all of them (B, T, units) with return_sequences; then the final
+ * states with return_state. A masked step keeps the states and repeats the output before it. As in Keras 3, a layer
+ * that is given initial states runs over the padding too; its output carries the mask all the same.
  */
 #define HEED_RNN_OPTIONS(X, config)                                                                                    \
     X(config, BOOL, return_sequences, false, "", "whether all outputs are given, or the last one")                     \
     X(config, BOOL, return_state, false, "", "whether the final states are given too, behind the output")              \
-    X(config, BOOL, go_backwards, false, "", "whether to run from the last step to the first; outputs come in that order") \
+    X(config, BOOL, go_backwards, false, "",                                                                           \
+      "whether to run from the last step to the first; outputs come in that order")                                    \
     X(config, BOOL, stateful, false, "", "whether a batch goes on from the states of the one before")                  \
     X(config, BOOL, unroll, false, "", "no influence here")                                                            \
     X(config, BOOL, zero_output_for_mask, false, "", "whether a masked step's output is zero")                         \
@@ -392,13 +400,16 @@ extern HEED_API const heed_layer_class heed_gru_cell_class, heed_gru_class;
 #define HEED_SIMPLE_RNN_OPTIONS(X, config)                                                                             \
     HEED_LAYER_OPTIONS(X, config) HEED_SIMPLE_RNN_EQUATION_OPTIONS(X, config) HEED_RNN_OPTIONS(X, config)              \
     HEED_ACTIVITY_OPTION(X, config)
-typedef struct heed_simple_rnn_cell_config { HEED_SIMPLE_RNN_CELL_OPTIONS(HEED_OPTION_FIELD, ) } heed_simple_rnn_cell_config;
+typedef struct heed_simple_rnn_cell_config {
+    HEED_SIMPLE_RNN_CELL_OPTIONS(HEED_OPTION_FIELD, )
+} heed_simple_rnn_cell_config;
 typedef struct heed_simple_rnn_config { HEED_SIMPLE_RNN_OPTIONS(HEED_OPTION_FIELD, ) } heed_simple_rnn_config;
 extern HEED_API const heed_layer_class heed_simple_rnn_cell_class, heed_simple_rnn_class;
 #define heed_simple_rnn_cell(...) HEED_SPEC(simple_rnn_cell, HEED_SIMPLE_RNN_CELL_OPTIONS, __VA_ARGS__)
 #define heed_simple_rnn(...)      HEED_SPEC(simple_rnn, HEED_SIMPLE_RNN_OPTIONS, __VA_ARGS__)
 
-/** A recurrent layer around any cell, one of your own too: heed_rnn(heed_lstm_cell(.units = 8), .return_sequences = true).
+/** A recurrent layer around any cell, one of your own too:
+ *  heed_rnn(heed_lstm_cell(.units = 8), .return_sequences = true).
  *  More inputs than the sequence and the states are constants, seen by the cell at each step. */
 #define HEED_RNN_LAYER_OPTIONS(X, config)                                                                              \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -409,7 +420,8 @@ typedef struct heed_rnn_config { HEED_RNN_LAYER_OPTIONS(HEED_OPTION_FIELD, ) } h
 extern HEED_API const heed_layer_class heed_rnn_class;
 #define heed_rnn(...) HEED_SPEC(rnn, HEED_RNN_LAYER_OPTIONS, .cell = __VA_ARGS__)
 
-/** Cells one on top of the other, as one cell: heed_stacked_rnn_cells(heed_gru_cell(.units = 8), heed_gru_cell(.units = 4)).
+/** Cells one on top of the other, as one cell:
+ *  heed_stacked_rnn_cells(heed_gru_cell(.units = 8), heed_gru_cell(.units = 4)).
  *  The states are those of each cell in turn; the output is the last cell's. */
 #define HEED_STACKED_RNN_CELLS_OPTIONS(X, config)                                                                      \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -422,7 +434,8 @@ extern HEED_API const heed_layer_class heed_stacked_rnn_cells_class;
     HEED_SPEC(stacked_rnn_cells, HEED_STACKED_RNN_CELLS_OPTIONS, .cells = HEED_SPECS(__VA_ARGS__))
 
 /** A recurrent layer forwards, and another backwards whose output is turned round again:
- *  heed_bidirectional(heed_lstm(.units = 128), .merge_mode = "sum"). Initial and final states: forward, then backward. */
+ *  heed_bidirectional(heed_lstm(.units = 128), .merge_mode = "sum"). Initial and final states: forward, then
+ *  backward. */
 #define HEED_BIDIRECTIONAL_OPTIONS(X, config)                                                                          \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, LAYER, layer, {0}, "", "the one forwards")                                                               \
@@ -436,7 +449,9 @@ extern HEED_API const heed_layer_class heed_bidirectional_class;
 #define HEED_TIME_DISTRIBUTED_OPTIONS(X, config)                                                                       \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, LAYER, layer, {0}, "", "what is applied")
-typedef struct heed_time_distributed_config { HEED_TIME_DISTRIBUTED_OPTIONS(HEED_OPTION_FIELD, ) } heed_time_distributed_config;
+typedef struct heed_time_distributed_config {
+    HEED_TIME_DISTRIBUTED_OPTIONS(HEED_OPTION_FIELD, )
+} heed_time_distributed_config;
 extern HEED_API const heed_layer_class heed_time_distributed_class;
 #define heed_time_distributed(...) HEED_SPEC(time_distributed, HEED_TIME_DISTRIBUTED_OPTIONS, .layer = __VA_ARGS__)
 

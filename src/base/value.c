@@ -208,9 +208,11 @@ static bool take(parser *p, char byte)
 static heed_status refuse(parser *p, const char *expected)
 {
     if (*p->at == '\0')
-        return heed_fail(p->zone->context, HEED_EINVAL, "%s: the expression ends too early (expected %s, found \"%.100s\")",
+        return heed_fail(p->zone->context, HEED_EINVAL,
+                         "%s: the expression ends too early (expected %s, found \"%.100s\")",
                          p->what, expected, p->text);
-    return heed_fail(p->zone->context, HEED_EINVAL, "%s: cannot read the expression at \"%.40s\" (expected %s)", p->what,
+    return heed_fail(p->zone->context, HEED_EINVAL, "%s: cannot read the expression at \"%.40s\" (expected %s)",
+                     p->what,
                      p->at, expected);
 }
 
@@ -268,11 +270,22 @@ static heed_status parse_number(parser *p, heed_value **out)
     return given(whole ? heed_value_int(p->zone, integer) : heed_value_real(p->zone, real), out);
 }
 
+static const char *expected_behind_item(char close)
+{
+    switch (close) {
+    case ']': return "a comma or ]";
+    case '}': return "a comma or }";
+    case ')': return "a comma or )";
+    default: return "a comma";
+    }
+}
+
 /* Items up to `close`; each may be "key=value" in a call, must be "key: value" in a dict. */
 static heed_status parse_items(parser *p, int depth, char close, heed_value *into)
 {
     if (depth >= HEED_VALUE_MAX_DEPTH)
-        return heed_fail(p->zone->context, HEED_EINVAL, "%s: the expression is nested too deeply (expected at most %d levels)",
+        return heed_fail(p->zone->context, HEED_EINVAL,
+                         "%s: the expression is nested too deeply (expected at most %d levels)",
                          p->what, HEED_VALUE_MAX_DEPTH);
     while (!take(p, close)) {
         heed_value *item, *key = NULL;
@@ -286,15 +299,15 @@ static heed_status parse_items(parser *p, int depth, char close, heed_value *int
                 return heed_fail(p->zone->context, HEED_EINVAL, "%s: %s is given twice", p->what, key->text);
             item->key = key->text;
         } else if (into->last != NULL && into->last->key != NULL) {
-            return heed_fail(p->zone->context, HEED_EINVAL, "%s: an argument without a name follows one with a name (%s)",
+            return heed_fail(p->zone->context, HEED_EINVAL,
+                             "%s: an argument without a name follows one with a name (%s)",
                              p->what, into->last->key);
         }
         heed_value_append(into, item);
         if (take(p, close))
             return HEED_OK;
         if (!take(p, ','))
-            return refuse(p, close == '\0' ? "a comma" : close == ']' ? "a comma or ]" : close == '}' ? "a comma or }"
-                                                                                                       : "a comma or )");
+            return refuse(p, expected_behind_item(close));
     }
     return HEED_OK;
 }

@@ -48,8 +48,8 @@ heed_status heed_value_parse_arguments(heed_zone *z, const char *what, const cha
 heed_value *heed_value_find(const heed_value *v, const char *key);
 bool        heed_value_is(const heed_value *v, heed_value_type type); /* false for NULL */
 
-/* The value as that type; HEED_EINVAL "what: expected an integer, found ...". An integral real passes for an integer, an
- * integer for a real, 0 and 1 for a boolean. Texts belong to the zone; None gives NULL. */
+/* The value as that type; HEED_EINVAL "what: expected an integer, found ...". An integral real passes for an integer,
+ * an integer for a real, 0 and 1 for a boolean. Texts belong to the zone; None gives NULL. */
 heed_status heed_value_as_bool(heed_context *c, const heed_value *v, const char *what, bool *out);
 heed_status heed_value_as_int(heed_context *c, const heed_value *v, const char *what, int64_t *out);
 heed_status heed_value_as_real(heed_context *c, const heed_value *v, const char *what, double *out);
@@ -70,8 +70,9 @@ heed_value *heed_value_dict(heed_zone *z);
 heed_value *heed_value_call(heed_zone *z, const char *name);
 heed_value *heed_value_copy(heed_zone *z, const heed_value *v); /* the whole tree, without v's own key */
 
-/* Put a value, which no other holds yet, behind the last item; heed_value_set replaces an item of that key. With a NULL for
- * either they fail with HEED_ENOMEM, so that HEED_TRY(heed_value_set(z, d, "units", heed_value_int(z, 3))) says all. */
+/* Put a value, which no other holds yet, behind the last item; heed_value_set replaces an item of that key. With a NULL
+ * for either they fail with HEED_ENOMEM, so that HEED_TRY(heed_value_set(z, d, "units", heed_value_int(z, 3))) says
+ * all. */
 heed_status heed_value_append(heed_value *list, heed_value *item);
 heed_status heed_value_set(heed_zone *z, heed_value *dict, const char *key, heed_value *item);
 

@@ -141,7 +141,8 @@ static heed_status prelu_call(heed_layer *layer, heed_call *call)
                                                    .equation = equation_text,                                          \
                                                    .source = source_text};
 
-ELEMENTWISE(relu, "ReLU", HEED_RELU_OPTIONS, NULL, "y = min(x, max_value) if x >= threshold, else negative_slope (x - threshold)",
+ELEMENTWISE(relu, "ReLU", HEED_RELU_OPTIONS, NULL,
+            "y = min(x, max_value) if x >= threshold, else negative_slope (x - threshold)",
             "Keras, layers/activations/relu.py")
 ELEMENTWISE(leaky_relu, "LeakyReLU", HEED_LEAKY_RELU_OPTIONS, NULL, "y = x if x > 0, else negative_slope x",
             "Maas et al. 2013; Keras, layers/activations/leaky_relu.py")

@@ -46,7 +46,7 @@ static const activation_class linear_activation = {{.name = "linear"}, apply_lin
     {                                                                                                                  \
         return heed_op_function(x, #function, (float)((const function##_config *)config)->option, 0.0f);               \
     }                                                                                                                  \
-    static const activation_class function##_activation = {                                                                         \
+    static const activation_class function##_activation = {                                                            \
         {.name = #function,                                                                                            \
          .options = (const heed_option[]){{#option, HEED_OPTION_FLOAT, 0, range, meaning}}, .option_count = 1,         \
          .config_size = sizeof(function##_config), .defaults = &(const function##_config){value}},                     \
@@ -70,7 +70,8 @@ static heed_tensor *apply_relu(heed_tensor *x, const void *config)
     const relu_config *o = config;
     return heed_relu_general(x, o->negative_slope, o->max_value, o->threshold);
 }
-static const activation_class relu_activation = {{.name = "relu", HEED_CLASS_OPTIONS(relu_config, RELU_OPTIONS)}, apply_relu};
+static const activation_class relu_activation = {{.name = "relu", HEED_CLASS_OPTIONS(relu_config, RELU_OPTIONS)},
+                                                 apply_relu};
 
 #define GELU_OPTIONS(X, config) X(config, BOOL, approximate, false, "", "by tanh instead of the error function")
 typedef struct gelu_config { GELU_OPTIONS(HEED_OPTION_FIELD, ) } gelu_config;
@@ -79,7 +80,8 @@ static heed_tensor *apply_gelu(heed_tensor *x, const void *config)
 {
     return heed_op_function(x, ((const gelu_config *)config)->approximate ? "gelu_tanh" : "gelu", 0.0f, 0.0f);
 }
-static const activation_class gelu_activation = {{.name = "gelu", HEED_CLASS_OPTIONS(gelu_config, GELU_OPTIONS)}, apply_gelu};
+static const activation_class gelu_activation = {{.name = "gelu", HEED_CLASS_OPTIONS(gelu_config, GELU_OPTIONS)},
+                                                 apply_gelu};
 
 #define THRESHOLD_OPTIONS(X, config)                                                                                   \
     X(config, FLOAT, threshold, 0.0, "", "values above it stay")                                                       \
@@ -126,9 +128,9 @@ static heed_tensor *along_axis(heed_tensor *x, const void *config, heed_tensor *
 
 static heed_tensor *softmax_last(heed_tensor *x) { return heed_op_softmax(x, NULL); }
 
-/* Which elements a projection onto the simplex keeps: those above t, where the kept elements sum to 1 + their number times t.
- * Newton's method finds t from below: each round drops those that cannot be kept, so it ends, exactly, after at most as many
- * rounds as a row has elements; 32 are more than rows of thousands have needed. */
+/* Which elements a projection onto the simplex keeps: those above t, where the kept elements sum to 1 + their number
+ * times t. Newton's method finds t from below: each round drops those that cannot be kept, so it ends, exactly, after
+ * at most as many rounds as a row has elements; 32 are more than rows of thousands have needed. */
 static heed_tensor *simplex_support(heed_tensor *x)
 {
     const int last = -1;
@@ -142,9 +144,9 @@ static heed_tensor *simplex_support(heed_tensor *x)
     return support;
 }
 
-/* What Keras computes, max(x - t, 0): from its t the rows do not sum to 1, as a sparsemax should, because it adds up the
- * running sums of the sorted kept elements where only the last is meant. So an element counts as often as kept ones are not
- * above it. Models trained in Keras stand on these numbers. */
+/* What Keras computes, max(x - t, 0): from its t the rows do not sum to 1, as a sparsemax should, because it adds up
+ * the running sums of the sorted kept elements where only the last is meant. So an element counts as often as kept ones
+ * are not above it. Models trained in Keras stand on these numbers. */
 static heed_tensor *sparsemax_last(heed_tensor *x)
 {
     if (x == NULL)
@@ -153,8 +155,10 @@ static heed_tensor *sparsemax_last(heed_tensor *x)
     heed_tensor *fixed = heed_op_stop_gradient(x), *support = simplex_support(fixed);
     heed_tensor *mine = heed_op_expand(fixed, -1), *others = heed_op_expand(fixed, -2);
     heed_tensor *below = heed_op_cast(heed_op_less(others, mine), HEED_FLOAT32);
-    heed_tensor *level = heed_op_cast(heed_op_less_equal(others, mine), HEED_FLOAT32); /* halves: equals share their ranks */
-    heed_tensor *pairs = heed_op_multiply(heed_op_scale(heed_op_add(below, level), 0.5f, 0.0f), heed_op_expand(support, -2));
+    /* halves: equals share their ranks */
+    heed_tensor *level = heed_op_cast(heed_op_less_equal(others, mine), HEED_FLOAT32);
+    heed_tensor *pairs = heed_op_multiply(heed_op_scale(heed_op_add(below, level), 0.5f, 0.0f),
+                                          heed_op_expand(support, -2));
     heed_tensor *rank = heed_op_scale(heed_op_sum(pairs, &last, 1, false), 1.0f, 0.5f);
     heed_tensor *weighted = heed_op_multiply(x, heed_op_multiply(rank, support));
     heed_tensor *excess = heed_op_scale(heed_op_sum(weighted, &last, 1, true), 1.0f, -1.0f);
@@ -173,7 +177,8 @@ static heed_tensor *glu_last(heed_tensor *x)
 
 #define OF_ROWS(function, along)                                                                                       \
     static heed_tensor *apply_##function(heed_tensor *x, const void *config) { return along_axis(x, config, along); }  \
-    static const activation_class function##_activation = {{.name = #function, HEED_CLASS_OPTIONS(axis_config, AXIS_OPTIONS)},      \
+    static const activation_class function##_activation = {                                                            \
+        {.name = #function, HEED_CLASS_OPTIONS(axis_config, AXIS_OPTIONS)},                                            \
                                               apply_##function};
 
 OF_ROWS(softmax, softmax_last)
@@ -194,7 +199,8 @@ static const heed_object_class *const classes[] = {
     &softmax_activation.class, &log_softmax_activation.class, &sparsemax_activation.class,
     &sparse_sigmoid_activation.class, &hard_sigmoid_keras2_activation.class, NULL};
 static const char *const aliases[][2] = {
-    {"swish", "silu"}, {"hard_swish", "hard_silu"}, {"exp", "exponential"}, {"thresholded_relu", "threshold"}, {NULL, NULL}};
+    {"swish", "silu"}, {"hard_swish", "hard_silu"}, {"exp", "exponential"}, {"thresholded_relu", "threshold"},
+    {NULL, NULL}};
 const heed_object_family heed_activations = {"activation", "keras.activations", classes, aliases};
 
 heed_tensor *heed_activate(heed_tensor *x, const char *activation)

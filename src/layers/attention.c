@@ -43,8 +43,8 @@ static heed_tensor *visible(const heed_call *call, const attending *a)
     return mask == NULL ? causal : heed_op_and(mask, causal);
 }
 
-/* Weights from scores, and the weighted values. As in Keras, 1e9 is taken from what is not to be seen: a query that may see
- * nothing spreads over everything. */
+/* Weights from scores, and the weighted values. As in Keras, 1e9 is taken from what is not to be seen: a query that may
+ * see nothing spreads over everything. */
 static heed_status attend(heed_layer *layer, heed_call *call, const attending *a, heed_tensor *scores, double dropout)
 {
     heed_tensor *mask = visible(call, a);

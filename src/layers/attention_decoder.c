@@ -30,19 +30,22 @@ static heed_variable *add_weight(heed_layer *layer, const char *name, heed_shape
     const heed_attention_decoder_config *o = heed_layer_config(layer);
     switch (r) {
     case KERNEL:
-        return heed_layer_weight(layer, name, &shape, o->kernel_initializer, o->kernel_regularizer, o->kernel_constraint, true);
+        return heed_layer_weight(layer, name, &shape, o->kernel_initializer, o->kernel_regularizer,
+                                 o->kernel_constraint, true);
     case RECURRENT:
         return heed_layer_weight(layer, name, &shape, o->recurrent_initializer, o->recurrent_regularizer,
                                  o->recurrent_constraint, true);
     default:
-        return heed_layer_weight(layer, name, &shape, o->bias_initializer, o->bias_regularizer, o->bias_constraint, true);
+        return heed_layer_weight(layer, name, &shape, o->bias_initializer, o->bias_regularizer, o->bias_constraint,
+                                 true);
     }
 }
 
 static heed_status decoder_build(heed_layer *layer, const heed_shape *inputs, int count)
 {
-    static const char *const names[WEIGHTS] = {"V_a", "W_a", "U_a", "b_a", "C_r", "U_r", "W_r", "b_r", "C_z", "U_z", "W_z",
-                                               "b_z", "C_p", "U_p", "W_p", "b_p", "C_o", "U_o", "W_o", "b_o", "W_s"};
+    static const char *const names[WEIGHTS] = {
+        "V_a", "W_a", "U_a", "b_a", "C_r", "U_r", "W_r", "b_r", "C_z", "U_z", "W_z",
+        "b_z", "C_p", "U_p", "W_p", "b_p", "C_o", "U_o", "W_o", "b_o", "W_s"};
     const heed_attention_decoder_config *o = heed_layer_config(layer);
     decoder *d = heed_layer_state(layer);
     char text[128];
@@ -60,7 +63,8 @@ static heed_status decoder_build(heed_layer *layer, const heed_shape *inputs, in
         bool bias = i % 4 == 3;
         int64_t height = i == W_A ? u : i == U_A || i == W_S ? f : rows[i % 4 % 3];
         role r = bias ? BIAS : i <= B_A ? KERNEL : RECURRENT;
-        d->w[i] = add_weight(layer, names[i], bias ? (heed_shape){1, {columns}} : (heed_shape){2, {height, columns}}, r);
+        d->w[i] = add_weight(layer, names[i], bias ? (heed_shape){1, {columns}} : (heed_shape){2, {height, columns}},
+                             r);
     }
     return HEED_OK;
 }
@@ -81,8 +85,8 @@ static heed_tensor *gate(heed_graph *g, const decoder *d, int first, heed_tensor
     return heed_op_add(heed_op_add(from_context, from_state), heed_op_matmul(y, weight(g, d, first + 2)));
 }
 
-/* States: s (R, u), y (R, o). Constants: the input x (R, T, F), x U_a + b_a (R, T, u), and the mask (R, T) if there is one.
- * Outputs: y, and the attention (R, T). */
+/* States: s (R, u), y (R, o). Constants: the input x (R, T, F), x U_a + b_a (R, T, u), and the mask (R, T) if there is
+ * one. Outputs: y, and the attention (R, T). */
 static heed_status decoder_step(void *user, heed_step *step)
 {
     const decoding *run = user;
@@ -120,7 +124,8 @@ static heed_status decoder_call(heed_layer *layer, heed_call *call)
     heed_tensor *constants[] = {x, keys, heed_mask_bool(mask, heed_tensor_dim(x, 1))};
     heed_tensor *states[] = {s, y}, *outputs[2];
     HEED_TRY(heed_graph_status(g));
-    heed_scan_config scan = {.step = decoder_step, .cell = run, .states = states, .state_count = 2, .constants = constants,
+    heed_scan_config scan = {.step = decoder_step, .cell = run, .states = states, .state_count = 2,
+                             .constants = constants,
                              .constant_count = mask == NULL ? 2 : 3, .output_count = 2, .steps = heed_tensor_dim(x, 1)};
     HEED_TRY(heed_op_scan(g, &scan, outputs, NULL));
     heed_call_publish(call, layer, outputs[1]);

@@ -109,7 +109,8 @@ static heed_status check_inputs(heed_layer *layer, const heed_call *call)
 static heed_status check_outputs(heed_layer *layer, const heed_call *call)
 {
     if (call->output_count < 1 || call->output_count > HEED_MAX_OUTPUTS)
-        return heed_layer_fail(layer, HEED_EINVAL, "it gives an impossible number of outputs (expected 1 to %d, found %d)",
+        return heed_layer_fail(layer, HEED_EINVAL,
+                               "it gives an impossible number of outputs (expected 1 to %d, found %d)",
                                HEED_MAX_OUTPUTS, call->output_count);
     for (int i = 0; i < call->output_count; i++)
         if (call->outputs[i] == NULL)
@@ -168,9 +169,11 @@ heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_laye
 {
     static heed_tensor *const no_masks[HEED_MAX_OUTPUTS];
     if (masks == NULL && count > HEED_MAX_OUTPUTS)
-        return heed_layer_fail(child, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS, count);
+        return heed_layer_fail(child, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS,
+                               count);
     inner->arguments = (heed_call_arguments){pass_of(outer), keywords};
-    inner->call = (heed_call){.graph = outer->graph, .training = outer->training, .input_count = count, .inputs = inputs,
+    inner->call = (heed_call){.graph = outer->graph, .training = outer->training, .input_count = count,
+                              .inputs = inputs,
                               .masks = masks == NULL ? no_masks : masks, .outputs = inner->outputs,
                               .output_masks = inner->output_masks, .arguments = &inner->arguments};
     return heed_layer_call(child, &inner->call);

@@ -44,13 +44,15 @@ static double min_max_norm_scale(double length, const void *config)
 static const constraint_class max_norm = {
     {.name = "max_norm", .keras = "MaxNorm", HEED_CLASS_OPTIONS(max_norm_config, MAX_NORM_OPTIONS)}, max_norm_scale};
 static const constraint_class unit_norm = {
-    {.name = "unit_norm", .keras = "UnitNorm", HEED_CLASS_OPTIONS(unit_norm_config, UNIT_NORM_OPTIONS)}, unit_norm_scale};
+    {.name = "unit_norm", .keras = "UnitNorm", HEED_CLASS_OPTIONS(unit_norm_config, UNIT_NORM_OPTIONS)},
+    unit_norm_scale};
 static const constraint_class min_max_norm = {
     {.name = "min_max_norm", .keras = "MinMaxNorm", HEED_CLASS_OPTIONS(min_max_norm_config, MIN_MAX_NORM_OPTIONS)},
     min_max_norm_scale};
 static const constraint_class non_neg = {{.name = "non_neg", .keras = "NonNeg"}, NULL};
 
-static const heed_object_class *const classes[] = {&max_norm.class, &non_neg.class, &unit_norm.class, &min_max_norm.class,
+static const heed_object_class *const classes[] = {&max_norm.class, &non_neg.class, &unit_norm.class,
+                                                   &min_max_norm.class,
                                                    NULL};
 static const char *const aliases[][2] = {{"maxnorm", "max_norm"}, {"nonneg", "non_neg"}, {"unitnorm", "unit_norm"},
                                          {"unit_normalization", "unit_norm"}, {NULL, NULL}};

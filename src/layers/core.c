@@ -41,7 +41,8 @@ static heed_status dropout_call(heed_layer *layer, heed_call *call)
     heed_tensor *x = call->inputs[0];
     char text[128];
     if (o->noise_shape.rank != 0 && o->noise_shape.rank != x->shape.rank)
-        return heed_layer_fail(layer, HEED_ESHAPE, "noise_shape has another rank than the input (expected %d numbers, found %s)",
+        return heed_layer_fail(layer, HEED_ESHAPE,
+                               "noise_shape has another rank than the input (expected %d numbers, found %s)",
                                x->shape.rank, heed_shape_text(&o->noise_shape, text, sizeof text));
     if (!call->training || o->rate == 0.0)
         call->outputs[0] = x;
@@ -63,7 +64,8 @@ static heed_status activity_regularization_call(heed_layer *layer, heed_call *ca
     heed_tensor *x = call->outputs[0] = call->inputs[0];
     heed_tensor *absolute = heed_op_sum(heed_op_abs(x), NULL, 0, false);
     heed_tensor *squares = heed_op_sum(heed_op_square(x), NULL, 0, false);
-    heed_tensor *penalty = heed_op_add(heed_op_scale(absolute, (float)o->l1, 0.0f), heed_op_scale(squares, (float)o->l2, 0.0f));
+    heed_tensor *penalty = heed_op_add(heed_op_scale(absolute, (float)o->l1, 0.0f),
+                                       heed_op_scale(squares, (float)o->l2, 0.0f));
     int64_t batch = heed_tensor_dim(x, 0);
     heed_call_add_loss(call, heed_op_scale(penalty, batch > 0 ? 1.0f / (float)batch : 0.0f, 0.0f));
     return HEED_OK;

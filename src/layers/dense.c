@@ -22,7 +22,8 @@ static heed_status dense_build(heed_layer *layer, const heed_shape *inputs, int 
     d->kernel = heed_layer_weight(layer, "kernel", &kernel, o->kernel_initializer, o->kernel_regularizer,
                                   o->kernel_constraint, true);
     if (o->use_bias)
-        d->bias = heed_layer_weight(layer, "bias", &bias, o->bias_initializer, o->bias_regularizer, o->bias_constraint, true);
+        d->bias = heed_layer_weight(layer, "bias", &bias, o->bias_initializer, o->bias_regularizer, o->bias_constraint,
+                                    true);
     return HEED_OK;
 }
 

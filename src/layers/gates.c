@@ -1,12 +1,15 @@
-/* Products inside of cells, with Keras' dropout: masks drawn once for a batch, the same at every step. The constants of such
- * a cell are the input's masks, then the state's. */
+/* Products inside of cells, with Keras' dropout: masks drawn once for a batch, the same at every step. The constants of
+ * such a cell are the input's masks, then the state's. */
 #include "layers/rnn.h"
 
 #include <string.h>
 
 static bool drops(double rate, const heed_loop *loop) { return loop->training && rate > 0.0 && rate < 1.0; }
 
-static int state_masks(const heed_gates *w, const heed_loop *loop) { return drops(w->recurrent_dropout, loop) ? w->gates : 0; }
+static int state_masks(const heed_gates *w, const heed_loop *loop)
+{
+    return drops(w->recurrent_dropout, loop) ? w->gates : 0;
+}
 
 static int input_masks(const heed_gates *w, const heed_loop *loop)
 {
@@ -41,7 +44,8 @@ heed_tensor *heed_gate(heed_tensor *z, int64_t units, int index, int count)
 }
 
 /* x W + b, where each gate sees x through a mask of its own. */
-static heed_tensor *product_by_gate(heed_tensor *x, heed_tensor *const *masks, int gates, heed_tensor *w, heed_tensor *b)
+static heed_tensor *product_by_gate(heed_tensor *x, heed_tensor *const *masks, int gates, heed_tensor *w,
+                                    heed_tensor *b)
 {
     heed_tensor *parts[8];
     int64_t units = heed_tensor_dim(w, -1) / gates;
@@ -61,7 +65,8 @@ static heed_tensor *product(heed_tensor *x, heed_tensor *const *masks, int count
 
 heed_tensor *heed_gates_input(const heed_gates *w, const heed_loop *loop, const heed_step *step, heed_tensor *bias)
 {
-    return product(step->inputs[0], step->constants, input_masks(w, loop), heed_graph_variable(step->graph, w->kernel), bias);
+    return product(step->inputs[0], step->constants, input_masks(w, loop), heed_graph_variable(step->graph, w->kernel),
+                   bias);
 }
 
 heed_tensor *heed_gates_state(const heed_gates *w, const heed_loop *loop, const heed_step *step, heed_tensor *bias)

@@ -17,7 +17,8 @@ static heed_status cell_build(heed_layer *layer, const heed_shape *inputs, int c
     w->recurrent = heed_layer_weight(layer, "recurrent_kernel", &recurrent, o->recurrent_initializer,
                                      o->recurrent_regularizer, o->recurrent_constraint, true);
     if (o->use_bias)
-        w->bias = heed_layer_weight(layer, "bias", &bias, o->bias_initializer, o->bias_regularizer, o->bias_constraint, true);
+        w->bias = heed_layer_weight(layer, "bias", &bias, o->bias_initializer, o->bias_regularizer, o->bias_constraint,
+                                    true);
     return HEED_OK;
 }
 
@@ -28,7 +29,8 @@ static void cell_state_shape(const heed_layer *layer, int state, heed_shape *sha
 
 static heed_status cell_begin(heed_layer *layer, heed_loop *loop)
 {
-    return heed_gates_begin(heed_layer_state(layer), loop, ((const heed_gru_cell_config *)heed_layer_config(layer))->units);
+    return heed_gates_begin(heed_layer_state(layer), loop,
+                            ((const heed_gru_cell_config *)heed_layer_config(layer))->units);
 }
 
 /* z h + (1 - z) h~ */
@@ -64,7 +66,8 @@ static heed_tensor *step_reset_before(const heed_gru_cell_config *o, const heed_
     heed_tensor *recurrent = heed_graph_variable(step->graph, w->recurrent);
     heed_tensor *zx = heed_gates_input(w, loop, step, bias), *gate[2];
     for (int i = 0; i < 2; i++) {
-        heed_tensor *zh = heed_op_matmul(heed_gates_masked_state(w, loop, step, i), heed_gate(recurrent, o->units, i, 1));
+        heed_tensor *zh = heed_op_matmul(heed_gates_masked_state(w, loop, step, i),
+                                         heed_gate(recurrent, o->units, i, 1));
         gate[i] = heed_activate(heed_op_add(heed_gate(zx, o->units, i, 1), zh), o->recurrent_activation);
     }
     heed_tensor *kept = heed_op_multiply(gate[1], heed_gates_masked_state(w, loop, step, 2));
@@ -83,7 +86,8 @@ static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step
     return HEED_OK;
 }
 
-static const heed_cell_functions cell_functions = {.state_shape = cell_state_shape, .begin = cell_begin, .step = cell_step};
+static const heed_cell_functions cell_functions = {.state_shape = cell_state_shape, .begin = cell_begin,
+                                                   .step = cell_step};
 
 #define EQUATION                                                                                                       \
     "z = s(x W_z + h U_z + b_z); r = s(x W_r + h U_r + b_r); h' = z h + (1 - z) g\n"                                   \

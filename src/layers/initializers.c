@@ -129,14 +129,16 @@ static heed_status draw_random_uniform(drawing *d, const void *config)
     return HEED_OK;
 }
 
-static const initializer_class random_normal = {{.name = "random_normal", .keras = "RandomNormal", .passed_over = "seed",
+static const initializer_class random_normal =
+    {{.name = "random_normal", .keras = "RandomNormal", .passed_over = "seed",
                                                  HEED_CLASS_OPTIONS(normal_config, NORMAL_OPTIONS)},
                                                 draw_random_normal};
 static const initializer_class truncated_normal = {{.name = "truncated_normal", .keras = "TruncatedNormal",
                                                     .passed_over = "seed",
                                                     HEED_CLASS_OPTIONS(normal_config, NORMAL_OPTIONS)},
                                                    draw_truncated_normal};
-static const initializer_class random_uniform = {{.name = "random_uniform", .keras = "RandomUniform", .passed_over = "seed",
+static const initializer_class random_uniform =
+    {{.name = "random_uniform", .keras = "RandomUniform", .passed_over = "seed",
                                                   HEED_CLASS_OPTIONS(uniform_config, UNIFORM_OPTIONS)},
                                                  draw_random_uniform};
 
@@ -260,7 +262,7 @@ static const initializer_class orthogonal = {{.name = "orthogonal", .keras = "Or
                                               HEED_CLASS_OPTIONS(orthogonal_config, ORTHOGONAL_OPTIONS)},
                                              draw_orthogonal};
 
-/* ---- the bias of an LSTM: as another initializer has it, but the forget gate, the second quarter, begins with ones ---- */
+/* ---- the bias of an LSTM: as another initializer has it, but ones for the forget gate, the second quarter ---- */
 
 #define FORGET_OPTIONS(X, config) X(config, INITIALIZER, initializer, "zeros", "", "of the other gates")
 typedef struct forget_config { FORGET_OPTIONS(HEED_OPTION_FIELD, ) } forget_config;
@@ -275,7 +277,8 @@ static heed_status draw_unit_forget(drawing *d, const void *config)
     heed_zone z;
     heed_zone_init(&z, d->context);
     heed_object *inner;
-    heed_status status = heed_object_parse(&z, &heed_initializers, ((const forget_config *)config)->initializer, &inner);
+    heed_status status = heed_object_parse(&z, &heed_initializers, ((const forget_config *)config)->initializer,
+                                           &inner);
     if (status == HEED_OK)
         status = draw_by(d, inner);
     heed_zone_free(&z);
@@ -290,10 +293,9 @@ static const initializer_class unit_forget = {
 /* ---- all of them ---- */
 
 static const heed_object_class *const classes[] = {
-    &zeros.class,         &ones.class,           &constant.class,         &identity.class,   &random_normal.class,
-    &random_uniform.class, &truncated_normal.class, &variance_scaling.class, &glorot_uniform.class, &glorot_normal.class,
-    &he_uniform.class,    &he_normal.class,      &lecun_uniform.class,    &lecun_normal.class, &orthogonal.class,
-    &unit_forget.class,   NULL};
+    &zeros.class, &ones.class, &constant.class, &identity.class, &random_normal.class, &random_uniform.class,
+    &truncated_normal.class, &variance_scaling.class, &glorot_uniform.class, &glorot_normal.class, &he_uniform.class,
+    &he_normal.class, &lecun_uniform.class, &lecun_normal.class, &orthogonal.class, &unit_forget.class, NULL};
 static const char *const aliases[][2] = {
     {"uniform", "random_uniform"}, {"normal", "random_normal"},           {"zero", "zeros"},
     {"one", "ones"},               {"IdentityInitializer", "identity"},   {"OrthogonalInitializer", "orthogonal"},

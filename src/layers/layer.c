@@ -184,7 +184,8 @@ static heed_status make_variable(heed_layer *layer, const char *name, const heed
     int64_t count = heed_shape_count(shape);
     char text[128];
     if (count < 0)
-        return heed_layer_fail(layer, HEED_ESHAPE, "%s needs input sizes that are not known (its shape would be %s)", name,
+        return heed_layer_fail(layer, HEED_ESHAPE, "%s needs input sizes that are not known (its shape would be %s)",
+                               name,
                                heed_shape_text(shape, text, sizeof text));
     heed_variable *v = heed_zone_alloc(&layer->zone, 1, sizeof *v);
     if (v == NULL || (v->name = heed_zone_strdup(&layer->zone, name)) == NULL)
@@ -271,7 +272,8 @@ heed_status heed_layer_check_count(heed_layer *layer, int count)
 {
     const heed_layer_class *class = layer->layer_class;
     if (count < class->min_inputs || (class->max_inputs > 0 && count > class->max_inputs))
-        return heed_layer_fail(layer, HEED_EINVAL, "it is given another number of inputs than it takes (expected %d%s, found %d)",
+        return heed_layer_fail(layer, HEED_EINVAL,
+                               "it is given another number of inputs than it takes (expected %d%s, found %d)",
                                class->min_inputs, class->max_inputs == class->min_inputs ? "" : " or more", count);
     return HEED_OK;
 }

@@ -38,14 +38,15 @@ typedef struct heed_layer_common {
 
 /* ---- making ---- */
 
-/* A layer from a class's name and a dict (or call) of options, as files give them: {"units": 5, ...}. Keys that only other
- * versions of Keras know are renamed or passed over; any other unknown one is refused. `collection` may be NULL. */
+/* A layer from a class's name and a dict (or call) of options, as files give them: {"units": 5, ...}. Keys that only
+ * other versions of Keras know are renamed or passed over; any other unknown one is refused. `collection` may be
+ * NULL. */
 heed_status heed_layer_create_value(heed_context *c, const char *class_name, const char *collection,
                                     const heed_value *options, heed_layer **out);
 /* The spec of a nested layer, its config in the zone: {"class_name": ..., "config": ...} or a call, LSTM(units=3). */
 heed_status heed_spec_read(heed_zone *z, const char *who, const heed_value *v, heed_spec *out);
-/* A copy of a layer's config, or a whole model's, that Keras 2 wrote, as Keras 3 would say it: what is not said and what words
- * mean differ (hard_sigmoid; a GRU without reset_after). NULL when there is no memory. */
+/* A copy of a layer's config, or a whole model's, that Keras 2 wrote, as Keras 3 would say it: what is not said and
+ * what words mean differ (hard_sigmoid; a GRU without reset_after). NULL when there is no memory. */
 heed_value *heed_keras2_value(heed_zone *z, const heed_value *v);
 /* The other way, in Keras' form: {module, class_name, config, registered_name}. NULL when there is no memory. */
 heed_value *heed_spec_value(heed_zone *z, heed_spec spec);
@@ -57,7 +58,8 @@ heed_layer *heed_spec_shared(heed_spec spec);
 
 /* Names the layer: a copy of `name`, in the config too. */
 heed_status heed_layer_set_name(heed_layer *layer, const char *name);
-/* "dense" for "Dense": the name a layer gets when it has none, and how files call it. Written into text, cut to size. */
+/* "dense" for "Dense": the name a layer gets when it has none, and how files call it. Written into text, cut to
+ * size. */
 char *heed_snake_case(const char *class_name, char *text, size_t size);
 /* "Dense layer 'x'", cut to size; returns text. */
 char *heed_layer_describe(const heed_layer *layer, char *text, size_t size);
@@ -67,8 +69,8 @@ heed_status heed_layer_explain(const heed_layer *layer, heed_status status);
 /* Refuses a number of inputs that the class does not take. */
 heed_status heed_layer_check_count(heed_layer *layer, int count);
 
-/* A state that a stateful layer carries from batch to batch: zeros until set by heed_call_update; the `index`-th of that
- * layer, one for each shape (batch size) that it is asked for. NULL on failure. */
+/* A state that a stateful layer carries from batch to batch: zeros until set by heed_call_update; the `index`-th of
+ * that layer, one for each shape (batch size) that it is asked for. NULL on failure. */
 heed_variable *heed_layer_carried(heed_layer *layer, size_t index, const heed_shape *shape);
 /* Sets what the layer and its children carry to zero (Keras' reset_states). */
 void heed_layer_reset(heed_layer *layer);
@@ -106,8 +108,8 @@ typedef struct heed_inner {
     heed_tensor        *outputs[HEED_MAX_OUTPUTS], *output_masks[HEED_MAX_OUTPUTS];
 } heed_inner;
 
-/* Calls `child` on `count` inputs in the graph and pass of `outer`; masks may be NULL: none. The outer call's keywords do not
- * reach it, unless passed here (may be NULL). */
+/* Calls `child` on `count` inputs in the graph and pass of `outer`; masks may be NULL: none. The outer call's keywords
+ * do not reach it, unless passed here (may be NULL). */
 heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_layer *child, heed_tensor *const *inputs,
                             heed_tensor *const *masks, int count, const heed_value *keywords);
 
@@ -116,7 +118,8 @@ heed_tensor *heed_relu_general(heed_tensor *x, double negative_slope, double max
 
 /* ---- variables ---- */
 
-/* The regulariser's penalty on a variable, a scalar; NULL when it has none (or on failure, which the graph remembers). */
+/* The regulariser's penalty on a variable, a scalar; NULL when it has none (or on failure, which the graph
+ * remembers). */
 heed_tensor *heed_variable_penalty(heed_graph *g, heed_variable *v);
 /* Applies its constraint, in place. */
 void heed_variable_constrain(heed_variable *v);

@@ -29,7 +29,8 @@ static heed_status normalization_build(heed_layer *layer, const heed_shape *inpu
         n->gamma = heed_layer_weight(layer, "gamma", &shape, o->gamma_initializer, o->gamma_regularizer,
                                      o->gamma_constraint, true);
     if (o->center && !o->rms_scaling)
-        n->beta = heed_layer_weight(layer, "beta", &shape, o->beta_initializer, o->beta_regularizer, o->beta_constraint, true);
+        n->beta = heed_layer_weight(layer, "beta", &shape, o->beta_initializer, o->beta_regularizer,
+                                    o->beta_constraint, true);
     return HEED_OK;
 }
 

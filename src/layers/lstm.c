@@ -9,7 +9,8 @@ static heed_status cell_build(heed_layer *layer, const heed_shape *inputs, int c
     if (w == NULL)
         return HEED_ENOMEM;
     int64_t width = (int64_t)GATES * o->units;
-    heed_shape kernel = {2, {inputs->dims[inputs->rank - 1], width}}, recurrent = {2, {o->units, width}}, bias = {1, {width}};
+    heed_shape kernel = {2, {inputs->dims[inputs->rank - 1], width}}, recurrent = {2, {o->units, width}};
+    heed_shape bias = {1, {width}};
     *w = (heed_gates){.gates = GATES, .dropout = o->dropout, .recurrent_dropout = o->recurrent_dropout};
     w->kernel = heed_layer_weight(layer, "kernel", &kernel, o->kernel_initializer, o->kernel_regularizer,
                                   o->kernel_constraint, true);
@@ -33,7 +34,8 @@ static void cell_state_shape(const heed_layer *layer, int state, heed_shape *sha
 
 static heed_status cell_begin(heed_layer *layer, heed_loop *loop)
 {
-    return heed_gates_begin(heed_layer_state(layer), loop, ((const heed_lstm_cell_config *)heed_layer_config(layer))->units);
+    return heed_gates_begin(heed_layer_state(layer), loop,
+                            ((const heed_lstm_cell_config *)heed_layer_config(layer))->units);
 }
 
 static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step *step)

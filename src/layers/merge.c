@@ -16,7 +16,8 @@ static heed_status take_inputs(heed_layer *layer, const heed_call *call, merging
     int rank = 0;
     m->count = call->input_count;
     if (m->count > HEED_MAX_OUTPUTS)
-        return heed_layer_fail(layer, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS, m->count);
+        return heed_layer_fail(layer, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS,
+                               m->count);
     for (int i = 0; i < m->count; i++)
         rank = call->inputs[i]->shape.rank > rank ? call->inputs[i]->shape.rank : rank;
     for (int i = 0; i < m->count; i++) {
@@ -132,8 +133,8 @@ static heed_tensor *mask_in_time(heed_tensor *x, heed_tensor *mask)
     return heed_op_cast(heed_graph_fill(x->graph, &shape, 1.0f), HEED_BOOL);
 }
 
-/* Along time, masks are put one behind the other; along features, a step counts if it counts in any of them, which is to say
- * always when one is unmasked. */
+/* Along time, masks are put one behind the other; along features, a step counts if it counts in any of them, which is
+ * to say always when one is unmasked. */
 static heed_tensor *concatenated_mask(const heed_call *call, int axis)
 {
     heed_tensor *masks[HEED_MAX_OUTPUTS];
@@ -219,7 +220,8 @@ static heed_status dot_call(heed_layer *layer, heed_call *call)
         x[i] = call->inputs[i];
         int wanted = (int)o->axes.dims[o->axes.rank == 2 ? i : 0], axis = heed_axis(x[i]->shape.rank, wanted);
         if (axis < 1)
-            return heed_layer_fail(layer, HEED_ESHAPE, "input %d has no such axis beside the batch (expected one of %d, found %d)",
+            return heed_layer_fail(layer, HEED_ESHAPE,
+                                   "input %d has no such axis beside the batch (expected one of %d, found %d)",
                                    i + 1, x[i]->shape.rank, wanted);
         if (o->normalize && (x[i] = unit_length(x[i], axis)) == NULL)
             return heed_graph_status(call->graph);

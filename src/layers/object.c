@@ -14,7 +14,8 @@ static const heed_object_class *find_class(const heed_object_family *f, const ch
     return NULL;
 }
 
-static heed_status need_class(heed_context *c, const heed_object_family *f, const char *name, const heed_object_class **out)
+static heed_status need_class(heed_context *c, const heed_object_family *f, const char *name,
+                              const heed_object_class **out)
 {
     *out = find_class(f, name);
     if (*out != NULL)

@@ -187,7 +187,8 @@ static heed_status check_spec(heed_context *c, const char *who, const heed_spec 
     if (spec->layer_class == NULL || heed_spec_shared(*spec) != NULL)
         return HEED_OK;
     heed_option_table t = HEED_TABLE_OF(spec->layer_class);
-    heed_status status = heed_options_check(c, spec->layer_class->name, t, spec->config == NULL ? t.defaults : spec->config);
+    const void *config = spec->config == NULL ? t.defaults : spec->config;
+    heed_status status = heed_options_check(c, spec->layer_class->name, t, config);
     return status == HEED_OK ? HEED_OK : heed_fail_in(c, status, who);
 }
 
@@ -313,11 +314,13 @@ heed_status heed_options_read(heed_zone *z, const char *who, heed_option_table t
     if (given->type != HEED_VALUE_DICT && given->type != HEED_VALUE_CALL)
         return heed_value_unexpected(z->context, given, who, "options");
     for (const heed_value *item = given->first; item != NULL; item = item->next) {
-        const heed_option *o = item->key != NULL ? heed_options_find(t, item->key) : first < t.count ? &t.rows[first++] : NULL;
+        const heed_option *by_place = item->key == NULL && first < t.count ? &t.rows[first++] : NULL;
+        const heed_option *o = item->key != NULL ? heed_options_find(t, item->key) : by_place;
         if (o == NULL && item->key != NULL)
             return unknown_option(z->context, who, t, item->key);
         if (o == NULL)
-            return heed_fail(z->context, HEED_EINVAL, "%s: too many options without a name (found %zu)", who, given->count);
+            return heed_fail(z->context, HEED_EINVAL, "%s: too many options without a name (found %zu)", who,
+                             given->count);
         heed_status status = read_option(z, o, item, field_in(t.defaults, o), field_of(config, o));
         if (status != HEED_OK)
             return heed_fail_in(z->context, status, who);

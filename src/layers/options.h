@@ -1,5 +1,5 @@
-/* Options by their table: checks, copies, and the way from and to values. Layers have them, and initializers, regularizers,
- * constraints and activations. */
+/* Options by their table: checks, copies, and the way from and to values. Layers have them, and initializers,
+ * regularizers, constraints and activations. */
 #ifndef HEED_LAYERS_OPTIONS_H
 #define HEED_LAYERS_OPTIONS_H
 
@@ -16,14 +16,15 @@ typedef struct heed_option_table {
 /* The table of anything that holds HEED_CLASS_OPTIONS. */
 #define HEED_TABLE_OF(c) ((heed_option_table){(c)->options, (c)->option_count, (c)->config_size, (c)->defaults})
 
-/* A copy of the config (the defaults for NULL) in the zone, with all texts and nested layers; NULL when there is no memory. */
+/* A copy of the config (the defaults for NULL) in the zone, with all texts and nested layers; NULL when there is no
+ * memory. */
 void *heed_options_copy(heed_zone *z, heed_option_table t, const void *config);
 
 /* Checks each option's range, words and expression: "who: units is out of range (expected [1,), found 0)". */
 heed_status heed_options_check(heed_context *c, const char *who, heed_option_table t, const void *config);
 
-/* Sets the options that a dict or call gives in `config`, whose texts then live in the zone. Positional arguments go to the
- * rows from `first` on. An unknown key is refused, naming the nearest there is. */
+/* Sets the options that a dict or call gives in `config`, whose texts then live in the zone. Positional arguments go to
+ * the rows from `first` on. An unknown key is refused, naming the nearest there is. */
 heed_status heed_options_read(heed_zone *z, const char *who, heed_option_table t, int first, const heed_value *given,
                               void *config);
 /* Adds every option to a dict, in Keras' form. */

@@ -28,13 +28,15 @@ static const heed_layer_class *find_in(const heed_layer_class *const *classes, s
 
 const heed_layer_class *heed_find_layer(heed_context *c, const char *name, const char *collection)
 {
-    const heed_layer_class *own = find_in((const heed_layer_class *const *)c->registered, c->registered_count, name, collection);
+    const heed_layer_class *own = find_in((const heed_layer_class *const *)c->registered, c->registered_count, name,
+                                          collection);
     return own != NULL ? own : find_in(built_in, BUILT_IN_COUNT, name, collection);
 }
 
 heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_class)
 {
-    if (layer_class == NULL || layer_class->name == NULL || layer_class->collection == NULL || layer_class->call == NULL)
+    if (layer_class == NULL || layer_class->name == NULL || layer_class->collection == NULL ||
+        layer_class->call == NULL)
         return heed_fail(c, HEED_EINVAL, "heed_register_layer: the class needs a name, a collection and a call");
     if (layer_class->defaults == NULL || layer_class->config_size < sizeof(heed_layer_common) ||
         heed_options_find(HEED_TABLE_OF(layer_class), "trainable") == NULL)
@@ -62,13 +64,14 @@ static const struct owner {
     {"MultiHeadAttention", "head_num", "keras-multi-head"},
 };
 
-/* The collection that a saved config tells of; NULL where the name alone tells. What was written by hand, a call, may leave
- * out any key. */
+/* The collection that a saved config tells of; NULL where the name alone tells. What was written by hand, a call, may
+ * leave out any key. */
 static const char *owner_of(const char *class_name, const heed_value *given)
 {
     for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
         if (strcmp(owners[i].class_name, class_name) == 0 &&
-            (owners[i].key == NULL ? heed_value_is(given, HEED_VALUE_DICT) : heed_value_find(given, owners[i].key) != NULL))
+            (owners[i].key == NULL ? heed_value_is(given, HEED_VALUE_DICT)
+                                   : heed_value_find(given, owners[i].key) != NULL))
             return owners[i].collection;
     return NULL;
 }

@@ -36,8 +36,10 @@ static heed_tensor *l1_l2_penalty(heed_tensor *x, const void *config)
     return heed_op_add(scaled(sum_all(heed_op_abs(x)), o->l1), scaled(sum_all(heed_op_square(x)), o->l2));
 }
 
-static const regularizer_class l1 = {{.name = "l1", .keras = "L1", HEED_CLASS_OPTIONS(l1_config, L1_OPTIONS)}, l1_penalty};
-static const regularizer_class l2 = {{.name = "l2", .keras = "L2", HEED_CLASS_OPTIONS(l2_config, L2_OPTIONS)}, l2_penalty};
+static const regularizer_class l1 = {{.name = "l1", .keras = "L1", HEED_CLASS_OPTIONS(l1_config, L1_OPTIONS)},
+                                     l1_penalty};
+static const regularizer_class l2 = {{.name = "l2", .keras = "L2", HEED_CLASS_OPTIONS(l2_config, L2_OPTIONS)},
+                                     l2_penalty};
 static const regularizer_class l1_l2 = {
     {.name = "l1_l2", .keras = "L1L2", HEED_CLASS_OPTIONS(l1_l2_config, L1_L2_OPTIONS)}, l1_l2_penalty};
 
@@ -57,7 +59,8 @@ static heed_tensor *orthogonal_penalty(heed_tensor *x, const void *config)
     if (x == NULL)
         return NULL;
     if (x->shape.rank != 2)
-        return heed_graph_fail(x->graph, HEED_ESHAPE, "orthogonal_regularizer: only for matrices (expected rank 2, found %s)",
+        return heed_graph_fail(x->graph, HEED_ESHAPE,
+                               "orthogonal_regularizer: only for matrices (expected rank 2, found %s)",
                                heed_shape_text(&x->shape, text, sizeof text));
     bool rows = o->mode[0] == 'r';
     const int along = rows ? 1 : 0;

@@ -55,7 +55,8 @@ static heed_shape state_shape(const heed_layer *cell, int state, int64_t batch)
 /* ---- a layer's life ---- */
 
 static const heed_option flag_rows[] = {HEED_RNN_OPTIONS(HEED_OPTION_ROW, heed_rnn_flags)};
-static const heed_option_table flag_table = {flag_rows, sizeof flag_rows / sizeof *flag_rows, sizeof(heed_rnn_flags), NULL};
+static const heed_option_table flag_table = {flag_rows, sizeof flag_rows / sizeof *flag_rows, sizeof(heed_rnn_flags),
+                                             NULL};
 
 heed_status heed_recurrence_init(heed_layer *layer, heed_spec cell)
 {
@@ -122,7 +123,8 @@ heed_status heed_recurrence_build(heed_layer *layer, const heed_shape *inputs, i
 
 /* ---- loop_of_cell ---- */
 
-/* What the step function of scan is given. It lives in the graph, which may ask for further steps when it is differentiated. */
+/* What the step function of scan is given. It lives in the graph, which may ask for further steps when it is
+ * differentiated. */
 typedef struct cell_loop {
     heed_layer *cell;
     heed_loop   loop;
@@ -159,7 +161,8 @@ static heed_status start(heed_layer *cell, const heed_call *call, heed_tensor *s
     r->cell = cell;
     r->loop = (heed_loop){.graph = g, .training = call->training, .sequence = sequence, .mask = mask,
                           .input_shape = without_time(&sequence->shape, false),
-                          .wants_attention = heed_call_wants_attention(call), .given = kept, .given_count = given_count};
+                          .wants_attention = heed_call_wants_attention(call), .given = kept,
+                          .given_count = given_count};
     return begin_loop(cell, &r->loop);
 }
 
@@ -249,12 +252,14 @@ heed_status heed_cell_call(heed_layer *cell, heed_call *call)
 {
     int states = heed_cell_state_count(cell);
     if (call->input_count < 1 + states)
-        return heed_layer_fail(cell, HEED_EINVAL, "a cell is called on its input and its %d states (found %d inputs)", states,
+        return heed_layer_fail(cell, HEED_EINVAL, "a cell is called on its input and its %d states (found %d inputs)",
+                               states,
                                call->input_count);
     heed_loop loop = {.graph = call->graph, .training = call->training, .input_shape = call->inputs[0]->shape,
                       .given = call->inputs + 1 + states, .given_count = call->input_count - 1 - states};
     HEED_TRY(begin_loop(cell, &loop));
-    heed_step step = {.graph = call->graph, .inputs = call->inputs, .states = call->inputs + 1, .constants = loop.constants,
+    heed_step step = {.graph = call->graph, .inputs = call->inputs, .states = call->inputs + 1,
+                      .constants = loop.constants,
                       .outputs = call->outputs, .new_states = call->outputs + loop.output_count};
     HEED_TRY(functions_of(cell)->step(cell, &loop, &step));
     for (int i = 0; i < states; i++)

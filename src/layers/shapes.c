@@ -99,8 +99,8 @@ static heed_status permute_call(heed_layer *layer, heed_call *call)
     const heed_shape *dims = &((const heed_permute_config *)heed_layer_config(layer))->dims;
     int order[HEED_MAX_RANK] = {0};
     if (call->inputs[0]->shape.rank != 1 + dims->rank)
-        return heed_layer_fail(layer, HEED_ESHAPE, "the input's rank does not fit dims (expected %d, found %d)", 1 + dims->rank,
-                               call->inputs[0]->shape.rank);
+        return heed_layer_fail(layer, HEED_ESHAPE, "the input's rank does not fit dims (expected %d, found %d)",
+                               1 + dims->rank, call->inputs[0]->shape.rank);
     for (int i = 0; i < dims->rank; i++)
         order[1 + i] = (int)dims->dims[i];
     call->outputs[0] = heed_op_transpose(call->inputs[0], order);

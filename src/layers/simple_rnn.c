@@ -14,7 +14,8 @@ static heed_status cell_build(heed_layer *layer, const heed_shape *inputs, int c
     w->recurrent = heed_layer_weight(layer, "recurrent_kernel", &recurrent, o->recurrent_initializer,
                                      o->recurrent_regularizer, o->recurrent_constraint, true);
     if (o->use_bias)
-        w->bias = heed_layer_weight(layer, "bias", &bias, o->bias_initializer, o->bias_regularizer, o->bias_constraint, true);
+        w->bias = heed_layer_weight(layer, "bias", &bias, o->bias_initializer, o->bias_regularizer, o->bias_constraint,
+                                    true);
     return HEED_OK;
 }
 
@@ -25,7 +26,8 @@ static void cell_state_shape(const heed_layer *layer, int state, heed_shape *sha
 
 static heed_status cell_begin(heed_layer *layer, heed_loop *loop)
 {
-    return heed_gates_begin(heed_layer_state(layer), loop, ((const heed_simple_rnn_cell_config *)heed_layer_config(layer))->units);
+    return heed_gates_begin(heed_layer_state(layer), loop,
+                            ((const heed_simple_rnn_cell_config *)heed_layer_config(layer))->units);
 }
 
 static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step *step)
@@ -38,7 +40,8 @@ static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step
     return HEED_OK;
 }
 
-static const heed_cell_functions cell_functions = {.state_shape = cell_state_shape, .begin = cell_begin, .step = cell_step};
+static const heed_cell_functions cell_functions = {.state_shape = cell_state_shape, .begin = cell_begin,
+                                                   .step = cell_step};
 
 #define EQUATION "h' = activation(x W + h U + b)"
 #define SOURCE   "Elman 1990; Keras, layers/rnn/simple_rnn.py"
@@ -55,7 +58,10 @@ const heed_layer_class heed_simple_rnn_cell_class = {
     .source = SOURCE,
 };
 
-static heed_status simple_rnn_init(heed_layer *layer) { return heed_recurrence_init_own(layer, &heed_simple_rnn_cell_class); }
+static heed_status simple_rnn_init(heed_layer *layer)
+{
+    return heed_recurrence_init_own(layer, &heed_simple_rnn_cell_class);
+}
 
 const heed_layer_class heed_simple_rnn_class = {
     .name = "SimpleRNN",

@@ -30,7 +30,8 @@ static const char *directed_name(heed_zone *z, const heed_layer_class *class, co
 }
 
 /* Makes one of the two, from a copy of its spec. */
-static heed_status make_direction(heed_layer *layer, heed_spec spec, bool turn, const char *direction, const char *attribute,
+static heed_status make_direction(heed_layer *layer, heed_spec spec, bool turn, const char *direction,
+                                  const char *attribute,
                                   heed_layer **out)
 {
     const heed_layer_class *class = spec.layer_class;
@@ -59,10 +60,12 @@ static heed_status bidirectional_init(heed_layer *layer)
     if (o->layer.layer_class == NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "its layer is missing");
     if (heed_spec_shared(o->layer) != NULL || heed_spec_shared(o->backward_layer) != NULL)
-        return heed_layer_fail(layer, HEED_EUNSUPPORTED, "it makes both directions itself, and takes no layer that exists");
+        return heed_layer_fail(layer, HEED_EUNSUPPORTED,
+                               "it makes both directions itself, and takes no layer that exists");
     HEED_TRY(make_direction(layer, o->layer, false, "forward_", "forward_layer", &b->forward));
     bool own = o->backward_layer.layer_class != NULL;
-    HEED_TRY(make_direction(layer, own ? o->backward_layer : o->layer, !own, "backward_", "backward_layer", &b->backward));
+    HEED_TRY(make_direction(layer, own ? o->backward_layer : o->layer, !own, "backward_", "backward_layer",
+                            &b->backward));
     static const char *const shared[] = {"return_sequences", "return_state", "stateful"};
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
         const bool *f = flag_of(b->forward->layer_class, b->forward->config, shared[i]);
@@ -90,7 +93,8 @@ static heed_status bidirectional_build(heed_layer *layer, const heed_shape *inpu
 {
     const bidirectional *b = heed_layer_state(layer);
     if (count % 2 == 0)
-        return heed_layer_fail(layer, HEED_EINVAL, "initial states come in pairs, forward and backward (found %d)", count - 1);
+        return heed_layer_fail(layer, HEED_EINVAL, "initial states come in pairs, forward and backward (found %d)",
+                               count - 1);
     heed_layer *const directions[] = {b->forward, b->backward};
     heed_shape *shapes = heed_zone_alloc(&layer->zone, (size_t)count, sizeof *shapes);
     if (shapes == NULL)
@@ -212,7 +216,8 @@ static heed_status time_distributed_call(heed_layer *layer, heed_call *call)
     heed_tensor *x = call->inputs[0], *mask = call->masks[0];
     heed_inner inner;
     heed_tensor *folded = fold(x);
-    bool inside = mask != NULL && mask->dtype == HEED_BOOL && mask->shape.rank > 2; /* says something within a step too */
+    /* says something within a step too */
+    bool inside = mask != NULL && mask->dtype == HEED_BOOL && mask->shape.rank > 2;
     heed_tensor *folded_mask = inside ? fold(mask) : NULL;
     HEED_TRY(heed_graph_status(call->graph));
     HEED_TRY(heed_inner_call(&inner, call, layer->children[0].layer, &folded, &folded_mask, 1, NULL));

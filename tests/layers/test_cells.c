@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_up(void **state) { return heed_context_create(&(heed_context_config){.threads = 2}, (heed_context **)state); }
+static int set_up(void **state)
+{
+    return heed_context_create(&(heed_context_config){.threads = 2}, (heed_context **)state);
+}
 
 static int tear_down(void **state)
 {
@@ -143,7 +146,8 @@ static heed_status my_step(heed_layer *cell, const heed_loop *loop, heed_step *s
         weight[i] = heed_graph_variable(step->graph, heed_layer_weight_at(cell, i));
     heed_tensor *z = heed_op_add(heed_op_dense(step->inputs[0], weight[0], weight[2]),
                                  heed_op_matmul(step->states[0], weight[1]));
-    heed_tensor *input = heed_op_sigmoid(heed_op_slice(z, -1, 0, u)), *forget = heed_op_sigmoid(heed_op_slice(z, -1, u, u));
+    heed_tensor *input = heed_op_sigmoid(heed_op_slice(z, -1, 0, u));
+    heed_tensor *forget = heed_op_sigmoid(heed_op_slice(z, -1, u, u));
     heed_tensor *candidate = heed_op_tanh(heed_op_slice(z, -1, 2 * u, u));
     heed_tensor *output = heed_op_sigmoid(heed_op_slice(z, -1, 3 * u, u));
     heed_tensor *c = heed_op_add(heed_op_multiply(forget, step->states[1]), heed_op_multiply(input, candidate));
@@ -152,7 +156,8 @@ static heed_status my_step(heed_layer *cell, const heed_loop *loop, heed_step *s
     return HEED_OK;
 }
 
-static const heed_cell_functions my_functions = {.state_count = my_state_count, .state_shape = my_state_shape, .step = my_step};
+static const heed_cell_functions my_functions = {.state_count = my_state_count, .state_shape = my_state_shape,
+                                                 .step = my_step};
 
 static heed_status no_call(heed_layer *cell, heed_call *call)
 {
@@ -160,7 +165,8 @@ static heed_status no_call(heed_layer *cell, heed_call *call)
     return heed_layer_fail(cell, HEED_EUNSUPPORTED, "only for recurrent layers");
 }
 
-static const heed_layer_class my_cell_class = {.name = "MyCell", .collection = "mine", .min_inputs = 1, .build = my_build,
+static const heed_layer_class my_cell_class = {.name = "MyCell", .collection = "mine", .min_inputs = 1,
+                                               .build = my_build,
                                                .call = no_call, .cell = &my_functions,
                                                HEED_CLASS_OPTIONS(my_cell_config, MY_CELL_OPTIONS)};
 
@@ -183,7 +189,8 @@ static void check_same(heed_context *c, heed_spec mine, heed_spec theirs)
         assert_int_equal(heed_layer_create(c, specs[i], &t[i].layer), HEED_OK);
         assert_int_equal(heed_graph_create(c, &t[i].graph), HEED_OK);
         assert_int_equal(add_input(&t[i], HEED_FLOAT32, (heed_shape){3, {3, 5, 4}}), HEED_OK);
-        t[i].masks[0] = heed_graph_constant(t[i].graph, &(heed_array){HEED_INT32, {1, {3}}, (void *)(uintptr_t)lengths});
+        t[i].masks[0] = heed_graph_constant(t[i].graph,
+                                            &(heed_array){HEED_INT32, {1, {3}}, (void *)(uintptr_t)lengths});
         if (run(&t[i]) != HEED_OK)
             fail_msg("%s", heed_error(c));
     }
@@ -205,7 +212,8 @@ static void test_a_cell_of_ones_own_is_an_lstm(void **state)
     check_same(c, heed_bidirectional(heed_rnn(cell, .return_sequences = true), .merge_mode = "sum"),
                heed_bidirectional(heed_lstm(.units = 3, .return_sequences = true), .merge_mode = "sum"));
     check_same(c, heed_rnn(heed_stacked_rnn_cells(cell, heed_gru_cell(.units = 2)), .go_backwards = true),
-               heed_rnn(heed_stacked_rnn_cells(heed_lstm_cell(.units = 3), heed_gru_cell(.units = 2)), .go_backwards = true));
+               heed_rnn(heed_stacked_rnn_cells(heed_lstm_cell(.units = 3), heed_gru_cell(.units = 2)),
+                        .go_backwards = true));
 }
 
 static void test_a_cell_is_a_layer_too(void **state)
@@ -360,7 +368,8 @@ static void test_every_layer_survives_its_saved_form(void **state)
         assert_non_null(saved);
         if (heed_layer_create_value(c, samples[i].class_name, NULL, saved, &again) != HEED_OK)
             fail_msg("%s", heed_error(c));
-        assert_string_equal(heed_value_expression(&z, saved), heed_value_expression(&z, heed_layer_options_value(&z, again)));
+        assert_string_equal(heed_value_expression(&z, saved),
+                            heed_value_expression(&z, heed_layer_options_value(&z, again)));
         heed_layer_release(layer);
         heed_layer_release(again);
         heed_zone_free(&z);
@@ -391,7 +400,8 @@ static void test_what_layers_refuse(void **state)
     check_refused(c, "Bidirectional", "LSTM(3), backward_layer=LSTM(3, go_backwards=True, return_sequences=True)",
                   "Bidirectional layer: both directions must agree in return_sequences");
     check_refused(c, "Bidirectional", "LSTM(3), merge_mode='max'",
-                  "Bidirectional layer: merge_mode is not one of its words (expected concat|sum|mul|ave|None, found max)");
+                  "Bidirectional layer: merge_mode is not one of its words "
+                  "(expected concat|sum|mul|ave|None, found max)");
     check_refused(c, "TimeDistributed", "", "TimeDistributed layer: its layer is missing");
     check_refused(c, "TimeDistributed", "Dense(0)",
                   "TimeDistributed layer: Dense: units is out of range (expected [1,), found 0)");

@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int set_up(void **state) { return heed_context_create(&(heed_context_config){.threads = 1}, (heed_context **)state); }
+static int set_up(void **state)
+{
+    return heed_context_create(&(heed_context_config){.threads = 1}, (heed_context **)state);
+}
 
 static int tear_down(void **state)
 {
@@ -34,8 +37,10 @@ static void test_options_out_of_range_are_refused(void **state)
     check_refused(c, (heed_spec){0}, HEED_EINVAL, "a layer is missing (its spec names no class)");
     check_refused(c, heed_dense(.name = "x"), HEED_EINVAL,
                   "Dense layer 'x': units is out of range (expected [1,), found 0)");
-    check_refused(c, heed_dense(.units = -3), HEED_EINVAL, "Dense layer: units is out of range (expected [1,), found -3)");
-    check_refused(c, heed_dropout(.rate = 1.5), HEED_EINVAL, "Dropout layer: rate is out of range (expected [0,1], found 1.5)");
+    check_refused(c, heed_dense(.units = -3), HEED_EINVAL,
+                  "Dense layer: units is out of range (expected [1,), found -3)");
+    check_refused(c, heed_dropout(.rate = 1.5), HEED_EINVAL,
+                  "Dropout layer: rate is out of range (expected [0,1], found 1.5)");
     check_refused(c, heed_input_layer(.dtype = "float16"), HEED_EINVAL,
                   "InputLayer layer: dtype is not one of its words (expected float32|int32|bool, found float16)");
     check_refused(c, heed_input_layer(.dtype = "int"), HEED_EINVAL,
@@ -98,7 +103,8 @@ static void test_files_of_keras_are_understood(void **state)
     assert_int_equal(heed_value_find(written, "kernel_constraint")->type, HEED_VALUE_NULL);
     heed_layer *again;
     assert_int_equal(heed_layer_create_value(c, "Dense", "keras", written, &again), HEED_OK);
-    assert_string_equal(heed_value_expression(&z, heed_layer_options_value(&z, again)), heed_value_expression(&z, written));
+    assert_string_equal(heed_value_expression(&z, heed_layer_options_value(&z, again)),
+                        heed_value_expression(&z, written));
     heed_layer_release(again);
     heed_layer_release(layer);
     heed_zone_free(&z);
@@ -109,8 +115,10 @@ static void test_snake_case(void **state)
     (void)state;
     static const char *const names[][2] = {
         {"Dense", "dense"}, {"LSTM", "lstm"}, {"Conv1D", "conv1d"}, {"SimpleRNN", "simple_rnn"}, {"PReLU", "p_re_lu"},
-        {"LeakyReLU", "leaky_re_lu"}, {"RMSNormalization", "rms_normalization"}, {"StackedRNNCells", "stacked_rnn_cells"},
-        {"LSTMCell", "lstm_cell"}, {"TimeDistributed", "time_distributed"}, {"GlobalAveragePooling1D", "global_average_pooling1d"},
+        {"LeakyReLU", "leaky_re_lu"}, {"RMSNormalization", "rms_normalization"},
+        {"StackedRNNCells", "stacked_rnn_cells"},
+        {"LSTMCell", "lstm_cell"}, {"TimeDistributed", "time_distributed"},
+        {"GlobalAveragePooling1D", "global_average_pooling1d"},
         {"ELU", "elu"}, {"GRU", "gru"}};
     char text[80];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -240,7 +248,8 @@ static void test_mistakes_while_calling_name_the_layer(void **state)
     outer.graph = g;
     x[0] = x[1] = heed_graph_input(g, HEED_FLOAT32, &(heed_shape){2, {4, 3}});
     assert_int_equal(heed_inner_call(&inner, &outer, layer, x, NULL, 2, NULL), HEED_EINVAL);
-    assert_string_equal(heed_error(c), "Dense layer 'd': it is given another number of inputs than it takes (expected 1, found 2)");
+    assert_string_equal(heed_error(c),
+                        "Dense layer 'd': it is given another number of inputs than it takes (expected 1, found 2)");
     heed_graph_free(g);
     heed_layer_release(layer);
 }

@@ -12,7 +12,10 @@
 #include <math.h>
 #include <string.h>
 
-static int set_up(void **state) { return heed_context_create(&(heed_context_config){.threads = 1}, (heed_context **)state); }
+static int set_up(void **state)
+{
+    return heed_context_create(&(heed_context_config){.threads = 1}, (heed_context **)state);
+}
 
 static int tear_down(void **state)
 {
@@ -125,7 +128,8 @@ static void check_orthogonal(heed_context *c, int rows, int columns)
         for (int j = 0; j <= i; j++) {
             double dot = 0.0;
             for (int k = 0; k < length; k++)
-                dot += wide ? (double)x[i * columns + k] * x[j * columns + k] : (double)x[k * columns + i] * x[k * columns + j];
+                dot += wide ? (double)x[i * columns + k] * x[j * columns + k]
+                            : (double)x[k * columns + i] * x[k * columns + j];
             assert_true(fabs(dot - (i == j ? 4.0 : 0.0)) < 1e-5);
         }
 }
@@ -212,7 +216,8 @@ static void test_constraints(void **state)
     check_constrained(c, "MaxNorm(max_value=0.75)", (float[]){0.45f, -0.75f, 0.5f, 0.6f, 0, 0});
     check_constrained(c, "non_neg", (float[]){3, 0, 0.5f, 4, 0, 0});
     check_constrained(c, "unit_norm", (float[]){0.6f, -1, 1, 0.8f, 0, 0});
-    check_constrained(c, "unit_norm(axis=1)", (float[]){3 / sqrtf(10.25f), -1 / sqrtf(10.25f), 0.5f / sqrtf(10.25f), 1, 0, 0});
+    check_constrained(c, "unit_norm(axis=1)",
+                      (float[]){3 / sqrtf(10.25f), -1 / sqrtf(10.25f), 0.5f / sqrtf(10.25f), 1, 0, 0});
     check_constrained(c, "unit_norm([0, 1])", (float[]){3 / sqrtf(26.25f), -1 / sqrtf(26.25f), 0.5f / sqrtf(26.25f),
                                                        4 / sqrtf(26.25f), 0, 0});
     check_constrained(c, "min_max_norm(0.8, 2)", (float[]){1.2f, -1, 0.8f, 1.6f, 0, 0});
@@ -222,7 +227,8 @@ static void test_constraints(void **state)
 static void test_every_object_survives_its_saved_form(void **state)
 {
     heed_context *c = *state;
-    const heed_object_family *families[] = {&heed_initializers, &heed_regularizers, &heed_constraints, &heed_activations};
+    const heed_object_family *families[] = {&heed_initializers, &heed_regularizers, &heed_constraints,
+                                            &heed_activations};
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)
         for (const heed_object_class *const *class = families[f]->classes; *class != NULL; class++) {
             heed_zone z;
