@@ -22,10 +22,6 @@
 #include <cairo.h>
 #endif
 
-/* fontconfig keeps a block of its own to the end */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libfontconfig"; }
-
 static bool to_text(void *user, const char *bytes, size_t size)
 {
     heed_text_append(user, bytes, size);

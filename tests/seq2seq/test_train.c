@@ -272,6 +272,45 @@ static void test_every_allocation_may_fail(void **state)
     unlink(PAIRS);
 }
 
+/* What the allocator was asked for by the end of each step. */
+typedef struct step_calls {
+    heed_test_allocator allocator;
+    size_t              after[16];
+} step_calls;
+
+static void note_calls(void *user, const heed_train_progress *p)
+{
+    step_calls *s = user;
+    s->after[p->step] = s->allocator.calls;
+}
+
+static void test_steps_of_a_known_shape_allocate_nothing(void **state)
+{
+    (void)state;
+    enum { STEPS = 15 };
+    FILE *f = fopen(PAIRS, "w");
+    assert_non_null(f);
+    for (int i = 0; i < 8 * STEPS; i++)
+        fprintf(f, "%c%c%c\t%c%c\n", 'a' + i % 5, 'a' + i % 3, 'a' + i % 2, '1' + i % 3, '1' + i % 7);
+    assert_int_equal(fclose(f), 0);
+    step_calls calls = {{0}, {0}};
+    heed_context_config with = {.threads = 2, .allocator = heed_test_allocator_interface(&calls.allocator)};
+    heed_context *c;
+    assert_int_equal(heed_context_create(&with, &c), HEED_OK);
+    heed_train_config config = {.settings = SETTINGS ", dropout=0.1", .pairs = PAIRS, .steps = STEPS, .report = note_calls, .user = &calls};
+    heed_trainer *t;
+    must(c, heed_trainer_create(c, &config, &t));
+    size_t created = calls.allocator.calls;
+    must(c, heed_trainer_run(t));
+    assert_true(calls.after[1] > created);
+    for (int step = 2; step <= STEPS; step++)
+        assert_int_equal(calls.after[step], calls.after[1]);
+    heed_trainer_free(t);
+    heed_context_free(c);
+    assert_int_equal(calls.allocator.live, 0);
+    unlink(PAIRS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_it_learns_translates_and_shows),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_steps_of_a_known_shape_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
