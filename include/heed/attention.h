@@ -27,7 +27,9 @@ extern "C" {
 #define HEED_ATTENTION_CLASS_MAP(X)                                                                                    \
     X(seq_self_attention) X(seq_weighted_attention)                                                                    \
     X(self_attention_scaled_dot_product) X(residual_scaled_dot_product_attention)                                      \
-    X(multi_head) X(multi_head_multi_head_attention) X(attention_layer)
+    X(multi_head) X(multi_head_multi_head_attention) X(attention_layer)                                                \
+    X(layer_collection_scaled_dot_product) X(layer_collection_layer_normalization) X(sequence_attention)               \
+    X(attention_rnn_wrapper) X(external_attention_rnn_wrapper)
 
 #define HEED_CORRECTED_OPTION(X, config)                                                                               \
     X(config, BOOL, corrected, true, "", "whether it computes what was meant, or what was first written")
@@ -174,6 +176,86 @@ extern HEED_API const heed_layer_class heed_multi_head_multi_head_attention_clas
 typedef struct heed_attention_layer_config { HEED_ATTENTION_LAYER_OPTIONS(HEED_OPTION_FIELD, ) } heed_attention_layer_config;
 extern HEED_API const heed_layer_class heed_attention_layer_class;
 #define heed_attention_layer(...) HEED_SPEC(attention_layer, HEED_ATTENTION_LAYER_OPTIONS, __VA_ARGS__)
+
+/* ------------------------------------------------------------------------------------------------ keras-layer-collection */
+
+/**
+ * ScaledDotProductAttention of keras-layer-collection: a = softmax(q k^T / sqrt(d)); y = a v. Inputs: q (B, Tq, d), k (B, Tk, d),
+ * v (B, Tk, F), and, if wanted, which keys a query sees, (B, Tq, Tk), as bools or as 0 and 1. No weights. As first written,
+ * 1e10 is taken from hidden scores before they are scaled, and masks that come along do not count.
+ */
+#define HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)                                                    \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_layer_collection_scaled_dot_product_config { HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_layer_collection_scaled_dot_product_config;
+extern HEED_API const heed_layer_class heed_layer_collection_scaled_dot_product_class;
+#define heed_layer_collection_scaled_dot_product(...)                                                                  \
+    HEED_SPEC(layer_collection_scaled_dot_product, HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS, __VA_ARGS__)
+
+/** LayerNormalization of keras-layer-collection: y = gain (x - mean) / (deviation + epsilon) + bias, over the last axis. Weights:
+ *  gain, bias (F). Files do not hold epsilon: they have the default. */
+#define HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS(X, config)                                                   \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, FLOAT, epsilon, 1e-8, "[0,)", "added to the standard deviation")
+typedef struct heed_layer_collection_layer_normalization_config { HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_layer_collection_layer_normalization_config;
+extern HEED_API const heed_layer_class heed_layer_collection_layer_normalization_class;
+#define heed_layer_collection_layer_normalization(...)                                                                 \
+    HEED_SPEC(layer_collection_layer_normalization, HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/**
+ * A query sequence attends to a source. Inputs: the source s (B, T, S) and the query q (B, Tq, Q); output (B, Tq, S):
+ *
+ *     additive:       e_ij = tanh([s_j q_i] w_a) v_a^T     weights w_a (S + Q, S), v_a (1, S)
+ *     multiplicative: e_ij = q_i w_a s_j^T                 weight w_a (Q, S)
+ *     a = softmax over j of e; y_i = sum_j a_ij s_j
+ *
+ * As first written, the sum is along the other axis, y_j = sum_i a_ij s_i, additive scores take q_j for q_i, both lengths must
+ * agree, and masks do not count.
+ */
+#define HEED_SEQUENCE_ATTENTION_OPTIONS(X, config)                                                                     \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, TEXT, similarity, "additive",                                                                            \
+      "additive|multiplicative|_additive_similarity|_multiplicative_similarity", "how query and source are compared")  \
+    X(config, INITIALIZER, kernel_initializer, "glorot_uniform", "", "how the weights begin")                          \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_sequence_attention_config { HEED_SEQUENCE_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) } heed_sequence_attention_config;
+extern HEED_API const heed_layer_class heed_sequence_attention_class;
+#define heed_sequence_attention(...) HEED_SPEC(sequence_attention, HEED_SEQUENCE_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/**
+ * A recurrent layer whose every step sees, beside its input, a weighted mean of the whole input: with h the first state,
+ *
+ *     e_j = tanh(x_j W1 + b2 + h W2) V; a = softmax(e); x' = [x_t, sum_j a_j x_j] W3 + b3; y_t, h' = cell(x', h)
+ *
+ * Inputs: x (B, T, F), then, if wanted, the initial states. Outputs: those of the layer. Weights: W1 (F, F), W2 (units, F),
+ * W3 (2 F, F), b2 (F), b3 (F), V (F, 1), then the cell's. As first written there is no tanh, so that the state has no
+ * influence on a, and padding is attended to.
+ */
+#define HEED_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                                  \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, LAYER, layer, {0}, "", "LSTM, GRU, SimpleRNN or RNN around any cell")                                    \
+    X(config, INITIALIZER, weight_initializer, "glorot_uniform", "", "how its own weights begin, biases too")          \
+    HEED_CORRECTED_OPTION(X, config)
+typedef struct heed_attention_rnn_wrapper_config { HEED_ATTENTION_RNN_WRAPPER_OPTIONS(HEED_OPTION_FIELD, ) } heed_attention_rnn_wrapper_config;
+extern HEED_API const heed_layer_class heed_attention_rnn_wrapper_class;
+#define heed_attention_rnn_wrapper(...) HEED_SPEC(attention_rnn_wrapper, HEED_ATTENTION_RNN_WRAPPER_OPTIONS, .layer = __VA_ARGS__)
+
+/**
+ * The same, attending to a second sequence: regions of an image, say. Inputs: x (B, T, F), what is attended to (B, L, S), then,
+ * if wanted, the initial states. Outputs: those of the layer, then with return_attention a (B, T, L). Weights: W1 (S, F),
+ * W2 (units, F), W3 (F + S, F), b2 (F), b3 (F), V (F, 1), then the cell's.
+ */
+#define HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                         \
+    HEED_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                                      \
+    HEED_RETURN_ATTENTION_OPTION(X, config)
+typedef struct heed_external_attention_rnn_wrapper_config { HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_external_attention_rnn_wrapper_config;
+extern HEED_API const heed_layer_class heed_external_attention_rnn_wrapper_class;
+#define heed_external_attention_rnn_wrapper(...)                                                                       \
+    HEED_SPEC(external_attention_rnn_wrapper, HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS, .layer = __VA_ARGS__)
 
 #ifdef __cplusplus
 }

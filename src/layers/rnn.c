@@ -45,7 +45,7 @@ static heed_shape batched(int64_t batch, const heed_shape *row)
     return shape;
 }
 
-static heed_shape state_shape(const heed_layer *cell, int state, int64_t batch)
+heed_shape heed_cell_state_shape(const heed_layer *cell, int state, int64_t batch)
 {
     heed_shape row = {0};
     functions_of(cell)->state_shape(cell, state, &row);
@@ -136,8 +136,7 @@ static heed_status run_step(void *user, heed_step *step)
     return functions_of(r->cell)->step(r->cell, &r->loop, step);
 }
 
-/* Prepares the loop of a cell: constants, initial states, as the cell itself begins them. */
-static heed_status begin_loop(heed_layer *cell, heed_loop *loop)
+heed_status heed_cell_begin(heed_layer *cell, heed_loop *loop)
 {
     loop->constants = heed_loop_alloc(loop, HEED_MAX_CONSTANTS, sizeof *loop->constants);
     loop->states = heed_loop_alloc(loop, HEED_MAX_STATES, sizeof *loop->states);
@@ -163,16 +162,15 @@ static heed_status start(heed_layer *cell, const heed_call *call, heed_tensor *s
                           .input_shape = without_time(&sequence->shape, false),
                           .wants_attention = heed_call_wants_attention(call), .given = kept,
                           .given_count = given_count};
-    return begin_loop(cell, &r->loop);
+    return heed_cell_begin(cell, &r->loop);
 }
 
-/* Fills in the states that the cell's begin left open: what was given, what the last batch left, or zeros. */
-static heed_status settle_states(heed_layer *layer, heed_loop *loop, heed_tensor *const *given)
+heed_status heed_recurrence_settle(heed_layer *layer, heed_loop *loop, heed_tensor *const *given)
 {
     const heed_recurrence *r = heed_layer_state(layer);
     int64_t batch = loop->input_shape.dims[0];
     for (int i = 0; i < heed_cell_state_count(r->cell); i++) {
-        heed_shape shape = state_shape(r->cell, i, batch);
+        heed_shape shape = heed_cell_state_shape(r->cell, i, batch);
         if (given != NULL)
             loop->states[i] = given[i];
         else if (r->flags.stateful) {
@@ -191,8 +189,7 @@ static heed_status settle_states(heed_layer *layer, heed_loop *loop, heed_tensor
     return heed_graph_status(loop->graph);
 }
 
-/* The states that the next batch goes on from. */
-static void carry_states(heed_layer *layer, heed_call *call, const heed_cell_run *run)
+void heed_recurrence_carry(heed_layer *layer, heed_call *call, const heed_cell_run *run)
 {
     for (int i = 0; i < run->state_count; i++)
         heed_call_update(call, heed_layer_carried(layer, (size_t)i, &run->states[i]->shape), run->states[i]);
@@ -215,7 +212,7 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
     cell_loop *running;
     HEED_TRY(start(r->cell, call, sequence, mask, call->inputs + first, call->input_count - first, &running));
     heed_loop *loop = &running->loop;
-    HEED_TRY(settle_states(layer, loop, states > 0 ? call->inputs + 1 : NULL));
+    HEED_TRY(heed_recurrence_settle(layer, loop, states > 0 ? call->inputs + 1 : NULL));
     run->state_count = heed_cell_state_count(r->cell);
     run->output_count = loop->output_count;
     heed_scan_config scan = {.step = run_step, .cell = running, .inputs = &sequence, .input_count = 1,
@@ -231,7 +228,7 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
             run->outputs[i] = swap_time_and_batch(run->outputs[i]);
     }
     if (r->flags.stateful)
-        carry_states(layer, call, run);
+        heed_recurrence_carry(layer, call, run);
     return heed_graph_status(call->graph);
 }
 
@@ -257,7 +254,7 @@ heed_status heed_cell_call(heed_layer *cell, heed_call *call)
                                call->input_count);
     heed_loop loop = {.graph = call->graph, .training = call->training, .input_shape = call->inputs[0]->shape,
                       .given = call->inputs + 1 + states, .given_count = call->input_count - 1 - states};
-    HEED_TRY(begin_loop(cell, &loop));
+    HEED_TRY(heed_cell_begin(cell, &loop));
     heed_step step = {.graph = call->graph, .inputs = call->inputs, .states = call->inputs + 1,
                       .constants = loop.constants,
                       .outputs = call->outputs, .new_states = call->outputs + loop.output_count};
@@ -353,7 +350,7 @@ static heed_status stack_begin(heed_layer *layer, heed_loop *loop)
         loops[i] = *loop;
         loops[i].input_shape = shape;
         loops[i].sequence = i == 0 ? loop->sequence : NULL;
-        HEED_TRY(begin_loop(cell, &loops[i]));
+        HEED_TRY(heed_cell_begin(cell, &loops[i]));
         if (loop->constant_count + loops[i].constant_count > HEED_MAX_CONSTANTS)
             return heed_layer_fail(layer, HEED_EUNSUPPORTED, "its cells need too many constants (expected at most %d)",
                                    HEED_MAX_CONSTANTS);

@@ -32,6 +32,15 @@ typedef struct heed_cell_run {
 /* Runs the layer's cell over a call's inputs: the sequence, then states, then constants. */
 heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_run *run);
 
+/* Fills in the states that the cell's begin left open: what was given (NULL: nothing), what the last batch left, or zeros. */
+heed_status heed_recurrence_settle(heed_layer *layer, heed_loop *loop, heed_tensor *const *given);
+/* The states that the next batch of a stateful layer goes on from. */
+void heed_recurrence_carry(heed_layer *layer, heed_call *call, const heed_cell_run *run);
+
+/* Prepares the loop of a cell: constants, initial states, as the cell itself begins them. */
+heed_status heed_cell_begin(heed_layer *cell, heed_loop *loop);
+/* Of a state, with the batch. */
+heed_shape heed_cell_state_shape(const heed_layer *cell, int state, int64_t batch);
 int  heed_cell_state_count(const heed_layer *cell);
 void heed_cell_output_shape(const heed_layer *cell, heed_shape *shape);
 /* A cell called as a layer: inputs x and the states, outputs the output and the new states. */

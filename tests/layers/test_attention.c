@@ -104,6 +104,11 @@ static void test_padding_gets_no_attention(void **state)
     check_padding(c, heed_multi_head_multi_head_attention(.head_num = 4, .history_only = true), 3);
     check_padding(c, heed_multi_head(.layer = heed_seq_self_attention(), .layer_num = 2), 1);
     check_padding(c, heed_attention_layer(), 2);
+    check_padding(c, heed_layer_collection_scaled_dot_product(), 3);
+    check_padding(c, heed_sequence_attention(), 2);
+    check_padding(c, heed_sequence_attention(.similarity = "multiplicative"), 2);
+    check_padding(c, heed_attention_rnn_wrapper(heed_lstm(.units = 3, .return_sequences = true)), 1);
+    check_padding(c, heed_external_attention_rnn_wrapper(heed_gru(.units = 3, .return_sequences = true)), 2);
 }
 
 /* As first written, the padding changes what the other steps get: the faults are there to be seen. */

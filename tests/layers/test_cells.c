@@ -317,6 +317,9 @@ static const sample samples[] = {
     {"MultiHead", "Dense(3, name='head'), 2, hidden_dim=3, reg_index=[0], reg_slice=':, 0:2', reg_factor=0.1", 1, {X3}},
     {"MultiHeadAttention", "head_num=2, activation='relu', history_only=True", 1, {X3}},
     {"AttentionLayer", "", 2, {X3, {3, {2, 5, 2}}}},
+    {"SequenceAttention", "similarity='additive'", 2, {X3, {3, {2, 5, 2}}}},
+    {"AttentionRNNWrapper", "LSTM(3, dropout=0.5, return_sequences=True, stateful=True)", 1, {X3}},
+    {"ExternalAttentionRNNWrapper", "GRU(3, go_backwards=True), return_attention=True", 2, {X3, {3, {2, 5, 2}}}},
 };
 
 static const sample *sample_of(const char *class_name)

@@ -502,6 +502,7 @@ GROUP(attention_decoder)
 GROUP(self_attention)
 GROUP(multi_head)
 GROUP(attention_layer)
+GROUP(layer_collection)
 
 int main(void)
 {
@@ -510,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_bidirectional), cmocka_unit_test(test_time_distributed), cmocka_unit_test(test_merge),
         cmocka_unit_test(test_layer_normalization), cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_decoder),
         cmocka_unit_test(test_self_attention),      cmocka_unit_test(test_multi_head), cmocka_unit_test(test_attention_layer),
+        cmocka_unit_test(test_layer_collection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
