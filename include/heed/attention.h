@@ -1,16 +1,17 @@
 /**
  * @file attention.h
- * The attention layers of keras-self-attention, keras-multi-head, attention_keras and keras-layer-collection, under the names
- * and with the options, defaults and weights that they have there. Keras' own and AttentionDecoder are in layers.h.
+ * The attention layers of keras-self-attention, keras-multi-head, attention_keras and keras-layer-collection, under the
+ * names and with the options, defaults and weights that they have there. Keras' own and AttentionDecoder are in
+ * layers.h.
  *
- * In C a layer is named as its class in snake_case: heed_seq_self_attention(...). Where two collections have a class of one
- * name, the collection stands before it: heed_self_attention_scaled_dot_product(...) and
+ * In C a layer is named as its class in snake_case: heed_seq_self_attention(...). Where two collections have a class of
+ * one name, the collection stands before it: heed_self_attention_scaled_dot_product(...) and
  * heed_layer_collection_scaled_dot_product(...).
  *
- * **As first written, and as meant.** Where the original has a fault, described at each layer, the option `corrected` decides:
- * true, the default of every layer made here, computes what was meant; false computes what the original computed. A layer
- * read from a file of the original, which does not say, has false. Corrected, padding gets no attention, and where there is
- * nothing to attend to the result is zero.
+ * **As first written, and as meant.** Where the original has a fault, described at each layer, the option `corrected`
+ * decides: true, the default of every layer made here, computes what was meant; false computes what the original
+ * computed. A layer read from a file of the original, which does not say, has false. Corrected, padding gets no
+ * attention, and where there is nothing to attend to the result is zero.
  *
  * Masks come along from Masking or Embedding(mask_zero). B: batch, T: steps, F: features.
  */
@@ -47,9 +48,9 @@ extern "C" {
  *     multiplicative: e_ij = x_i Wa x_j^T + ba
  *     a = softmax over j of attention_activation(e); y_i = sum_j a_ij x_j
  *
- * Weights: Wt (F, units), Wx (F, units), bh (units), Wa (units, 1), ba (1); or Wa (F, F), ba (1). Window of width w: steps
- * i - w/2 to i - w/2 + w - 1, or with history_only i - w + 1 to i. attention_regularizer_weight adds that times the sum of
- * (A A^T - I)^2, a mean over the batch, to the loss.
+ * Weights: Wt (F, units), Wx (F, units), bh (units), Wa (units, 1), ba (1); or Wa (F, F), ba (1). Window of width w:
+ * steps i - w/2 to i - w/2 + w - 1, or with history_only i - w + 1 to i. attention_regularizer_weight adds that times
+ * the sum of (A A^T - I)^2, a mean over the batch, to the loss.
  *
  * As first written, only padding is kept from attending to padding: other steps attend to it.
  */
@@ -67,29 +68,31 @@ extern "C" {
     X(config, ACTIVATION, attention_activation, NULL, "", "applied to the scores")                                     \
     X(config, FLOAT, attention_regularizer_weight, 0.0, "[0,)", "of the penalty on steps that attend alike")           \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_seq_self_attention_config { HEED_SEQ_SELF_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) } heed_seq_self_attention_config;
+typedef struct heed_seq_self_attention_config { HEED_SEQ_SELF_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_seq_self_attention_config;
 extern HEED_API const heed_layer_class heed_seq_self_attention_class;
 #define heed_seq_self_attention(...) HEED_SPEC(seq_self_attention, HEED_SEQ_SELF_ATTENTION_OPTIONS, __VA_ARGS__)
 
 /**
- * A sequence becomes its weighted mean: a = softmax over the steps of x W + b; y = sum_i a_i x_i, (B, F). Weights: W (F, 1),
- * b (1). With return_attention, a (B, T) too. As first written, 1e-7 is added to softmax's divisor.
+ * A sequence becomes its weighted mean: a = softmax over the steps of x W + b; y = sum_i a_i x_i, (B, F). Weights: W
+ * (F, 1), b (1). With return_attention, a (B, T) too. As first written, 1e-7 is added to softmax's divisor.
  */
 #define HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS(X, config)                                                                 \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, BOOL, use_bias, true, "", "whether b is added")                                                          \
     HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_seq_weighted_attention_config { HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) } heed_seq_weighted_attention_config;
+typedef struct heed_seq_weighted_attention_config { HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_seq_weighted_attention_config;
 extern HEED_API const heed_layer_class heed_seq_weighted_attention_class;
 #define heed_seq_weighted_attention(...) HEED_SPEC(seq_weighted_attention, HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS, __VA_ARGS__)
 
 /**
- * ScaledDotProductAttention of keras-self-attention: a = softmax(q k^T / sqrt(d)); y = a v. Inputs: x, which is all three, or
- * q (B, Tq, d), k (B, Tk, d) and v (B, Tk, F). The key's mask counts; the query's is passed on. No weights.
+ * ScaledDotProductAttention of keras-self-attention: a = softmax(q k^T / sqrt(d)); y = a v. Inputs: x, which is all
+ * three, or q (B, Tq, d), k (B, Tk, d) and v (B, Tk, F). The key's mask counts; the query's is passed on. No weights.
  *
- * As first written, 10000 is taken from a hidden score for each reason to hide it, so that where all keys up to a step are
- * padding, the steps after it, or the padding, get the weight.
+ * As first written, 10000 is taken from a hidden score for each reason to hide it, so that where all keys up to a step
+ * are padding, the steps after it, or the padding, get the weight.
  */
 #define HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)                                                      \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -103,11 +106,13 @@ extern HEED_API const heed_layer_class heed_self_attention_scaled_dot_product_cl
     HEED_SPEC(self_attention_scaled_dot_product, HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS, __VA_ARGS__)
 
 /**
- * RealFormer's attention, whose scores go on from layer to layer: e = q k^T / sqrt(d) + previous; a = softmax(e); y = a v.
- * Inputs: x and previous (B, T, T), or q, k, v and previous (B, Tq, Tk). Outputs: y, e before anything is hidden, and with
- * return_attention a. No weights. As first written, hidden scores are as in heed_self_attention_scaled_dot_product().
+ * RealFormer's attention, whose scores go on from layer to layer: e = q k^T / sqrt(d) + previous; a = softmax(e); y = a
+ * v. Inputs: x and previous (B, T, T), or q, k, v and previous (B, Tq, Tk). Outputs: y, e before anything is hidden,
+ * and with return_attention a. No weights. As first written, hidden scores are as in
+ * heed_self_attention_scaled_dot_product().
  */
-#define HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS(X, config) HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)
+#define HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS(X, config)                                                  \
+    HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)
 typedef heed_self_attention_scaled_dot_product_config heed_residual_scaled_dot_product_attention_config;
 extern HEED_API const heed_layer_class heed_residual_scaled_dot_product_attention_class;
 #define heed_residual_scaled_dot_product_attention(...)                                                                \
@@ -116,13 +121,13 @@ extern HEED_API const heed_layer_class heed_residual_scaled_dot_product_attentio
 /* ------------------------------------------------------------------------------------------------ keras-multi-head */
 
 /**
- * The same layer n times, or n layers, side by side: their outputs (B, ...) stand along a new last axis, (B, ..., n). With
- * hidden_dim each gets a projection of its own: head k sees x W_k + b_k. Weights: W (F, hidden_dim n), b (hidden_dim n), then
- * those of the layers. The mask is what the first layer makes of it.
+ * The same layer n times, or n layers, side by side: their outputs (B, ...) stand along a new last axis, (B, ..., n).
+ * With hidden_dim each gets a projection of its own: head k sees x W_k + b_k. Weights: W (F, hidden_dim n), b
+ * (hidden_dim n), then those of the layers. The mask is what the first layer makes of it.
  *
- * reg_factor keeps the heads apart: for each weight that reg_index names, reg_factor times the sum of (M M^T - I)^2 is added
- * to the loss, where row k of M is that weight of head k, cut to reg_slice. As first written, that term is a constant, of no
- * influence: it is passed over in files of the original.
+ * reg_factor keeps the heads apart: for each weight that reg_index names, reg_factor times the sum of (M M^T - I)^2 is
+ * added to the loss, where row k of M is that weight of head k, cut to reg_slice. As first written, that term is a
+ * constant, of no influence: it is passed over in files of the original.
  */
 #define HEED_MULTI_HEAD_OPTIONS(X, config)                                                                             \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -140,13 +145,13 @@ extern HEED_API const heed_layer_class heed_multi_head_class;
 #define heed_multi_head(...) HEED_SPEC(multi_head, HEED_MULTI_HEAD_OPTIONS, __VA_ARGS__)
 
 /**
- * MultiHeadAttention of keras-multi-head: q = f(q Wq + bq), and so k and v, are cut along their features into head_num heads;
- * a = softmax(q k^T / sqrt(d)) in each; y = f((the heads' a v, side by side) Wo + bo), where f is the activation. Inputs: x,
- * which is all three, or q, k, v. Weights: Wq, bq, Wk, bk, Wv, bv, Wo, bo; each is as wide as v, which head_num divides. The
- * key's mask counts; the query's is passed on.
+ * MultiHeadAttention of keras-multi-head: q = f(q Wq + bq), and so k and v, are cut along their features into head_num
+ * heads; a = softmax(q k^T / sqrt(d)) in each; y = f((the heads' a v, side by side) Wo + bo), where f is the
+ * activation. Inputs: x, which is all three, or q, k, v. Weights: Wq, bq, Wk, bk, Wv, bv, Wo, bo; each is as wide as v,
+ * which head_num divides. The key's mask counts; the query's is passed on.
  *
- * The original's activation is relu unless told otherwise, which no paper has; here it is none. As first written, hidden
- * scores are as in heed_self_attention_scaled_dot_product().
+ * The original's activation is relu unless told otherwise, which no paper has; here it is none. As first written,
+ * hidden scores are as in heed_self_attention_scaled_dot_product().
  */
 #define HEED_MULTI_HEAD_MULTI_HEAD_ATTENTION_OPTIONS(X, config)                                                        \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -166,23 +171,25 @@ extern HEED_API const heed_layer_class heed_multi_head_multi_head_attention_clas
 /* ------------------------------------------------------------------------------------------------ attention_keras */
 
 /**
- * Bahdanau's attention of a decoder to an encoder: e_ij = tanh(s_j W_a + h_i U_a) V_a; a = softmax over j; c_i = sum_j a_ij s_j.
- * Inputs: the encoder's outputs s (B, Te, E) and the decoder's h (B, Td, D). Outputs: c (B, Td, E) and a (B, Td, Te). Weights:
- * W_a (E, E), U_a (D, E), V_a (E, 1). As first written, masks are dropped: padding of the encoder is attended to.
+ * Bahdanau's attention of a decoder to an encoder: e_ij = tanh(s_j W_a + h_i U_a) V_a; a = softmax over j; c_i = sum_j
+ * a_ij s_j. Inputs: the encoder's outputs s (B, Te, E) and the decoder's h (B, Td, D). Outputs: c (B, Td, E) and a (B,
+ * Td, Te). Weights: W_a (E, E), U_a (D, E), V_a (E, 1). As first written, masks are dropped: padding of the encoder is
+ * attended to.
  */
 #define HEED_ATTENTION_LAYER_OPTIONS(X, config)                                                                        \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_attention_layer_config { HEED_ATTENTION_LAYER_OPTIONS(HEED_OPTION_FIELD, ) } heed_attention_layer_config;
+typedef struct heed_attention_layer_config { HEED_ATTENTION_LAYER_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_attention_layer_config;
 extern HEED_API const heed_layer_class heed_attention_layer_class;
 #define heed_attention_layer(...) HEED_SPEC(attention_layer, HEED_ATTENTION_LAYER_OPTIONS, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------------------ keras-layer-collection */
 
 /**
- * ScaledDotProductAttention of keras-layer-collection: a = softmax(q k^T / sqrt(d)); y = a v. Inputs: q (B, Tq, d), k (B, Tk, d),
- * v (B, Tk, F), and, if wanted, which keys a query sees, (B, Tq, Tk), as bools or as 0 and 1. No weights. As first written,
- * 1e10 is taken from hidden scores before they are scaled, and masks that come along do not count.
+ * ScaledDotProductAttention of keras-layer-collection: a = softmax(q k^T / sqrt(d)); y = a v. Inputs: q (B, Tq, d), k
+ * (B, Tk, d), v (B, Tk, F), and, if wanted, which keys a query sees, (B, Tq, Tk), as bools or as 0 and 1. No weights.
+ * As first written, 1e10 is taken from hidden scores before they are scaled, and masks that come along do not count.
  */
 #define HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS(X, config)                                                    \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -212,8 +219,8 @@ extern HEED_API const heed_layer_class heed_layer_collection_layer_normalization
  *     multiplicative: e_ij = q_i w_a s_j^T                 weight w_a (Q, S)
  *     a = softmax over j of e; y_i = sum_j a_ij s_j
  *
- * As first written, the sum is along the other axis, y_j = sum_i a_ij s_i, additive scores take q_j for q_i, both lengths must
- * agree, and masks do not count.
+ * As first written, the sum is along the other axis, y_j = sum_i a_ij s_i, additive scores take q_j for q_i, both
+ * lengths must agree, and masks do not count.
  */
 #define HEED_SEQUENCE_ATTENTION_OPTIONS(X, config)                                                                     \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -221,32 +228,35 @@ extern HEED_API const heed_layer_class heed_layer_collection_layer_normalization
       "additive|multiplicative|_additive_similarity|_multiplicative_similarity", "how query and source are compared")  \
     X(config, INITIALIZER, kernel_initializer, "glorot_uniform", "", "how the weights begin")                          \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_sequence_attention_config { HEED_SEQUENCE_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) } heed_sequence_attention_config;
+typedef struct heed_sequence_attention_config { HEED_SEQUENCE_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_sequence_attention_config;
 extern HEED_API const heed_layer_class heed_sequence_attention_class;
 #define heed_sequence_attention(...) HEED_SPEC(sequence_attention, HEED_SEQUENCE_ATTENTION_OPTIONS, __VA_ARGS__)
 
 /**
- * A recurrent layer whose every step sees, beside its input, a weighted mean of the whole input: with h the first state,
+ * A recurrent layer whose every step sees, beside its input, a weighted mean of the whole input: with h the first
+ * state,
  *
  *     e_j = tanh(x_j W1 + b2 + h W2) V; a = softmax(e); x' = [x_t, sum_j a_j x_j] W3 + b3; y_t, h' = cell(x', h)
  *
- * Inputs: x (B, T, F), then, if wanted, the initial states. Outputs: those of the layer. Weights: W1 (F, F), W2 (units, F),
- * W3 (2 F, F), b2 (F), b3 (F), V (F, 1), then the cell's. As first written there is no tanh, so that the state has no
- * influence on a, and padding is attended to.
+ * Inputs: x (B, T, F), then, if wanted, the initial states. Outputs: those of the layer. Weights: W1 (F, F), W2 (units,
+ * F), W3 (2 F, F), b2 (F), b3 (F), V (F, 1), then the cell's. As first written there is no tanh, so that the state has
+ * no influence on a, and padding is attended to.
  */
 #define HEED_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                                  \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, LAYER, layer, {0}, "", "LSTM, GRU, SimpleRNN or RNN around any cell")                                    \
     X(config, INITIALIZER, weight_initializer, "glorot_uniform", "", "how its own weights begin, biases too")          \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_attention_rnn_wrapper_config { HEED_ATTENTION_RNN_WRAPPER_OPTIONS(HEED_OPTION_FIELD, ) } heed_attention_rnn_wrapper_config;
+typedef struct heed_attention_rnn_wrapper_config { HEED_ATTENTION_RNN_WRAPPER_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_attention_rnn_wrapper_config;
 extern HEED_API const heed_layer_class heed_attention_rnn_wrapper_class;
 #define heed_attention_rnn_wrapper(...) HEED_SPEC(attention_rnn_wrapper, HEED_ATTENTION_RNN_WRAPPER_OPTIONS, .layer = __VA_ARGS__)
 
 /**
- * The same, attending to a second sequence: regions of an image, say. Inputs: x (B, T, F), what is attended to (B, L, S), then,
- * if wanted, the initial states. Outputs: those of the layer, then with return_attention a (B, T, L). Weights: W1 (S, F),
- * W2 (units, F), W3 (F + S, F), b2 (F), b3 (F), V (F, 1), then the cell's.
+ * The same, attending to a second sequence: regions of an image, say. Inputs: x (B, T, F), what is attended to (B, L,
+ * S), then, if wanted, the initial states. Outputs: those of the layer, then with return_attention a (B, T, L).
+ * Weights: W1 (S, F), W2 (units, F), W3 (F + S, F), b2 (F), b3 (F), V (F, 1), then the cell's.
  */
 #define HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                         \
     HEED_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                                      \
