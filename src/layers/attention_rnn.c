@@ -30,10 +30,11 @@ static heed_status wrapper_init(heed_layer *layer)
     r->return_attention = r->external && ((const heed_external_attention_rnn_wrapper_config *)(const void *)o)->return_attention;
     if (o->layer.layer_class == NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "its layer is missing");
-    if (o->layer.layer_class->call != heed_recurrence_call)
-        return heed_layer_fail(layer, HEED_EINVAL, "its layer is not recurrent (expected LSTM, GRU, SimpleRNN or RNN, found %s)",
-                               o->layer.layer_class->name);
     HEED_TRY(heed_layer_child(layer, "layer", o->layer, &r->layer));
+    if (r->layer->layer_class->call != heed_recurrence_call)
+        return heed_layer_fail(layer, HEED_EINVAL,
+                               "its layer is not recurrent (expected LSTM, GRU, SimpleRNN or RNN, found %s)",
+                               r->layer->layer_class->name);
     r->inner = heed_layer_state(r->layer);
     if (r->inner->flags.time_major)
         return heed_layer_fail(layer, HEED_EUNSUPPORTED, "its layer is time_major");

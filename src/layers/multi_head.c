@@ -47,16 +47,17 @@ static heed_status read_slices(heed_layer *layer, const char *text, multi_head *
 
 /* ---- the layer ---- */
 
-/* A child from a copy of the spec; its repetitions are numbered, if it has a name. */
+/* A child; repetitions of a layer with a name are numbered. */
 static heed_status add_head(heed_layer *layer, heed_spec spec, int number)
 {
     heed_layer *child;
     if (spec.layer_class == NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "its layer is missing");
+    const heed_layer_common *given = spec.config;
+    if (number == 0 || given == NULL || given->name == NULL)
+        return heed_layer_child(layer, "layers", spec, &child);
     heed_layer_common *config = heed_options_copy(&layer->zone, HEED_TABLE_OF(spec.layer_class), spec.config);
-    if (config == NULL)
-        return HEED_ENOMEM;
-    if (number > 0 && config->name != NULL && (config->name = heed_zone_printf(&layer->zone, "%s_%d", config->name, number)) == NULL)
+    if (config == NULL || (config->name = heed_zone_printf(&layer->zone, "%s_%d", given->name, number)) == NULL)
         return HEED_ENOMEM;
     return heed_layer_child(layer, "layers", (heed_spec){spec.layer_class, config}, &child);
 }
