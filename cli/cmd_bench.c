@@ -21,7 +21,8 @@ static const cli_option options[] = {
     {"--length", CLI_BIND(bench_values, length), "N", "16", "source tokens", CLI_AT_LEAST(1)},
     {"--target-length", CLI_BIND(bench_values, target_length), "N", "11", "target tokens", CLI_AT_LEAST(1)},
     {"--vocabulary", CLI_BIND(bench_values, vocabulary), "N", "1000", "source tokens there are", CLI_BETWEEN(5, 1e9)},
-    {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15", "target tokens there are", CLI_BETWEEN(5, 1e9)},
+    {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15", "target tokens there are",
+     CLI_BETWEEN(5, 1e9)},
     {"--steps", CLI_BIND(bench_values, steps), "N", "20", "steps that are timed", CLI_BETWEEN(1, 1e6)},
     {"--json", CLI_BIND(bench_values, json), .help = "print one JSON object"},
     {0},
@@ -52,8 +53,8 @@ static int run(cli_session *s, const void *values)
         printf("{\"work\": \"train %s\", \"threads\": %d, \"ms\": %.4f, \"median_ms\": %.4f, \"tokens_per_second\": %.0f, \"weights\": %lld}\n",
                v->recipe, heed_threads(s->context), 1e3 * t.best, 1e3 * t.median, tokens / t.best, (long long)t.weights);
     else
-        printf("train %s, %d threads: %.3f ms a step at best, %.3f median; %.0f target tokens/s; %lld weights\n", v->recipe,
-               heed_threads(s->context), 1e3 * t.best, 1e3 * t.median, tokens / t.best, (long long)t.weights);
+        printf("train %s, %d threads: %.3f ms a step at best, %.3f median; %.0f target tokens/s; %lld weights\n",
+               v->recipe, heed_threads(s->context), 1e3 * t.best, 1e3 * t.median, tokens / t.best, (long long)t.weights);
     return CLI_DONE;
 }
 

@@ -20,9 +20,11 @@ typedef struct plot_values {
 
 static const cli_option options[] = {
     {"MODEL", CLI_BIND(plot_values, model), .help = "a translator made by heed train"},
-    {"--text", CLI_BIND(plot_values, texts), "TEXT", .help = "what to translate and draw; may be repeated for .pdf and .html"},
+    {"--text", CLI_BIND(plot_values, texts), "TEXT",
+     .help = "what to translate and draw; may be repeated for .pdf and .html"},
     {"--history", CLI_BIND(plot_values, history), "FILE.csv", .help = "draw the curves of a training history instead"},
-    {"--output", CLI_BIND(plot_values, output), "FILE", .help = "a .png, .svg, .pdf, .html or .txt file (default: the terminal)", .letter = 'o'},
+    {"--output", CLI_BIND(plot_values, output), "FILE",
+     .help = "a .png, .svg, .pdf, .html or .txt file (default: the terminal)", .letter = 'o'},
     {"--beam", CLI_BIND(plot_values, beam), "N", "4", "hypotheses kept at each step", CLI_BETWEEN(1, 64)},
     {"--ascii", CLI_BIND(plot_values, ascii), .help = "in the terminal, nothing but ASCII"},
     {0},
@@ -90,7 +92,8 @@ static int plot_texts(cli_session *s, const plot_values *v)
         return cli_failed(s);
     heed_translation *t;
     int count = (int)v->texts.count;
-    heed_status status = heed_translate(translator, v->texts.items, count, &(heed_decode_config){.beam = (int)v->beam}, &t);
+    heed_status status = heed_translate(translator, v->texts.items, count, &(heed_decode_config){.beam = (int)v->beam},
+                                        &t);
     int exit_status = CLI_DONE;
     for (int i = 0; i < count && status == HEED_OK && exit_status == CLI_DONE; i++)
         if (t[i].source_count == 0 || t[i].hypotheses[0].token_count == 0)
@@ -195,7 +198,8 @@ static int plot_history(cli_session *s, const plot_values *v)
     heed_curves all = {.items = curves, .count = count};
     if (status == HEED_OK && (count == 0 || h.numbers == 0)) {
         free_history(&h);
-        return cli_error(CLI_FAILED, NULL, "%s: no history (expected a line of names, then a line of numbers an epoch)", v->history);
+        return cli_error(CLI_FAILED, NULL,
+                         "%s: no history (expected a line of names, then a line of numbers an epoch)", v->history);
     }
     heed_plot_terminal_options o = terminal(v);
     if (status == HEED_OK)
@@ -210,11 +214,13 @@ static int run(cli_session *s, const void *values)
     const plot_values *v = values;
     bool text = v->model != NULL || v->texts.count > 0;
     if (v->history != NULL && text)
-        return cli_error(CLI_WRONG_USAGE, "see heed plot --help", "--history: a picture of its own (without MODEL and --text)");
+        return cli_error(CLI_WRONG_USAGE, "see heed plot --help",
+                         "--history: a picture of its own (without MODEL and --text)");
     if (v->history != NULL)
         return plot_history(s, v);
     if (v->model == NULL || v->texts.count == 0)
-        return cli_error(CLI_WRONG_USAGE, "see heed plot --help", "what to draw is missing (expected MODEL and --text, or --history)");
+        return cli_error(CLI_WRONG_USAGE, "see heed plot --help",
+                         "what to draw is missing (expected MODEL and --text, or --history)");
     return plot_texts(s, v);
 }
 

@@ -17,8 +17,10 @@ typedef struct summary_values {
 
 static const cli_option options[] = {
     {"MODEL", CLI_BIND(summary_values, model), .required = true, .help = "a .keras file"},
-    {"--width", CLI_BIND(summary_values, width), "N", .help = "columns of the table (default: as Keras has them)", CLI_BETWEEN(40, 400)},
-    {"--memory", CLI_BIND(summary_values, memory), "BATCH,LENGTH", .help = "tell the bytes that running takes for such data, before anything runs"},
+    {"--width", CLI_BIND(summary_values, width), "N", .help = "columns of the table (default: as Keras has them)",
+     CLI_BETWEEN(40, 400)},
+    {"--memory", CLI_BIND(summary_values, memory), "BATCH,LENGTH",
+     .help = "tell the bytes that running takes for such data, before anything runs"},
     {"--json", CLI_BIND(summary_values, json), .help = "print one JSON object instead of the table"},
     {0},
 };
@@ -60,7 +62,8 @@ static bool read_sizes(const char *text, memory_use *use)
 }
 
 /* Calls f for each of the sizes there are. */
-static void each_size(const heed_model *m, const heed_memory *bytes, void (*f)(void *user, const char *what, size_t bytes), void *user)
+static void each_size(const heed_model *m, const heed_memory *bytes,
+                      void (*f)(void *user, const char *what, size_t bytes), void *user)
 {
     f(user, "weights", bytes->weights);
     f(user, "inference", bytes->inference);
@@ -112,7 +115,8 @@ static heed_status write_table(heed_writer *w, cli_session *s, heed_model *m, in
     heed_writer_printf(w, "%s", table);
     heed_free(s->context, table);
     if (use != NULL) {
-        heed_writer_printf(w, "\nA batch of %" PRId64 ", sizes that vary set to %" PRId64 ":\n", use->batch, use->length);
+        heed_writer_printf(w, "\nA batch of %" PRId64 ", sizes that vary set to %" PRId64 ":\n", use->batch,
+                           use->length);
         each_size(m, &use->bytes, write_size, w);
     }
     return HEED_OK;
@@ -146,7 +150,8 @@ static int run(cli_session *s, const void *values)
     const summary_values *v = values;
     memory_use use;
     if (v->memory != NULL && !read_sizes(v->memory, &use))
-        return cli_error(CLI_WRONG_USAGE, NULL, "--memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"%s\"", v->memory);
+        return cli_error(CLI_WRONG_USAGE, NULL,
+                         "--memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"%s\"", v->memory);
     return show(s, v, v->memory != NULL ? &use : NULL) == HEED_OK ? CLI_DONE : cli_failed(s);
 }
 

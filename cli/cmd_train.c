@@ -26,21 +26,28 @@ static const cli_option options[] = {
     {"--recipe", CLI_BIND(train_values, recipe), "NAME", .help = "the model and its settings (default: gru-attention)"},
     {"--set", CLI_BIND(train_values, set), "NAME=VALUE", .help = "change a setting of the recipe; may be repeated"},
     {"--list-recipes", CLI_BIND(train_values, list_recipes), .help = "explain the recipes and their settings"},
-    {"--source-tokens", CLI_BIND(train_values, source_tokens), .choices = "characters|words", .help = "what the source is cut into (default: the recipe's)"},
-    {"--target-tokens", CLI_BIND(train_values, target_tokens), .choices = "characters|words", .help = "what the target is cut into (default: the recipe's)"},
-    {"--validation", CLI_BIND(train_values, validation), "FILE", .help = "pairs to try along the way; the weights that do best on them are kept"},
-    {"--epochs", CLI_BIND(train_values, epochs), "N", .help = "passes over the pairs (default: 10, unless --steps or --minutes)", CLI_ABOVE(0)},
+    {"--source-tokens", CLI_BIND(train_values, source_tokens), .choices = "characters|words",
+     .help = "what the source is cut into (default: the recipe's)"},
+    {"--target-tokens", CLI_BIND(train_values, target_tokens), .choices = "characters|words",
+     .help = "what the target is cut into (default: the recipe's)"},
+    {"--validation", CLI_BIND(train_values, validation), "FILE",
+     .help = "pairs to try along the way; the weights that do best on them are kept"},
+    {"--epochs", CLI_BIND(train_values, epochs), "N",
+     .help = "passes over the pairs (default: 10, unless --steps or --minutes)", CLI_ABOVE(0)},
     {"--steps", CLI_BIND(train_values, steps), "N", .help = "training steps", CLI_AT_LEAST(1)},
     {"--minutes", CLI_BIND(train_values, minutes), "N", .help = "time to train", CLI_ABOVE(0)},
-    {"--checkpoint", CLI_BIND(train_values, checkpoint), "DIR", .help = "where the run is saved along the way (default: SAVE.checkpoint, removed at the end)"},
-    {"--checkpoint-seconds", CLI_BIND(train_values, checkpoint_seconds), "N", "60", "time between two checkpoints", CLI_ABOVE(0)},
+    {"--checkpoint", CLI_BIND(train_values, checkpoint), "DIR",
+     .help = "where the run is saved along the way (default: SAVE.checkpoint, removed at the end)"},
+    {"--checkpoint-seconds", CLI_BIND(train_values, checkpoint_seconds), "N", "60", "time between two checkpoints",
+     CLI_ABOVE(0)},
     {"--resume", CLI_BIND(train_values, resume), .help = "go on from the checkpoint, if there is one"},
     {0},
 };
 
 static const cli_example examples[] = {
     {"heed train pairs.tsv --recipe dates --minutes 3 --save dates.keras", "a translator of dates"},
-    {"heed train --source en.txt --target de.txt --source-tokens words --target-tokens words --save en-de.keras", "from two files, word by word"},
+    {"heed train --source en.txt --target de.txt --source-tokens words --target-tokens words --save en-de.keras",
+     "from two files, word by word"},
     {"heed train pairs.tsv --save m.keras --resume", "go on with a run that was interrupted"},
     {0},
 };
@@ -87,11 +94,11 @@ static void watch(void *user, const heed_train_progress *p)
     train_watch *w = user;
     if (p->validated) {
         w->exact = p->validation_exact;
-        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f, exact match %.2f %%, %.0f tokens/s", (long long)p->step,
-                 p->epoch, p->seconds, p->loss, 100 * w->exact, p->tokens_per_second);
+        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f, exact match %.2f %%, %.0f tokens/s",
+                 (long long)p->step, p->epoch, p->seconds, p->loss, 100 * w->exact, p->tokens_per_second);
     } else if (isnan(w->exact) && floor(p->epoch) > w->noted) {
-        cli_note(w->session, "step %lld, epoch %.0f, %.0f s: loss %.4f, %.0f tokens/s", (long long)p->step, floor(p->epoch),
-                 p->seconds, p->loss, p->tokens_per_second);
+        cli_note(w->session, "step %lld, epoch %.0f, %.0f s: loss %.4f, %.0f tokens/s", (long long)p->step,
+                 floor(p->epoch), p->seconds, p->loss, p->tokens_per_second);
     }
     w->noted = floor(p->epoch);
     double done = w->minutes > 0 ? p->seconds : (double)p->step;
@@ -114,13 +121,15 @@ static int check(const train_values *v)
 {
     const char *hint = "see heed train --help";
     if (v->pairs == NULL && (v->source == NULL || v->target == NULL))
-        return cli_error(CLI_WRONG_USAGE, hint, "what to learn from is missing (expected PAIRS, or --source and --target)");
+        return cli_error(CLI_WRONG_USAGE, hint,
+                         "what to learn from is missing (expected PAIRS, or --source and --target)");
     if (v->pairs != NULL && (v->source != NULL || v->target != NULL))
         return cli_error(CLI_WRONG_USAGE, hint, "PAIRS and --source, --target are two ways to say the same");
     if (v->save == NULL)
         return cli_error(CLI_WRONG_USAGE, hint, "--save is missing: where the translator goes");
     if (!ends_with(v->save, ".keras"))
-        return cli_error(CLI_WRONG_USAGE, hint, "--save: not a translator's name (expected it to end in .keras, found \"%s\")", v->save);
+        return cli_error(CLI_WRONG_USAGE, hint,
+                         "--save: not a translator's name (expected it to end in .keras, found \"%s\")", v->save);
     if ((v->epochs > 0) + (v->steps > 0) + (v->minutes > 0) > 1)
         return cli_error(CLI_WRONG_USAGE, hint, "only one of --epochs, --steps and --minutes says how long to train");
     return CLI_DONE;
@@ -150,7 +159,8 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
     heed_status status = heed_trainer_create(s->context, &config, &t);
     if (status != HEED_OK)
         return cli_refused(s, status);
-    cli_note(s, "%lld weights, %d threads", (long long)heed_parameter_count(heed_trainer_model(t), false), heed_threads(s->context));
+    cli_note(s, "%lld weights, %d threads", (long long)heed_parameter_count(heed_trainer_model(t), false),
+             heed_threads(s->context));
     cli_progress_start(&w.progress, s, "training", 0);
     running = t;
     signal(SIGINT, on_interrupt);
@@ -163,7 +173,8 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
         status = heed_trainer_save(t, v->save);
     if (status == HEED_EINTERRUPTED) {
         char hint[4352];
-        snprintf(hint, sizeof hint, "it goes on from there with the same command and --resume; the run is saved in %s", checkpoint);
+        snprintf(hint, sizeof hint, "it goes on from there with the same command and --resume; the run is saved in %s",
+                 checkpoint);
         exit_status = cli_error(CLI_FAILED, hint, "%s", heed_error(s->context));
     } else if (status != HEED_OK) {
         exit_status = cli_failed(s);

@@ -18,20 +18,29 @@ typedef struct translate_values {
 static const cli_option options[] = {
     {"MODEL", CLI_BIND(translate_values, model), .required = true, .help = "a translator made by heed train"},
     {"FILE", CLI_BIND(translate_values, file), .standard = "-", .help = "the lines to translate"},
-    {"--output", CLI_BIND(translate_values, output), "FILE", "-", .help = "where the translations go, a line for a line", .letter = 'o'},
-    {"--beam", CLI_BIND(translate_values, beam), "N", "4", "hypotheses kept at each step; 1 is greedy", CLI_BETWEEN(1, 64)},
-    {"--n-best", CLI_BIND(translate_values, n_best), "N", "1", "translations written for each line, best first; at most as many as --beam", CLI_BETWEEN(1, 64)},
-    {"--length-penalty", CLI_BIND(translate_values, length_penalty), "A", "1", "hypotheses are ranked by log probability / length^A", CLI_AT_LEAST(0)},
-    {"--max-length", CLI_BIND(translate_values, max_length), "N", .help = "target tokens at most (default: half as many again as in training)", CLI_AT_LEAST(1)},
-    {"--scores", CLI_BIND(translate_values, scores), .help = "begin each line with the natural logarithm of its probability and a TAB"},
-    {"--alignments", CLI_BIND(translate_values, alignments), "FILE", .help = "also write source tokens, target tokens and weights: a JSON object a line"},
-    {"--reference", CLI_BIND(translate_values, reference), "FILE", .help = "also score the translations against these lines, on standard error"},
+    {"--output", CLI_BIND(translate_values, output), "FILE", "-",
+     .help = "where the translations go, a line for a line", .letter = 'o'},
+    {"--beam", CLI_BIND(translate_values, beam), "N", "4", "hypotheses kept at each step; 1 is greedy",
+     CLI_BETWEEN(1, 64)},
+    {"--n-best", CLI_BIND(translate_values, n_best), "N", "1",
+     "translations written for each line, best first; at most as many as --beam", CLI_BETWEEN(1, 64)},
+    {"--length-penalty", CLI_BIND(translate_values, length_penalty), "A", "1",
+     "hypotheses are ranked by log probability / length^A", CLI_AT_LEAST(0)},
+    {"--max-length", CLI_BIND(translate_values, max_length), "N",
+     .help = "target tokens at most (default: half as many again as in training)", CLI_AT_LEAST(1)},
+    {"--scores", CLI_BIND(translate_values, scores),
+     .help = "begin each line with the natural logarithm of its probability and a TAB"},
+    {"--alignments", CLI_BIND(translate_values, alignments), "FILE",
+     .help = "also write source tokens, target tokens and weights: a JSON object a line"},
+    {"--reference", CLI_BIND(translate_values, reference), "FILE",
+     .help = "also score the translations against these lines, on standard error"},
     {0},
 };
 
 static const cli_example examples[] = {
     {"echo '3 mai 1979' | heed translate dates.keras", "one line"},
-    {"heed translate dates.keras dates.txt --beam 1 --alignments dates.jsonl", "a file, greedily, with what was attended to"},
+    {"heed translate dates.keras dates.txt --beam 1 --alignments dates.jsonl",
+     "a file, greedily, with what was attended to"},
     {0},
 };
 

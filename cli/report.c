@@ -136,7 +136,8 @@ void cli_progress_update(cli_progress *p, double done, const char *format, ...)
     if (p->terminal && p->total > 0)
         draw_bar(p, share, left, details);
     else if (p->total > 0)
-        cli_note(p->session, "%s: %d %%, %s%s%s", p->what, (int)(100 * share), left, *left != '\0' ? ", " : "", details);
+        cli_note(p->session, "%s: %d %%, %s%s%s", p->what, (int)(100 * share), left, *left != '\0' ? ", " : "",
+                 details);
     else
         cli_note(p->session, "%s: %.0f  %s", p->what, done, details);
 }

@@ -37,7 +37,8 @@ typedef struct run_state { RUN_STATE(HEED_OPTION_FIELD, ) } run_state;
 
 static const run_state fresh_state = {RUN_STATE(HEED_OPTION_DEFAULT, )};
 static const heed_option state_rows[] = {RUN_STATE(HEED_OPTION_ROW, run_state)};
-static const heed_option_table state_table = {state_rows, sizeof state_rows / sizeof *state_rows, sizeof(run_state), &fresh_state};
+static const heed_option_table state_table = {state_rows, sizeof state_rows / sizeof *state_rows, sizeof(run_state),
+                                              &fresh_state};
 
 #define CHECKPOINT "checkpoint.keras"
 #define ASSET_RUN "run.txt"
@@ -165,8 +166,10 @@ static heed_status check_same_settings(heed_trainer *t, const heed_train_config 
     heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &name, &settings);
     if (status == HEED_OK && (asked = heed_recipe_write(&z, &settings)) == NULL)
         status = HEED_ENOMEM;
-    if (status == HEED_OK && (strcmp(name, t->translator->recipe) != 0 || strcmp(asked, t->translator->settings_text) != 0)) {
-        status = heed_fail(t->context, HEED_EINVAL, "%s: the run was begun with another recipe or other settings", t->checkpoint);
+    if (status == HEED_OK &&
+        (strcmp(name, t->translator->recipe) != 0 || strcmp(asked, t->translator->settings_text) != 0)) {
+        status = heed_fail(t->context, HEED_EINVAL, "%s: the run was begun with another recipe or other settings",
+                           t->checkpoint);
         heed_hint(t->context, "give the same, or none: the checkpoint knows them");
     }
     heed_zone_free(&z);
@@ -202,7 +205,8 @@ static heed_status restore_run(heed_trainer *t, const heed_train_config *config)
     size_t size;
     const char *text = heed_asset(t->model, ASSET_RUN, &size);
     if (text == NULL)
-        return heed_fail(c, HEED_EFORMAT, "%s: a translator, but no checkpoint (expected assets/%s)", t->checkpoint, ASSET_RUN);
+        return heed_fail(c, HEED_EFORMAT, "%s: a translator, but no checkpoint (expected assets/%s)", t->checkpoint,
+                         ASSET_RUN);
     heed_zone z;
     heed_zone_init(&z, c);
     char *copy = heed_zone_alloc(&z, size + 1, 1);
@@ -239,7 +243,8 @@ static heed_status name_checkpoint(heed_trainer *t, const heed_train_config *con
 {
     heed_context *c = t->context;
     if (config->checkpoint == NULL)
-        return config->resume ? heed_fail(c, HEED_EINVAL, "resume: there is no checkpoint directory to resume from") : HEED_OK;
+        return config->resume ? heed_fail(c, HEED_EINVAL,
+                                          "resume: there is no checkpoint directory to resume from") : HEED_OK;
     heed_text path = {.context = c};
     heed_text_printf(&path, "%s/" CHECKPOINT, config->checkpoint);
     t->checkpoint = path.bytes;
@@ -303,7 +308,8 @@ static heed_status make_model(heed_trainer *t, const heed_train_config *config)
     if (status == HEED_OK)
         status = heed_recipe_build(c, &settings, heed_tokenizer_size(source), heed_tokenizer_size(target), &t->model);
     if (status == HEED_OK) {
-        status = heed_translator_wrap(c, t->model, true, name, &settings, t->training.longest_target, source, target, &t->translator);
+        status = heed_translator_wrap(c, t->model, true, name, &settings, t->training.longest_target, source, target,
+                                      &t->translator);
     } else {
         heed_tokenizer_free(target);
         heed_tokenizer_free(source);
@@ -325,7 +331,8 @@ static heed_status resume_model(heed_trainer *t, const heed_train_config *config
     HEED_TRY(heed_load(t->context, t->checkpoint, &model));
     HEED_TRY(heed_translator_from_model(t->context, t->checkpoint, model, &t->translator));
     t->model = heed_translator_model(t->translator);
-    return heed_examples_read(t->context, &t->translator->settings, config->pairs, config->targets, t->translator->source,
+    return heed_examples_read(t->context, &t->translator->settings, config->pairs, config->targets,
+                              t->translator->source,
                               t->translator->target, &t->training);
 }
 
@@ -353,7 +360,8 @@ static heed_status make_room(heed_trainer *t)
     t->answer = heed_alloc(t->context, count, sizeof(int32_t));
     if (t->validation.count > 0)
         t->best = heed_alloc(t->context, weight_total(t->model), sizeof(float));
-    bool made = t->source != NULL && t->given != NULL && t->answer != NULL && (t->validation.count == 0 || t->best != NULL);
+    bool made = t->source != NULL && t->given != NULL && t->answer != NULL && (t->validation.count == 0 ||
+                                                                               t->best != NULL);
     return made ? HEED_OK : HEED_ENOMEM;
 }
 
@@ -361,7 +369,8 @@ static heed_status check_config(heed_context *c, const heed_train_config *config
 {
     if (config->pairs == NULL)
         return heed_fail(c, HEED_EINVAL, "train: no pairs are given");
-    if (config->epochs < 0 || config->steps < 0 || config->minutes < 0 || isnan(config->epochs) || isnan(config->minutes))
+    if (config->epochs < 0 || config->steps < 0 || config->minutes < 0 || isnan(config->epochs) ||
+        isnan(config->minutes))
         return heed_fail(c, HEED_EINVAL, "train: epochs, steps and minutes are not negative");
     int given = (config->epochs > 0) + (config->steps > 0) + (config->minutes > 0);
     if (given > 1)
@@ -375,7 +384,8 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
     HEED_TRY(name_checkpoint(t, config));
     HEED_TRY(t->resumed ? resume_model(t, config) : make_model(t, config));
     if (config->validation != NULL)
-        HEED_TRY(heed_examples_read(t->context, &t->translator->settings, config->validation, NULL, t->translator->source,
+        HEED_TRY(heed_examples_read(t->context, &t->translator->settings, config->validation, NULL,
+                                    t->translator->source,
                                     t->translator->target, &t->validation));
     HEED_TRY(make_room(t));
     if (t->resumed)
@@ -402,7 +412,8 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
         return status;
     }
     if (t->training.left_out > 0)
-        heed_log(c, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)", config->pairs,
+        heed_log(c, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)",
+                 config->pairs,
                  (long long)t->training.left_out, (long long)(t->training.left_out + t->training.count),
                  t->translator->settings.longest);
     *out = t;
@@ -480,13 +491,15 @@ static const double HOPELESS = 10, MEAN_SHARE = 0.02;
 
 static heed_status follow_loss(heed_trainer *t, double loss)
 {
-    double share = fmax(1 / (t->state.step + 1), MEAN_SHARE), guessing = log(heed_tokenizer_size(t->translator->target));
+    double share = fmax(1 / (t->state.step + 1),
+                        MEAN_SHARE), guessing = log(heed_tokenizer_size(t->translator->target));
     t->state.loss += share * (loss - t->state.loss);
     if (isfinite(loss) && t->state.loss < HOPELESS * guessing)
         return HEED_OK;
     heed_fail(t->context, HEED_EDIVERGED, "training diverged at step %.0f (the loss is %g, guessing would give %.3g)",
               t->state.step + 1, loss, guessing);
-    heed_hint(t->context, "try a smaller learning rate: --set learning_rate=%g", t->translator->settings.learning_rate / 3);
+    heed_hint(t->context, "try a smaller learning rate: --set learning_rate=%g",
+              t->translator->settings.learning_rate / 3);
     return HEED_EDIVERGED;
 }
 
@@ -609,7 +622,8 @@ heed_status heed_trainer_run(heed_trainer *t)
             saved = now();
         }
         if (status == HEED_OK && stop && !finished(t))
-            status = heed_fail(t->context, HEED_EINTERRUPTED, "training was interrupted after step %.0f", t->state.step);
+            status = heed_fail(t->context, HEED_EINTERRUPTED, "training was interrupted after step %.0f",
+                               t->state.step);
     }
     t->state.seconds += now() - started;
     return status;

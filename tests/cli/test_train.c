@@ -169,7 +169,8 @@ static void test_interrupt(void **state)
         char *said = heed_test_read_file("cli_err.txt", NULL);
         const char *error = strstr(said, "heed: training was interrupted after step ");
         assert_non_null(error);
-        assert_non_null(strstr(error, "\nhint: it goes on from there with the same command and --resume; the run is saved in "
+        assert_non_null(strstr(error,
+                               "\nhint: it goes on from there with the same command and --resume; the run is saved in "
                                       "endless.keras.checkpoint\n"));
         free(said);
         assert_false(heed_test_exists("endless.keras"));
@@ -277,11 +278,13 @@ static void test_bad_input(void **state)
          "short.txt:2: ends too early (expected a target for every source)\n"},
         {"heed train --source short.txt --target bad.txt --save m.keras", 1,
          "short.txt:2: ends too early (expected a source for every target)\n"},
-        {"heed train pairs.tsv --validation no.tsv --save m.keras", 1, "no.tsv: cannot open: No such file or directory\n"},
+        {"heed train pairs.tsv --validation no.tsv --save m.keras", 1,
+         "no.tsv: cannot open: No such file or directory\n"},
         {"heed train pairs.tsv --save no/m.keras", 1, "no/m.keras: cannot write: No such file or directory\n"},
         {"mkdir m.keras; heed train pairs.tsv --save m.keras; s=$?; rmdir m.keras; (exit $s)", 1,
          "m.keras: cannot write: Is a directory\n"},
-        {"heed train pairs.tsv --save m.keras --checkpoint no/run", 1, "no/run: cannot make the directory: No such file or directory\n"},
+        {"heed train pairs.tsv --save m.keras --checkpoint no/run", 1,
+         "no/run: cannot make the directory: No such file or directory\n"},
         {"heed train pairs.tsv --save m.keras --checkpoint pairs.tsv", 1,
          "pairs.tsv/checkpoint.keras: cannot write: Not a directory\n"},
         {"mkdir -p run; cp pairs.tsv run/checkpoint.keras; heed train pairs.tsv --save m.keras --checkpoint run --resume; s=$?; "
@@ -290,11 +293,16 @@ static void test_bad_input(void **state)
         {"heed train pairs.tsv --save m.keras --recipe alchemy", 2,
          "alchemy: no recipe of this name\n"
          "hint: the recipes are gru-attention and dates; heed train --list-recipes explains them\n"},
-        {"heed train pairs.tsv --save m.keras --set unit=3", 2, "gru-attention: no option of this name: unit\nhint: did you mean units?\n"},
-        {"heed train pairs.tsv --save m.keras --set units=0", 2, "gru-attention: units is out of range (expected [1,), found 0)\n"},
-        {"heed train pairs.tsv --save m.keras --set units", 2, "--set: not a setting (expected NAME=VALUE, found \"units\")\n"},
-        {"heed train pairs.tsv --save m.keras --set =3", 2, "--set: not a setting (expected NAME=VALUE, found \"=3\")\n"},
-        {"heed train pairs.tsv --save m.keras --set units=", 2, "--set: not a setting (expected NAME=VALUE, found \"units=\")\n"},
+        {"heed train pairs.tsv --save m.keras --set unit=3", 2,
+         "gru-attention: no option of this name: unit\nhint: did you mean units?\n"},
+        {"heed train pairs.tsv --save m.keras --set units=0", 2,
+         "gru-attention: units is out of range (expected [1,), found 0)\n"},
+        {"heed train pairs.tsv --save m.keras --set units", 2,
+         "--set: not a setting (expected NAME=VALUE, found \"units\")\n"},
+        {"heed train pairs.tsv --save m.keras --set =3", 2,
+         "--set: not a setting (expected NAME=VALUE, found \"=3\")\n"},
+        {"heed train pairs.tsv --save m.keras --set units=", 2,
+         "--set: not a setting (expected NAME=VALUE, found \"units=\")\n"},
         {"heed train pairs.tsv --save m.h5", 2,
          "--save: not a translator's name (expected it to end in .keras, found \"m.h5\")\nhint: see heed train --help\n"},
         {"heed train pairs.tsv", 2, "--save is missing: where the translator goes\nhint: see heed train --help\n"},
@@ -361,7 +369,8 @@ static void test_terminal(void **state)
     assert_true(terminal >= 0);
     assert_int_equal(ioctl(terminal, TIOCSWINSZ, &(struct winsize){.ws_row = 24, .ws_col = WIDTH}), 0);
     /* more steps than are done before it is seen; a twentieth of them comes before the first validation */
-    pid_t child = start("train pairs.tsv --validation few.tsv --save seen.keras --steps 20000 " TINY, terminal, terminal, terminal);
+    pid_t child = start("train pairs.tsv --validation few.tsv --save seen.keras --steps 20000 " TINY, terminal,
+                        terminal, terminal);
     close(terminal);
     bool seen = watch_terminal(master, WIDTH);
     kill(child, SIGKILL);

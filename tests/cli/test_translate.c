@@ -188,16 +188,20 @@ static void test_translate_refuses(void **state)
         {"heed translate m.keras no.txt", 1, "no.txt: cannot open: No such file or directory\n"},
         {"heed translate m.keras .", 1, ".: cannot read: Is a directory\n"},
         {"heed translate m.keras source.txt -o no/m.txt", 1, "no/m.txt: cannot write: No such file or directory\n"},
-        {"heed translate m.keras source.txt -o m.txt --alignments no/m.jsonl", 1, "no/m.jsonl: cannot write: No such file or directory\n"},
-        {"heed translate m.keras source.txt -o m.txt --reference no.txt", 1, "no.txt: cannot open: No such file or directory\n"},
+        {"heed translate m.keras source.txt -o m.txt --alignments no/m.jsonl", 1,
+         "no/m.jsonl: cannot write: No such file or directory\n"},
+        {"heed translate m.keras source.txt -o m.txt --reference no.txt", 1,
+         "no.txt: cannot open: No such file or directory\n"},
         {"heed translate m.keras source.txt >/dev/full", 1, "standard output: cannot write: No space left on device\n"},
-        {"heed translate m.keras source.txt -o m.txt --alignments /dev/full", 1, "/dev/full: cannot write: No space left on device\n"},
+        {"heed translate m.keras source.txt -o m.txt --alignments /dev/full", 1,
+         "/dev/full: cannot write: No space left on device\n"},
         {"heed translate m.keras --beam 2 --n-best 3", 2,
          "--n-best: more than --beam keeps (expected at most 2, found 3)\nhint: see heed translate --help\n"},
         {"heed translate m.keras --beam 0", 2,
          "--beam: not a value it can take (expected a whole number from 1 to 64, found \"0\")\n"
          "hint: heed translate --help lists arguments and options\n"},
-        {"heed translate m.keras --reference -", 2, "standard input: cannot be both FILE and --reference\nhint: see heed translate --help\n"},
+        {"heed translate m.keras --reference -", 2,
+         "standard input: cannot be both FILE and --reference\nhint: see heed translate --help\n"},
         {"heed translate m.keras --alignments -", 2,
          "--alignments: needs a file other than the translations'\nhint: see heed translate --help\n"},
         {"heed translate", 2, "MODEL is missing\nhint: heed translate --help lists arguments and options\n"},
@@ -268,7 +272,8 @@ static void test_plot(void **state)
     static const char *const kinds[] = {"png", "svg", "pdf", "html", "txt"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char line[128];
-        snprintf(line, sizeof line, "heed plot m.keras --text '3 mai 1979' -o picture.%s && test -s picture.%s", kinds[i], kinds[i]);
+        snprintf(line, sizeof line, "heed plot m.keras --text '3 mai 1979' -o picture.%s && test -s picture.%s",
+                 kinds[i], kinds[i]);
         heed_test_prints(line, "");
     }
     must_run("heed plot m.keras --text '3 mai 1979'");
@@ -288,10 +293,13 @@ static void test_plot(void **state)
          "p.png: wrong number of heatmaps (expected 1; .pdf and .html take several, found 2)\n"},
         {"heed plot m.keras --text a -o no/p.png", 1, "no/p.png: cannot write: No such file or directory\n"},
         {"heed plot m.keras --text a >/dev/full", 1, "standard output: cannot write: No space left on device\n"},
-        {"heed plot m.keras", 2, "what to draw is missing (expected MODEL and --text, or --history)\nhint: see heed plot --help\n"},
-        {"heed plot m.keras --history h.csv", 2, "--history: a picture of its own (without MODEL and --text)\nhint: see heed plot --help\n"},
+        {"heed plot m.keras", 2,
+         "what to draw is missing (expected MODEL and --text, or --history)\nhint: see heed plot --help\n"},
+        {"heed plot m.keras --history h.csv", 2,
+         "--history: a picture of its own (without MODEL and --text)\nhint: see heed plot --help\n"},
         {"heed plot --history no.csv", 1, "no.csv: cannot open: No such file or directory\n"},
-        {"heed plot --history /dev/null", 1, "/dev/null: no history (expected a line of names, then a line of numbers an epoch)\n"},
+        {"heed plot --history /dev/null", 1,
+         "/dev/null: no history (expected a line of names, then a line of numbers an epoch)\n"},
         {"printf 'epoch,loss\\na,b\\n' >h.csv; heed plot --history h.csv", 1,
          "h.csv: no history (expected a line of names, then a line of numbers an epoch)\n"},
     };
@@ -321,16 +329,19 @@ static void test_summary(void **state)
     heed_zone_free(&z);
     heed_context_free(c);
     free(text);
-    static const char *const wrong[] = {"", "32", "32,", ",20", "a,b", "0,3", "-1,2", "1,2,3", "1,2 ", "99999999999999999999,1"};
+    static const char *const wrong[] = {"", "32", "32,", ",20", "a,b", "0,3", "-1,2", "1,2,3", "1,2 ",
+                                        "99999999999999999999,1"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char line[128], error[256];
         snprintf(line, sizeof line, "heed summary m.keras --memory '%s'", wrong[i]);
-        snprintf(error, sizeof error, "heed: --memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"%s\"\n", wrong[i]);
+        snprintf(error, sizeof error,
+                 "heed: --memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"%s\"\n", wrong[i]);
         heed_test_fails(line, 2, error);
     }
     assert_int_equal(heed_test_run("heed summary m.keras --memory 9999999999,9999999999"), 1);
     assert_string_equal(heed_test_out, "");
-    heed_test_fails("heed summary m.keras >/dev/full", 1, "heed: standard output: cannot write: No space left on device\n");
+    heed_test_fails("heed summary m.keras >/dev/full", 1,
+                    "heed: standard output: cannot write: No space left on device\n");
 }
 
 int main(void)
