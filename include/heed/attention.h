@@ -99,7 +99,8 @@ extern HEED_API const heed_layer_class heed_seq_weighted_attention_class;
     HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
     HEED_HISTORY_ONLY_OPTION(X, config)                                                                                \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_self_attention_scaled_dot_product_config { HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(HEED_OPTION_FIELD, ) }
+typedef struct heed_self_attention_scaled_dot_product_config
+    { HEED_SELF_ATTENTION_SCALED_DOT_PRODUCT_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_self_attention_scaled_dot_product_config;
 extern HEED_API const heed_layer_class heed_self_attention_scaled_dot_product_class;
 #define heed_self_attention_scaled_dot_product(...)                                                                    \
@@ -162,7 +163,8 @@ extern HEED_API const heed_layer_class heed_multi_head_class;
     HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \
     HEED_HISTORY_ONLY_OPTION(X, config)                                                                                \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_multi_head_multi_head_attention_config { HEED_MULTI_HEAD_MULTI_HEAD_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
+typedef struct heed_multi_head_multi_head_attention_config
+    { HEED_MULTI_HEAD_MULTI_HEAD_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_multi_head_multi_head_attention_config;
 extern HEED_API const heed_layer_class heed_multi_head_multi_head_attention_class;
 #define heed_multi_head_multi_head_attention(...)                                                                      \
@@ -195,7 +197,8 @@ extern HEED_API const heed_layer_class heed_attention_layer_class;
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
     HEED_CORRECTED_OPTION(X, config)
-typedef struct heed_layer_collection_scaled_dot_product_config { HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS(HEED_OPTION_FIELD, ) }
+typedef struct heed_layer_collection_scaled_dot_product_config
+    { HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_layer_collection_scaled_dot_product_config;
 extern HEED_API const heed_layer_class heed_layer_collection_scaled_dot_product_class;
 #define heed_layer_collection_scaled_dot_product(...)                                                                  \
@@ -206,7 +209,8 @@ extern HEED_API const heed_layer_class heed_layer_collection_scaled_dot_product_
 #define HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS(X, config)                                                   \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, epsilon, 1e-8, "[0,)", "added to the standard deviation")
-typedef struct heed_layer_collection_layer_normalization_config { HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS(HEED_OPTION_FIELD, ) }
+typedef struct heed_layer_collection_layer_normalization_config
+    { HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_layer_collection_layer_normalization_config;
 extern HEED_API const heed_layer_class heed_layer_collection_layer_normalization_class;
 #define heed_layer_collection_layer_normalization(...)                                                                 \
@@ -261,7 +265,8 @@ extern HEED_API const heed_layer_class heed_attention_rnn_wrapper_class;
 #define HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                         \
     HEED_ATTENTION_RNN_WRAPPER_OPTIONS(X, config)                                                                      \
     HEED_RETURN_ATTENTION_OPTION(X, config)
-typedef struct heed_external_attention_rnn_wrapper_config { HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS(HEED_OPTION_FIELD, ) }
+typedef struct heed_external_attention_rnn_wrapper_config
+    { HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_external_attention_rnn_wrapper_config;
 extern HEED_API const heed_layer_class heed_external_attention_rnn_wrapper_class;
 #define heed_external_attention_rnn_wrapper(...)                                                                       \

@@ -35,7 +35,10 @@ heed_tensor *heed_window(heed_graph *g, int64_t queries, int64_t keys, int64_t b
     return heed_op_and(begun, heed_op_less_equal(j, heed_op_scale(i, 1.0f, (float)ahead)));
 }
 
-heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys) { return heed_window(g, queries, keys, queries, 0); }
+heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys)
+{
+    return heed_window(g, queries, keys, queries, 0);
+}
 
 heed_tensor *heed_attention_penalized(heed_tensor *scores, heed_tensor *const *seen, int count)
 {

@@ -27,7 +27,8 @@ static heed_status wrapper_init(heed_layer *layer)
         return HEED_ENOMEM;
     r->external = layer->layer_class == &heed_external_attention_rnn_wrapper_class;
     r->corrected = o->corrected;
-    r->return_attention = r->external && ((const heed_external_attention_rnn_wrapper_config *)(const void *)o)->return_attention;
+    const heed_external_attention_rnn_wrapper_config *more = heed_layer_config(layer);
+    r->return_attention = r->external && more->return_attention;
     if (o->layer.layer_class == NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "its layer is missing");
     HEED_TRY(heed_layer_child(layer, "layer", o->layer, &r->layer));
@@ -48,14 +49,16 @@ static heed_status wrapper_build(heed_layer *layer, const heed_shape *inputs, in
     wrapper *r = heed_layer_state(layer);
     int sequences = 1 + source_of(r), states = heed_cell_state_count(r->inner->cell);
     if (count != sequences && count != sequences + states)
-        return heed_layer_fail(layer, HEED_EINVAL, "the number of inputs does not fit (expected %d, or %d with the states, found %d)",
+        return heed_layer_fail(layer, HEED_EINVAL,
+                               "the number of inputs does not fit (expected %d, or %d with the states, found %d)",
                                sequences, sequences + states, count);
     HEED_TRY(heed_check_sequences(layer, inputs, sequences));
     heed_shape state = heed_cell_state_shape(r->inner->cell, 0, 1);
     if (state.rank != 2)
         return heed_layer_fail(layer, HEED_ESHAPE, "the first state of its cell is no vector");
     int64_t f = inputs[0].dims[2], s = inputs[source_of(r)].dims[2];
-    const heed_shape shapes[WEIGHTS] = {{2, {s, f}}, {2, {state.dims[1], f}}, {2, {f + s, f}}, {1, {f}}, {1, {f}}, {2, {f, 1}}};
+    const heed_shape shapes[WEIGHTS] = {{2, {s, f}}, {2, {state.dims[1], f}}, {2, {f + s, f}},
+                                        {1, {f}}, {1, {f}}, {2, {f, 1}}};
     for (int i = 0; i < WEIGHTS; i++)
         r->w[i] = heed_layer_weight(layer, names[i], &shapes[i], o->weight_initializer, NULL, NULL, true);
     return heed_layer_build(r->layer, inputs, 1);
@@ -109,10 +112,12 @@ static heed_status wrapper_step(void *user, heed_step *step)
 /* ---- all steps ---- */
 
 /* Our constants, then the cell's; and the states that it begins with. */
-static heed_status begin(heed_layer *layer, heed_call *call, attending *run, heed_tensor **constants, int *constant_count)
+static heed_status begin(heed_layer *layer, heed_call *call, attending *run, heed_tensor **constants,
+                         int *constant_count)
 {
     const wrapper *r = run->r;
-    heed_tensor *x = call->inputs[0], *source = call->inputs[source_of(r)], *mask = r->corrected ? call->masks[source_of(r)] : NULL;
+    heed_tensor *x = call->inputs[0], *source = call->inputs[source_of(r)];
+    heed_tensor *mask = r->corrected ? call->masks[source_of(r)] : NULL;
     constants[SOURCE] = source;
     constants[KEYS] = heed_op_dense(source, weight(call->graph, r, W1), weight(call->graph, r, B2));
     constants[MASK] = heed_mask_bool(mask, heed_tensor_dim(source, 1));
@@ -130,7 +135,10 @@ static heed_status begin(heed_layer *layer, heed_call *call, attending *run, hee
 }
 
 /* The last of all steps; (B, T, ...) to (B, ...). */
-static heed_tensor *last_step(heed_tensor *y) { return heed_op_squeeze(heed_op_slice(y, 1, heed_tensor_dim(y, 1) - 1, 1), 1); }
+static heed_tensor *last_step(heed_tensor *y)
+{
+    return heed_op_squeeze(heed_op_slice(y, 1, heed_tensor_dim(y, 1) - 1, 1), 1);
+}
 
 static heed_status wrapper_call(heed_layer *layer, heed_call *call)
 {

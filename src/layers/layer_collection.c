@@ -28,7 +28,9 @@ static heed_tensor *given_mask(const heed_call *call)
 static heed_tensor *penalized(heed_tensor *scores, heed_tensor *seen, int64_t features)
 {
     float penalty = 1e10f / sqrtf((float)features);
-    return seen == NULL ? scores : heed_op_add(scores, heed_op_scale(heed_op_cast(seen, HEED_FLOAT32), penalty, -penalty));
+    if (seen == NULL)
+        return scores;
+    return heed_op_add(scores, heed_op_scale(heed_op_cast(seen, HEED_FLOAT32), penalty, -penalty));
 }
 
 static heed_status scaled_call(heed_layer *layer, heed_call *call)
@@ -52,7 +54,8 @@ static heed_status scaled_call(heed_layer *layer, heed_call *call)
 const heed_layer_class heed_layer_collection_scaled_dot_product_class = {
     .name = "ScaledDotProductAttention",
     .collection = "keras-layer-collection",
-    HEED_CLASS_OPTIONS(heed_layer_collection_scaled_dot_product_config, HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS),
+    HEED_CLASS_OPTIONS(heed_layer_collection_scaled_dot_product_config,
+                       HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS),
     .min_inputs = 3,
     .max_inputs = 4,
     .build = scaled_build,
@@ -97,7 +100,8 @@ static heed_status normalization_call(heed_layer *layer, heed_call *call)
 const heed_layer_class heed_layer_collection_layer_normalization_class = {
     .name = "LayerNormalization",
     .collection = "keras-layer-collection",
-    HEED_CLASS_OPTIONS(heed_layer_collection_layer_normalization_config, HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS),
+    HEED_CLASS_OPTIONS(heed_layer_collection_layer_normalization_config,
+                       HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS),
     .min_inputs = 1,
     .max_inputs = 1,
     .passes_mask = true,
@@ -135,7 +139,8 @@ static heed_status sequence_build(heed_layer *layer, const heed_shape *inputs, i
 }
 
 /* v tanh([s_j q_i] w); as first written v tanh([s_j q_j] w), for every i the same. */
-static heed_tensor *additive_scores(const sequence_attention *s, heed_tensor *source, heed_tensor *query, bool corrected)
+static heed_tensor *additive_scores(const sequence_attention *s, heed_tensor *source, heed_tensor *query,
+                                    bool corrected)
 {
     heed_graph *g = source->graph;
     heed_tensor *w = heed_graph_variable(g, s->w), *v = heed_op_squeeze(heed_graph_variable(g, s->v), 0);
@@ -163,7 +168,8 @@ static heed_status sequence_call(heed_layer *layer, heed_call *call)
     }
     heed_tensor *scores =
         is_additive(o) ? additive_scores(s, source, query, o->corrected)
-                       : heed_op_matmul_transposed(heed_op_matmul(query, heed_graph_variable(call->graph, s->w)), false, source, true);
+                       : heed_op_matmul_transposed(heed_op_matmul(query, heed_graph_variable(call->graph, s->w)),
+                                                   false, source, true);
     heed_tensor *a = heed_attention_weights(scores, &mask, 1, o->corrected);
     heed_call_publish(call, layer, a);
     call->outputs[0] = heed_op_matmul_transposed(a, !o->corrected, source, false);

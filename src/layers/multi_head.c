@@ -41,7 +41,8 @@ static heed_status read_slices(heed_layer *layer, const char *text, multi_head *
             break;
     }
     return text == NULL ? HEED_OK
-                        : heed_layer_fail(layer, HEED_EINVAL, "reg_slice is no list of slices (expected such as :, 0:4, found %s)",
+                        : heed_layer_fail(layer, HEED_EINVAL,
+                                          "reg_slice is no list of slices (expected such as :, 0:4, found %s)",
                                           text);
 }
 
@@ -121,7 +122,8 @@ static heed_status likeness(heed_layer *layer, heed_call *call, int index, heed_
         rows[i] = regularized_row(m, heed_graph_variable(call->graph, heed_layer_weight_at(head, index)));
         identity[i * heads + i] = 1.0f;
     }
-    heed_tensor *matrix = heed_op_concatenate(rows, heads, 0), *product = heed_op_matmul_transposed(matrix, false, matrix, true);
+    heed_tensor *matrix = heed_op_concatenate(rows, heads, 0);
+    heed_tensor *product = heed_op_matmul_transposed(matrix, false, matrix, true);
     heed_array eye = {HEED_FLOAT32, {2, {heads, heads}}, identity};
     *sum = heed_op_sum(heed_op_square(heed_op_subtract(product, heed_graph_constant(call->graph, &eye))), NULL, 0, false);
     return heed_graph_status(call->graph);
@@ -144,7 +146,8 @@ static heed_status multi_call(heed_layer *layer, heed_call *call)
     const multi_head *m = heed_layer_state(layer);
     heed_tensor *x = call->inputs[0];
     if (m->w != NULL)
-        x = heed_op_dense(x, heed_graph_variable(call->graph, m->w), m->b == NULL ? NULL : heed_graph_variable(call->graph, m->b));
+        x = heed_op_dense(x, heed_graph_variable(call->graph, m->w),
+                          m->b == NULL ? NULL : heed_graph_variable(call->graph, m->b));
     heed_tensor **outputs = heed_zone_alloc(&call->graph->zone, layer->child_count, sizeof *outputs);
     if (outputs == NULL)
         return HEED_ENOMEM;

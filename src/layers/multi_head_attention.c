@@ -22,7 +22,8 @@ static heed_status heads_build(heed_layer *layer, const heed_shape *inputs, int 
     const options *o = heed_layer_config(layer);
     heads *h = heed_layer_state(layer);
     if (count == 2)
-        return heed_layer_fail(layer, HEED_EINVAL, "the number of inputs does not fit (expected x, or q, k and v; found 2)");
+        return heed_layer_fail(layer, HEED_EINVAL,
+                               "the number of inputs does not fit (expected x, or q, k and v; found 2)");
     HEED_TRY(heed_check_sequences(layer, inputs, count));
     int64_t width = inputs[count - 1].dims[2];
     if (width % o->head_num != 0)
@@ -59,7 +60,8 @@ static heed_tensor *split(heed_tensor *x, int head_num)
 /* (B, n, T, d) to (B, T, n d). */
 static heed_tensor *join(heed_tensor *x)
 {
-    heed_shape shape = {3, {heed_tensor_dim(x, 0), heed_tensor_dim(x, 2), heed_tensor_dim(x, 1) * heed_tensor_dim(x, 3)}};
+    int64_t width = heed_tensor_dim(x, 1) * heed_tensor_dim(x, 3);
+    heed_shape shape = {3, {heed_tensor_dim(x, 0), heed_tensor_dim(x, 2), width}};
     return heed_op_reshape(heed_op_transpose(x, SWAP), &shape);
 }
 

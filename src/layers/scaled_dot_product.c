@@ -24,14 +24,16 @@ static heed_tensor *weigh(heed_layer *layer, const heed_call *call, heed_tensor 
     const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
     int64_t queries = heed_tensor_dim(scores, 1), keys = heed_tensor_dim(scores, 2);
     heed_tensor *mask = heed_mask_bool(key_mask, keys);
-    heed_tensor *seen[] = {o->history_only ? heed_window_causal(call->graph, queries, keys) : NULL, heed_op_expand(mask, 1)};
+    heed_tensor *seen[] = {o->history_only ? heed_window_causal(call->graph, queries, keys) : NULL,
+                           heed_op_expand(mask, 1)};
     return heed_attention_weights(scores, seen, 2, o->corrected);
 }
 
 static heed_status scaled_call(heed_layer *layer, heed_call *call)
 {
     const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
-    bool residual = layer->layer_class == &heed_residual_scaled_dot_product_attention_class, self = call->input_count < 3;
+    bool residual = layer->layer_class == &heed_residual_scaled_dot_product_attention_class;
+    bool self = call->input_count < 3;
     int key = self ? 0 : 1, value = self ? 0 : 2;
     heed_tensor *e = heed_scaled_dot_scores(call->inputs[0], call->inputs[key]);
     if (residual)
@@ -63,7 +65,8 @@ const heed_layer_class heed_self_attention_scaled_dot_product_class = {
 const heed_layer_class heed_residual_scaled_dot_product_attention_class = {
     .name = "ResidualScaledDotProductAttention",
     .collection = "keras-self-attention",
-    HEED_CLASS_OPTIONS(heed_residual_scaled_dot_product_attention_config, HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS),
+    HEED_CLASS_OPTIONS(heed_residual_scaled_dot_product_attention_config,
+                       HEED_RESIDUAL_SCALED_DOT_PRODUCT_ATTENTION_OPTIONS),
     .min_inputs = 2,
     .max_inputs = 4,
     .passes_mask = true,

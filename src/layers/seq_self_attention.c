@@ -19,14 +19,16 @@ static heed_status self_init(heed_layer *layer)
 static heed_variable *kernel(heed_layer *layer, const char *name, int64_t rows, int64_t columns)
 {
     const heed_seq_self_attention_config *o = heed_layer_config(layer);
-    return heed_layer_weight(layer, name, &(heed_shape){2, {rows, columns}}, o->kernel_initializer, o->kernel_regularizer,
+    return heed_layer_weight(layer, name, &(heed_shape){2, {rows, columns}}, o->kernel_initializer,
+                             o->kernel_regularizer,
                              o->kernel_constraint, true);
 }
 
 static heed_variable *bias(heed_layer *layer, const char *name, int64_t size)
 {
     const heed_seq_self_attention_config *o = heed_layer_config(layer);
-    return heed_layer_weight(layer, name, &(heed_shape){1, {size}}, o->bias_initializer, o->bias_regularizer, o->bias_constraint,
+    return heed_layer_weight(layer, name, &(heed_shape){1, {size}}, o->bias_initializer, o->bias_regularizer,
+                             o->bias_constraint,
                              true);
 }
 

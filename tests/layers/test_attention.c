@@ -33,7 +33,8 @@ typedef struct outcome {
 } outcome;
 
 /* Calls a layer on `count` inputs that are all x (batch, steps, FEATURES), each with the mask. */
-static heed_status call_on(heed_context *c, heed_layer *layer, int count, const float *x, const bool *keep, int64_t batch,
+static heed_status call_on(heed_context *c, heed_layer *layer, int count, const float *x, const bool *keep,
+                           int64_t batch,
                            int64_t steps, outcome *out)
 {
     heed_graph *g;
@@ -43,7 +44,8 @@ static heed_status call_on(heed_context *c, heed_layer *layer, int count, const 
     heed_call outer = {.graph = g, .arguments = &arguments};
     heed_tensor *input = heed_graph_constant(g, &(heed_array){HEED_FLOAT32, {3, {batch, steps, FEATURES}}, (void *)x});
     heed_tensor *mask = keep == NULL ? NULL
-                                     : heed_graph_constant(g, &(heed_array){HEED_BOOL, {2, {batch, steps}}, (void *)keep});
+                                     : heed_graph_constant(g, &(heed_array){HEED_BOOL, {2, {batch, steps}},
+                                                                            (void *)keep});
     heed_tensor *inputs[MOST] = {input, input, input, input}, *masks[MOST] = {mask, mask, mask, mask};
     if (layer->layer_class == &heed_residual_scaled_dot_product_attention_class)
         inputs[count - 1] = heed_graph_fill(g, &(heed_shape){3, {batch, steps, steps}}, 0.25f);
@@ -61,7 +63,8 @@ static heed_status call_on(heed_context *c, heed_layer *layer, int count, const 
     for (int i = 0; i < out->count && status == HEED_OK; i++) {
         out->shapes[i] = inner.outputs[i]->shape;
         assert_true(heed_shape_count(&out->shapes[i]) <= 256);
-        memcpy(out->data[i], heed_tensor_data(inner.outputs[i]), (size_t)heed_shape_count(&out->shapes[i]) * sizeof(float));
+        memcpy(out->data[i], heed_tensor_data(inner.outputs[i]),
+               (size_t)heed_shape_count(&out->shapes[i]) * sizeof(float));
     }
     if (pass.loss_count > 0 && status == HEED_OK)
         out->loss = *(const float *)heed_tensor_data(pass.losses[0]);
@@ -196,7 +199,8 @@ static void test_bad_options(void **state)
     check_refused(c, heed_seq_self_attention(.attention_width = -1), "attention_width is out of range");
     check_refused(c, heed_seq_self_attention(.attention_type = "dot"), "attention_type");
     check_refused(c, heed_multi_head(), "its layer is missing");
-    check_refused(c, heed_multi_head(.layer = heed_dense(.units = 2), .reg_slice = "0-2"), "reg_slice is no list of slices");
+    check_refused(c, heed_multi_head(.layer = heed_dense(.units = 2), .reg_slice = "0-2"),
+                  "reg_slice is no list of slices");
     assert_int_equal(heed_layer_create(c, heed_multi_head_multi_head_attention(.head_num = 3), &layer), HEED_OK);
     assert_int_not_equal(call_on(c, layer, 1, x, NULL, BATCH, STEPS, &out), HEED_OK);
     assert_non_null(strstr(heed_error(c), "head_num does not divide"));
