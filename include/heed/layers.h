@@ -307,17 +307,18 @@ extern HEED_API const heed_layer_class heed_additive_attention_class;
  *
  *     e_j = V tanh(s W_a + x_j U_a + b_a); a = softmax(e); c = sum_j a_j x_j
  *     r, z = sigmoid(y W + s U + c C + b), each with its own weights; p = tanh(y W_p + (r s) U_p + c C_p + b_p)
- *     s' = (1 - z) s + z p; y' = softmax(y W_o + s U_o + c C_o + b_o)
+ *     s' = (1 - z) s + z p; y' = softmax(y W_o + s' U_o + c C_o + b_o)
  *
- * from s = tanh(x_1 W_s), y = 0. As first written, y' is computed from the state before the step, and padding is
- * attended to; `corrected` takes the new state s' there and leaves masked steps out. */
+ * from s = tanh(x_1 W_s), y = 0, as equations 1 to 8 of Bahdanau, Cho and Bengio 2014 have it: y' from the new state s', and no
+ * attention to masked steps. As first written (`corrected` false), y' is computed from the state before the step, and padding
+ * is attended to. */
 #define HEED_ATTENTION_DECODER_OPTIONS(X, config)                                                                      \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, INT, units, 0, "[1,)", "size of the state")                                                              \
     X(config, INT, output_dim, 0, "[1,)", "number of classes")                                                         \
     X(config, BOOL, return_probabilities, false, "",                                                                   \
       "whether the output is the attention, (B, T, T), instead; as first written (B, T, T, 1)")                        \
-    X(config, BOOL, corrected, false, "", "see above")                                                                 \
+    X(config, BOOL, corrected, true, "", "see above; files of the original are read as first written")                                                                 \
     HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_uniform")                                                           \
     HEED_WEIGHT_OPTIONS(X, config, recurrent, "orthogonal")                                                            \
     HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \

@@ -148,6 +148,6 @@ const heed_layer_class heed_attention_decoder_class = {
     .equation = "e_j = V_a tanh(s W_a + x_j U_a + b_a); a = softmax(e); c = sum_j a_j x_j\n"
                 "r = sigmoid(y W_r + s U_r + c C_r + b_r); z = sigmoid(y W_z + s U_z + c C_z + b_z)\n"
                 "p = tanh(y W_p + (r s) U_p + c C_p + b_p); s' = (1 - z) s + z p\n"
-                "y' = softmax(y W_o + s U_o + c C_o + b_o), with s' for s when corrected",
+                "y' = softmax(y W_o + s' U_o + c C_o + b_o), with s for s' as first written",
     .source = "Bahdanau et al. 2015, equations 1 to 8; datalogue/keras-attention, models/custom_recurrents.py",
 };
