@@ -5,7 +5,7 @@
 #   make demo         installs what is missing, builds, trains a translator of dates and shows what it attends to
 #   make install      to PREFIX (/usr/local), below DESTDIR
 #   make check-style  the rules of the house alone
-#   make sanitize     the tests under AddressSanitizer and UndefinedBehaviorSanitizer, those of threads under ThreadSanitizer
+#   make sanitize     the tests under AddressSanitizer and UndefinedBehaviorSanitizer, and under ThreadSanitizer
 #   make clean
 #
 # CMAKE_FLAGS is passed on: make CMAKE_FLAGS="-DHEED_WERROR=ON -DCMAKE_C_COMPILER=clang"

@@ -5,7 +5,7 @@
  *     h~ = tanh(x Wh + (f h) Uh + bh)
  *     h' = (1 - f) h + f h~
  *
- * Given to heed_rnn(), it runs over time. What no state is needed for (the products with x) is taken out of the loop and
+ * Given to heed_rnn(), it runs over time. What needs no state (the products with x) is taken out of the loop and
  * computed for all steps at once, as for the built-in cells; gradients, masks and saving come by themselves. */
 #include <heed/layers.h>
 #include <heed/model.h>

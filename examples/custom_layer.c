@@ -26,11 +26,13 @@ static heed_status pooling_build(heed_layer *layer, const heed_shape *inputs, in
     (void)count;
     const pooling_config *o = heed_layer_config(layer);
     if (inputs->rank != 3)
-        return heed_layer_fail(layer, HEED_ESHAPE, "the input is no sequence (expected 3 dimensions, found %d)", inputs->rank);
+        return heed_layer_fail(layer, HEED_ESHAPE, "the input is no sequence (expected 3 dimensions, found %d)",
+                               inputs->rank);
     pooling *p = heed_layer_alloc(layer, sizeof *p);
     if (p == NULL)
         return HEED_ENOMEM;
-    p->v = heed_layer_weight(layer, "kernel", &(heed_shape){2, {inputs->dims[2], 1}}, o->kernel_initializer, NULL, NULL, true);
+    heed_shape kernel = {2, {inputs->dims[2], 1}};
+    p->v = heed_layer_weight(layer, "kernel", &kernel, o->kernel_initializer, NULL, NULL, true);
     return HEED_OK;
 }
 

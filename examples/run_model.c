@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     heed_arrays x = {.context = c}, y = {.context = c};
     heed_status status = heed_load(c, argv[1], &m);
     if (status == HEED_OK)
-        status = heed_arrays_load(c, argv[2], &x); /* an array for each input, by its name; one serves a model with one */
+        status = heed_arrays_load(c, argv[2], &x); /* by the inputs' names; any name serves a model with one input */
     if (status == HEED_OK)
         status = heed_predict(m, &x, &y);
     for (size_t i = 0; status == HEED_OK && i < y.count; i++)

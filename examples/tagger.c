@@ -1,5 +1,6 @@
-/* The sequence tagger that keras-self-attention's description begins with: words in, a tag for each word out. The data are
- * made up, so that there is something to learn: a word's tag depends on the word and on the one after it. */
+/* The sequence tagger that keras-self-attention's description begins with: words in, a tag for each word out. The data
+ * are made up, so that there is something to learn: a word's tag depends on the word and on the one after it. */
+#include <heed/attention.h>
 #include <heed/layers.h>
 #include <heed/model.h>
 
@@ -50,6 +51,7 @@ int main(void)
     heed_input(m, .dtype = HEED_INT32, .shape = {1, {HEED_ANY}}); /* sentences of any length */
     heed_add(m, heed_embedding(.input_dim = WORDS, .output_dim = 32, .mask_zero = true));
     heed_add(m, heed_bidirectional(heed_lstm(.units = 32, .return_sequences = true)));
+    heed_add(m, heed_seq_self_attention(.attention_width = 3));
     heed_add(m, heed_dense(.units = TAGS, .activation = "softmax"));
 
     char *summary = NULL;
@@ -64,7 +66,7 @@ int main(void)
         status = heed_compile(m, .optimizer = "adam(learning_rate=0.01)", .loss = "sparse_categorical_crossentropy",
                               .metrics = {"accuracy"});
     if (status == HEED_OK)
-        status = heed_fit(m, &x, &y, .epochs = 8, .validation_split = 0.2, .history = &history);
+        status = heed_fit(m, &x, &y, .epochs = 12, .validation_split = 0.2, .history = &history);
     for (int i = 0; status == HEED_OK && i < history.rows; i++)
         printf("epoch %d: loss %.3f, accuracy %.3f; on sentences it has not seen %.3f\n", i + 1,
                heed_history_get(&history, "loss", i), heed_history_get(&history, "accuracy", i),
