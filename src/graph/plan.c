@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
 /* A stretch of the arena that something needs from node `first` to node `last`. */
 typedef struct block {
     size_t  bytes, offset;
@@ -100,8 +98,6 @@ static size_t place(block *blocks, size_t count, block **placed)
     return total;
 }
 
-static size_t aligned(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
-
 static size_t collect(heed_graph *g, block *blocks, int threads)
 {
     size_t count = 0;
@@ -114,9 +110,9 @@ static size_t collect(heed_graph *g, block *blocks, int threads)
             if (t->storage != t || t->place != HEED_PLACE_ARENA)
                 continue;
             int last = t->last_use < n->index ? n->index : t->last_use;
-            blocks[count++] = (block){.bytes = aligned(bytes_of(t)), .first = n->index, .last = last, .where = &t->offset};
+            blocks[count++] = (block){.bytes = heed_aligned(bytes_of(t)), .first = n->index, .last = last, .where = &t->offset};
         }
-        n->scratch = n->op->scratch == NULL ? 0 : aligned(n->op->scratch(n, threads));
+        n->scratch = n->op->scratch == NULL ? 0 : heed_aligned(n->op->scratch(n, threads));
         if (n->scratch > 0)
             blocks[count++] = (block){.bytes = n->scratch, .first = n->index, .last = n->index, .where = &n->scratch_offset};
     }

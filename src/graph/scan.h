@@ -166,10 +166,15 @@ heed_status heed_scan_lower(heed_graph *outer, const heed_recipe *recipe, int64_
                             heed_tensor *mask, heed_scan **out, heed_tensor **results);
 /* The body's tensor at a position. */
 heed_tensor *heed_trace_at(const heed_trace *t, heed_position p);
-/* The sequence (T, B, ...) of a body tensor's values, made an output of the loop if it is none yet. NULL on failure. */
-heed_tensor *heed_scan_emit_at(heed_scan *l, heed_position p);
-/* Role and outer tensor of any value that the loop's nodes read or make. */
+/* Role and outer tensor (not asked for when NULL) of any value that the loop's nodes read or make. What the loop makes is
+ * made an output of it, if it is none yet. */
 heed_status heed_scan_value(heed_scan *l, heed_position p, heed_role *role, heed_tensor **outer);
+
+/* Whether a position is that of a state before the step. */
+static inline bool heed_scan_is_state(const heed_scan *l, heed_position p)
+{
+    return p.node == -1 && l->recipe.leaf_roles[p.output] == HEED_ROLE_STATE;
+}
 
 /* ---- scan_gradient.c */
 heed_status heed_scan_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx);

@@ -64,11 +64,6 @@ static int role_flag(heed_role role)
     return role == HEED_ROLE_STATE ? ON_STATE : role == HEED_ROLE_ROWS ? ON_ROWS : ON_STEP;
 }
 
-static bool is_state(const heed_scan *l, heed_position p)
-{
-    return p.node == -1 && l->recipe.leaf_roles[p.output] == HEED_ROLE_STATE;
-}
-
 /* Whether a value is made by a node of this class, or by one that each trace has for itself. */
 static bool made_by(const heed_scan *l, heed_position p, heed_class c)
 {
@@ -83,7 +78,7 @@ static bool is_external(const heed_scan *l, heed_position p)
 /* Role and (unless NULL) outer tensor of an external value. */
 static heed_status external_value(const heed_scan *l, heed_position p, heed_role *role, heed_tensor **outer)
 {
-    if (p.node == -1 && (l->recipe.leaf_outer[p.output] != NULL || is_state(l, p) || l->recipe.resolve == NULL)) {
+    if (p.node == -1 && (l->recipe.leaf_outer[p.output] != NULL || heed_scan_is_state(l, p) || l->recipe.resolve == NULL)) {
         *role = l->recipe.leaf_roles[p.output];
         if (outer != NULL)
             *outer = l->recipe.leaf_outer[p.output];
@@ -361,7 +356,7 @@ static heed_status find_loop_inputs(heed_scan *l)
         heed_node *n = t->graph->nodes[i];
         for (int k = 0; k < n->input_count && l->classes[i - t->begin] == HEED_LOOP; k++) {
             heed_position p = position_of(t, l->recipe.leaf_count, n->inputs[k]);
-            if (!is_state(l, p) && !made_by(l, p, HEED_LOOP) && !same(p, HEED_NOWHERE))
+            if (!heed_scan_is_state(l, p) && !made_by(l, p, HEED_LOOP) && !same(p, HEED_NOWHERE))
                 HEED_TRY(add_loop_input(l, p));
         }
     }
@@ -384,7 +379,7 @@ static heed_status find_states(heed_scan *l, const heed_position *results)
         l->state_count++;
         if (same(s->next, HEED_NOWHERE))
             return heed_fail(l->outer->context, HEED_EINVAL, "scan: state %d has no next value", l->state_count);
-        if (!is_state(l, s->next) && !made_by(l, s->next, HEED_LOOP))
+        if (!heed_scan_is_state(l, s->next) && !made_by(l, s->next, HEED_LOOP))
             HEED_TRY(add_loop_input(l, s->next));
         if (l->recipe.leaf_outer[i] != NULL)
             HEED_TRY(add_input(l, l->recipe.leaf_outer[i], &s->input));
@@ -432,11 +427,9 @@ static heed_tensor *add_emit(heed_scan *l, heed_position p, heed_result_kind kin
     return out;
 }
 
-heed_tensor *heed_scan_emit_at(heed_scan *l, heed_position p) { return add_emit(l, p, HEED_RESULT_OUTPUT); }
-
 heed_status heed_scan_value(heed_scan *l, heed_position p, heed_role *role, heed_tensor **outer)
 {
-    if (is_external(l, p) && !is_state(l, p))
+    if (is_external(l, p) && !heed_scan_is_state(l, p))
         return external_value(l, p, role, outer);
     heed_class c = p.node == -1 ? HEED_LOOP : l->classes[p.node];
     *role = c == HEED_ONCE                      ? HEED_ROLE_ROWS
@@ -447,7 +440,7 @@ heed_status heed_scan_value(heed_scan *l, heed_position p, heed_role *role, heed
     *outer = c == HEED_ONCE   ? heed_trace_at(&l->once, p)
              : c == HEED_PRE  ? heed_trace_at(&l->pre, p)
              : c == HEED_POST ? heed_trace_at(&l->post, p)
-                              : heed_scan_emit_at(l, p);
+                              : add_emit(l, p, HEED_RESULT_OUTPUT);
     return l->outer->status;
 }
 
@@ -503,7 +496,7 @@ static heed_tensor *result_of(heed_scan *l, heed_result_kind kind, heed_position
         heed_tensor *all = heed_trace_at(c == HEED_POST ? &l->post : &l->pre, p);
         return kind == HEED_RESULT_OUTPUT ? unflat(l, all) : all;
     }
-    if (c != HEED_LOOP && c != HEED_FREE && !is_state(l, p)) {
+    if (c != HEED_LOOP && c != HEED_FREE && !heed_scan_is_state(l, p)) {
         heed_role role;
         heed_tensor *outer;
         if ((l->outer->status = heed_scan_value(l, p, &role, &outer)) != HEED_OK)

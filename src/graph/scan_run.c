@@ -14,8 +14,6 @@ typedef struct failure {
     heed_context stub;
 } failure;
 
-static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /* ---- planning */
 
 /* Has the body write what it emits where it goes, wherever a value has memory of its own. */
@@ -76,7 +74,7 @@ static heed_status plan_packs(heed_scan *l)
             continue;
         int node = n->index - (int)body->trace.begin;
         l->packs[l->pack_count] = (struct heed_pack){{node, 0}, l->packed_size};
-        l->packed_size += aligned(heed_matmul_packed_size(n, kernels) * sizeof(float)) / sizeof(float);
+        l->packed_size += heed_aligned(heed_matmul_packed_size(n, kernels) * sizeof(float)) / sizeof(float);
         for (int b = 0; b < l->body_count; b++)
             for (size_t k = 0; k < l->bodies[b].work_count; k++)
                 if (l->bodies[b].work[k].node->index - (int)l->bodies[b].trace.begin == node)
@@ -95,16 +93,16 @@ static void plan_room(heed_scan *l)
         slots = (size_t)g->slots > slots ? (size_t)g->slots : slots;
     }
     for (int i = 0; i < l->state_count; i++)
-        states += aligned(l->states[i].row_bytes * (size_t)l->rows);
+        states += heed_aligned(l->states[i].row_bytes * (size_t)l->rows);
     heed_scan_room *r = &l->room;
-    r->bound = aligned(arena);
-    r->states = r->bound + aligned(slots * sizeof(void *));
+    r->bound = heed_aligned(arena);
+    r->states = r->bound + heed_aligned(slots * sizeof(void *));
     r->shadow = r->states + states;
     r->failure = r->shadow + states;
-    r->bytes = r->failure + aligned(sizeof(failure));
+    r->bytes = r->failure + heed_aligned(sizeof(failure));
     for (size_t i = 0; i < l->emit_count; i++)
         if (l->emits[i].kind == HEED_RESULT_WHOLE_SUM)
-            l->partial_bytes += aligned(l->emits[i].bytes);
+            l->partial_bytes += heed_aligned(l->emits[i].bytes);
 }
 
 static heed_status plan_loop(heed_scan *l)
@@ -176,7 +174,7 @@ static void start_tile(tile_run *r)
         else
             memset(at, 0, bytes);
         r->bound[s->slot] = at;
-        at += aligned(s->row_bytes * (size_t)l->rows);
+        at += heed_aligned(s->row_bytes * (size_t)l->rows);
     }
     for (size_t i = 0; i < l->input_count; i++)
         if (l->inputs[i].role == HEED_ROLE_ROWS)
@@ -188,7 +186,7 @@ static void start_tile(tile_run *r)
             memset(output_of(r->work, e->output) + e->bytes * (size_t)r->first, 0, e->bytes * (size_t)r->rows);
         } else if (e->kind == HEED_RESULT_WHOLE_SUM) {
             memset(at, 0, e->bytes);
-            at += aligned(e->bytes);
+            at += heed_aligned(e->bytes);
         }
     }
 }
@@ -245,14 +243,9 @@ static void emit(tile_run *r, int64_t t, bool ran)
         } else {
             if (ran)
                 k->axpy((int64_t)(e->bytes / sizeof(float)), 1.0f, (const float *)from, (float *)partial);
-            partial += aligned(e->bytes);
+            partial += heed_aligned(e->bytes);
         }
     }
-}
-
-static bool is_a_state(const heed_scan *l, heed_position p)
-{
-    return p.node == -1 && l->recipe.leaf_roles[p.output] == HEED_ROLE_STATE;
 }
 
 /* Each state's next value becomes its present one. Those that are another state's present value are put aside first. */
@@ -265,15 +258,15 @@ static void advance_states(tile_run *r)
             const heed_scan_state *s = &l->states[i];
             const void *next = heed_data(&r->exec, heed_trace_at(&r->body->trace, s->next));
             size_t bytes = s->row_bytes * (size_t)r->rows;
-            bool moved = is_a_state(l, s->next);
+            bool moved = heed_scan_is_state(l, s->next);
             if (pass == 0 && moved)
                 memcpy(aside, next, bytes);
             if (pass == 1 && s->emit >= 0)
                 r->bound[s->slot] = next;
             else if (pass == 1)
                 r->bound[s->slot] = memcpy(own, moved ? aside : next, bytes);
-            own += aligned(s->row_bytes * (size_t)l->rows);
-            aside += aligned(s->row_bytes * (size_t)l->rows);
+            own += heed_aligned(s->row_bytes * (size_t)l->rows);
+            aside += heed_aligned(s->row_bytes * (size_t)l->rows);
         }
     }
 }
@@ -337,7 +330,7 @@ static void add_partials(const loop_work *w)
         for (int64_t tile = 0; tile < l->tiles; tile++)
             w->x->kernels->axpy((int64_t)(e->bytes / sizeof(float)), 1.0f,
                                 (const float *)(w->partials + (size_t)tile * l->partial_bytes + at), sum);
-        at += aligned(e->bytes);
+        at += heed_aligned(e->bytes);
     }
 }
 

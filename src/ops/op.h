@@ -184,6 +184,9 @@ static inline void *heed_scratch(const heed_exec *x, const heed_node *n) { retur
 /* The stream of random numbers of draw `draw` at this training step. */
 static inline uint64_t heed_exec_stream(const heed_exec *x, uint32_t draw) { return x->step << 24 ^ draw; }
 
+/* Bytes rounded up to what keeps whatever lies behind them aligned to 64. */
+static inline size_t heed_aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /* Elements a tile of elementwise work should have: small enough to share out, large enough to be worth it. */
 enum { HEED_TILE_ELEMENTS = 8192 };
 

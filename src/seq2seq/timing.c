@@ -1,18 +1,10 @@
 /* How long a training step takes, on random tokens. */
-#define _POSIX_C_SOURCE 200809L
 #include "seq2seq/recipe.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int ascending(const void *a, const void *b)
 {
@@ -40,10 +32,10 @@ static heed_status time_steps(heed_zone *z, heed_model *m, const heed_train_load
         return HEED_ENOMEM;
     heed_batch batch = {.inputs = inputs, .input_count = 2, .targets = &answer, .target_count = 1};
     for (int i = -2; i < l->steps; i++) {
-        double start = now();
+        double start = heed_seconds();
         HEED_TRY(heed_train_on_batch(m, &batch, NULL));
         if (i >= 0)
-            seconds[i] = now() - start;
+            seconds[i] = heed_seconds() - start;
     }
     qsort(seconds, (size_t)l->steps, sizeof *seconds, ascending);
     *out = (heed_train_timing){heed_parameter_count(m, false), l->batch, seconds[0], seconds[l->steps / 2]};

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "seq2seq/decode.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 
 #include <dirent.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Validation happens this often in a run; the plan of a run by minutes is looked at anew after so many steps. */
@@ -53,7 +53,6 @@ struct heed_trainer {
     char             seed[24]; /* state.seed */
     heed_batches    *batches; /* of the epoch under way */
     int32_t         *source, *given, *answer; /* the batch under way */
-    size_t           capacity;
     float           *best; /* all weights, when validation was best; NULL without validation */
     char            *directory, *checkpoint; /* of checkpoints, and the file there; NULL: none */
     bool             made_directory, resumed;
@@ -65,13 +64,6 @@ struct heed_trainer {
     int64_t          tokens;
     double           tokens_since; /* seconds */
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- weights kept aside */
 
@@ -568,13 +560,13 @@ static heed_status validate(heed_trainer *t)
 static void report(heed_trainer *t, double started)
 {
     heed_train_progress *p = &t->progress;
-    double seconds = t->state.seconds + now() - started;
+    double seconds = t->state.seconds + heed_seconds() - started;
     p->step = (int64_t)t->state.step;
     p->steps = (int64_t)t->state.steps;
     p->epoch = t->state.epoch + t->state.batch / (double)batches_an_epoch(t);
     p->loss = t->state.loss;
     p->seconds = seconds;
-    p->tokens_per_second = (double)t->tokens / fmax(now() - t->tokens_since, 1e-9);
+    p->tokens_per_second = (double)t->tokens / fmax(heed_seconds() - t->tokens_since, 1e-9);
     p->seconds_left = t->state.minutes > 0 ? fmax(60 * t->state.minutes - seconds, 0)
                       : t->state.steps > 0 ? seconds / t->state.step * (t->state.steps - t->state.step)
                                            : NAN;
@@ -597,7 +589,7 @@ static void look_at_plan(heed_trainer *t, double seconds)
 
 heed_status heed_trainer_run(heed_trainer *t)
 {
-    double started = now(), saved = started;
+    double started = heed_seconds(), saved = started;
     t->tokens = 0;
     t->tokens_since = started;
     heed_status status = HEED_OK;
@@ -605,7 +597,7 @@ heed_status heed_trainer_run(heed_trainer *t)
         status = train_step(t);
         if (status != HEED_OK)
             break;
-        look_at_plan(t, t->state.seconds + now() - started);
+        look_at_plan(t, t->state.seconds + heed_seconds() - started);
         bool validation_due = t->state.steps > 0 && t->state.step >= t->state.next_validation;
         if (finished(t) || (validation_due && t->state.next_validation > 0))
             status = validate(t);
@@ -613,19 +605,19 @@ heed_status heed_trainer_run(heed_trainer *t)
             t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / VALIDATIONS));
         report(t, started);
         bool stop = atomic_exchange(&t->stop, false);
-        bool due = t->checkpoint != NULL && now() - saved >= t->checkpoint_seconds;
+        bool due = t->checkpoint != NULL && heed_seconds() - saved >= t->checkpoint_seconds;
         if (status == HEED_OK && (due || stop || finished(t))) {
             double seconds = t->state.seconds;
-            t->state.seconds += now() - started;
+            t->state.seconds += heed_seconds() - started;
             status = save_checkpoint(t);
             t->state.seconds = seconds;
-            saved = now();
+            saved = heed_seconds();
         }
         if (status == HEED_OK && stop && !finished(t))
             status = heed_fail(t->context, HEED_EINTERRUPTED, "training was interrupted after step %.0f",
                                t->state.step);
     }
-    t->state.seconds += now() - started;
+    t->state.seconds += heed_seconds() - started;
     return status;
 }
 
