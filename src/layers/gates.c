@@ -25,8 +25,10 @@ static void draw(heed_loop *loop, int count, int64_t width, double rate)
     }
 }
 
-heed_status heed_gates_begin(const heed_gates *w, heed_loop *loop, int64_t units)
+heed_status heed_gates_begin(heed_layer *cell, heed_loop *loop)
 {
+    const heed_gates *w = heed_layer_state(cell);
+    int64_t units = heed_variable_shape(w->recurrent)->dims[0];
     draw(loop, input_masks(w, loop), loop->input_shape.dims[1], w->dropout);
     draw(loop, state_masks(w, loop), units, w->recurrent_dropout);
     return heed_graph_status(loop->graph);

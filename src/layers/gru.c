@@ -27,12 +27,6 @@ static void cell_state_shape(const heed_layer *layer, int state, heed_shape *sha
     *shape = (heed_shape){1, {((const heed_gru_cell_config *)heed_layer_config(layer))->units}};
 }
 
-static heed_status cell_begin(heed_layer *layer, heed_loop *loop)
-{
-    return heed_gates_begin(heed_layer_state(layer), loop,
-                            ((const heed_gru_cell_config *)heed_layer_config(layer))->units);
-}
-
 /* z h + (1 - z) h~ */
 static heed_tensor *mix(heed_tensor *update, heed_tensor *h, heed_tensor *candidate)
 {
@@ -86,7 +80,7 @@ static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step
     return HEED_OK;
 }
 
-static const heed_cell_functions cell_functions = {.state_shape = cell_state_shape, .begin = cell_begin,
+static const heed_cell_functions cell_functions = {.state_shape = cell_state_shape, .begin = heed_gates_begin,
                                                    .step = cell_step};
 
 #define EQUATION                                                                                                       \

@@ -32,12 +32,6 @@ static void cell_state_shape(const heed_layer *layer, int state, heed_shape *sha
     *shape = (heed_shape){1, {((const heed_lstm_cell_config *)heed_layer_config(layer))->units}};
 }
 
-static heed_status cell_begin(heed_layer *layer, heed_loop *loop)
-{
-    return heed_gates_begin(heed_layer_state(layer), loop,
-                            ((const heed_lstm_cell_config *)heed_layer_config(layer))->units);
-}
-
 static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step *step)
 {
     const heed_lstm_cell_config *o = heed_layer_config(layer);
@@ -62,7 +56,7 @@ static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step
 }
 
 static const heed_cell_functions cell_functions = {.state_count = cell_state_count, .state_shape = cell_state_shape,
-                                                   .begin = cell_begin, .step = cell_step};
+                                                   .begin = heed_gates_begin, .step = cell_step};
 
 #define EQUATION "[i f g o] = x W + h U + b; c' = s(f) c + s(i) a(g); h' = s(o) a(c')"
 #define SOURCE   "Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000; Keras, layers/rnn/lstm.py"

@@ -54,9 +54,10 @@ typedef struct heed_gates {
     double         dropout, recurrent_dropout;
 } heed_gates;
 
-/* Draws the dropout masks of a training batch: one for the input, shared by all gates; or, with recurrent_dropout, one
- * for each gate, of the input and of the state (Keras' implementations 2 and 1). */
-heed_status heed_gates_begin(const heed_gates *w, heed_loop *loop, int64_t units);
+/* The `begin` of a cell whose layer state is its heed_gates. Draws the dropout masks of a training batch: one for the input,
+ * shared by all gates; or, with recurrent_dropout, one for each gate, of the input and of the state (Keras' implementations
+ * 2 and 1). */
+heed_status heed_gates_begin(heed_layer *cell, heed_loop *loop);
 /* x K + b, and h R + b, with the masks that were drawn. A bias may be NULL. */
 heed_tensor *heed_gates_input(const heed_gates *w, const heed_loop *loop, const heed_step *step, heed_tensor *bias);
 heed_tensor *heed_gates_state(const heed_gates *w, const heed_loop *loop, const heed_step *step, heed_tensor *bias);
