@@ -185,8 +185,13 @@ struct heed_layer_class {
     void (*free)(heed_layer *layer);
     /** What makes a class a recurrent cell, for heed_rnn() and all that works over cells; NULL: it is none. */
     const heed_cell_functions *cell;
-    const char *equation; /**< for the documentation, a few lines of plain text */
-    const char *source;   /**< paper and equation */
+    /* For the documentation (heed layers, docs/layers/), a few lines of plain text each; NULL: nothing is said. */
+    const char *equation; /**< its first line says in short what the layer does */
+    const char *shapes;   /**< a line for each input and output: "x (B, T, F)" */
+    const char *masks;    /**< which masks count, which goes on, and what comes of a row that is masked whole */
+    const char *weights;  /**< in order, a line each: "kernel (F, units)"; "none" */
+    const char *source;   /**< paper and equation, where the original stands */
+    const char *differs;  /**< from the original; "nothing" */
 };
 
 /** A spec of a layer that exists, where a new one could be asked for: what is made of it shares its weights. So a
