@@ -142,6 +142,8 @@ typedef struct heed_loop {
     int                 constant_count;/**< to be set */
     heed_tensor       **states;        /**< initial states (B, ...), to be set where they are not zeros */
     int                 output_count;  /**< 1; may be set higher: what the cell tells beside its output */
+    int                 attention;     /**< 0; may be set, where attention is wanted, to the number of the output (1 or
+                                            more, (B, Tk)) that tells what a step attends to: it is published */
     void               *data;          /**< the cell's own, for its steps: lives in the graph, see heed_loop_alloc() */
 } heed_loop;
 
@@ -238,7 +240,8 @@ HEED_API heed_status heed_layer_call(heed_layer *layer, heed_call *call);
 HEED_API heed_tensor *heed_mask_bool(heed_tensor *mask, int64_t steps);
 /** Applies an activation expression; NULL is linear. */
 HEED_API heed_tensor *heed_activate(heed_tensor *x, const char *activation);
-/** Offers attention weights (B, ..., Tq, Tk) to whoever looks at them; does nothing when nobody does. */
+/** Offers attention weights (B, ..., Tq, Tk) to whoever looks at them; does nothing when nobody does. A query's row stands
+ *  at that query's place in the input. heed_predict() collects them under the layer's name. */
 HEED_API void heed_call_publish(heed_call *call, const heed_layer *layer, heed_tensor *weights);
 /** Whether somebody looks at attention weights, so that computing them just to publish them is worth it. */
 HEED_API bool heed_call_wants_attention(const heed_call *call);

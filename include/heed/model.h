@@ -189,7 +189,9 @@ HEED_API heed_status heed_set_weights(heed_model *m, const heed_array *values, i
 typedef struct heed_predict_config {
     int unused; /**< so that the macro can give a first value */
     int          batch_size; /**< 0: 32 */
-    heed_arrays *attention;  /**< NULL, or receives the weights of every attention layer, named by layer */
+    heed_arrays *attention;  /**< NULL, or receives the weights of every attention layer: (B, Tq, Tk), with heads (B, N,
+                                  Tq, Tk), inside of TimeDistributed (B, T, ...). Named as the layer; from the second
+                                  call, or layer of that name inside of models, on NAME_1 */
 } heed_predict_config;
 
 /**

@@ -157,11 +157,11 @@ static heed_status wrapper_call(heed_layer *layer, heed_call *call)
                              .constant_count = constant_count, .output_count = 2, .mask = call->masks[0],
                              .zero_output_for_mask = flags->zero_output_for_mask, .reverse = flags->go_backwards};
     HEED_TRY(heed_op_scan(call->graph, &scan, outputs, ended.states));
+    heed_call_publish(call, layer, outputs[1]);
     for (int i = 0; i < 2 && flags->go_backwards; i++)
         outputs[i] = heed_op_reverse(outputs[i], 1);
     if (flags->stateful)
         heed_recurrence_carry(r->layer, call, &ended);
-    heed_call_publish(call, layer, outputs[1]);
     call->outputs[0] = flags->return_sequences ? outputs[0] : last_step(outputs[0]);
     if (flags->return_sequences)
         call->output_masks[0] = call->masks[0];

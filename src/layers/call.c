@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static heed_pass *pass_of(const heed_call *call)
+heed_pass *heed_call_pass(const heed_call *call)
 {
     const heed_call_arguments *a = call->arguments;
     return a == NULL ? NULL : a->pass;
@@ -33,7 +33,7 @@ static void remember_failure(heed_call *call, heed_status status)
 
 void heed_call_add_loss(heed_call *call, heed_tensor *loss)
 {
-    heed_pass *pass = pass_of(call);
+    heed_pass *pass = heed_call_pass(call);
     if (pass == NULL || loss == NULL)
         return;
     GROW(call, pass->losses, pass->loss_count, pass->loss_capacity);
@@ -42,7 +42,7 @@ void heed_call_add_loss(heed_call *call, heed_tensor *loss)
 
 void heed_call_update(heed_call *call, heed_variable *variable, heed_tensor *value)
 {
-    heed_pass *pass = pass_of(call);
+    heed_pass *pass = heed_call_pass(call);
     if (pass == NULL || variable == NULL || value == NULL)
         return;
     GROW(call, pass->updates, pass->update_count, pass->update_capacity);
@@ -51,17 +51,38 @@ void heed_call_update(heed_call *call, heed_variable *variable, heed_tensor *val
 
 bool heed_call_wants_attention(const heed_call *call)
 {
-    const heed_pass *pass = pass_of(call);
+    const heed_pass *pass = heed_call_pass(call);
     return pass != NULL && pass->wants_attention;
+}
+
+static bool is_published(const heed_pass *pass, const char *name)
+{
+    for (size_t i = 0; i < pass->attention_count; i++)
+        if (strcmp(pass->attention[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The layer's name, or with a number behind it the first that is free; NULL when there is no memory. */
+static const char *name_for(const heed_pass *pass, const heed_layer *layer)
+{
+    const char *own = heed_layer_name(layer), *name = heed_zone_strdup(&pass->graph->zone, own);
+    for (int i = 1; name != NULL && is_published(pass, name); i++)
+        name = heed_zone_printf(&pass->graph->zone, "%s_%d", own, i);
+    return name;
 }
 
 void heed_call_publish(heed_call *call, const heed_layer *layer, heed_tensor *weights)
 {
-    heed_pass *pass = pass_of(call);
+    heed_pass *pass = heed_call_pass(call);
     if (!heed_call_wants_attention(call) || weights == NULL)
         return;
     GROW(call, pass->attention, pass->attention_count, pass->attention_capacity);
-    pass->attention[pass->attention_count++] = (struct heed_published){layer, weights};
+    const char *name = name_for(pass, layer);
+    if (name == NULL)
+        remember_failure(call, HEED_ENOMEM);
+    else
+        pass->attention[pass->attention_count++] = (struct heed_published){name, weights};
 }
 
 double heed_call_argument(const heed_call *call, const char *name, double otherwise)
@@ -171,7 +192,7 @@ heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_laye
     if (masks == NULL && count > HEED_MAX_OUTPUTS)
         return heed_layer_fail(child, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS,
                                count);
-    inner->arguments = (heed_call_arguments){pass_of(outer), keywords};
+    inner->arguments = (heed_call_arguments){heed_call_pass(outer), keywords};
     inner->call = (heed_call){.graph = outer->graph, .training = outer->training, .input_count = count,
                               .inputs = inputs,
                               .masks = masks == NULL ? no_masks : masks, .outputs = inner->outputs,

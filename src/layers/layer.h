@@ -90,8 +90,8 @@ typedef struct heed_pass {
     /* attention weights that layers publish when asked: see heed_call_publish */
     bool   wants_attention;
     struct heed_published {
-        const heed_layer *layer;
-        heed_tensor      *weights;
+        const char  *name; /* the layer's, numbered from the second of that name on */
+        heed_tensor *weights;
     }     *attention;
     size_t attention_count, attention_capacity;
 } heed_pass;
@@ -100,6 +100,10 @@ typedef struct heed_call_arguments {
     heed_pass               *pass;
     const struct heed_value *keywords; /* a dict, or NULL */
 } heed_call_arguments;
+
+/* What this call's pass collects; NULL where nobody collects. A wrapper may change what calls inside it published: from
+ * the attention_count that it found before them on. */
+heed_pass *heed_call_pass(const heed_call *call);
 
 /* A call made within another: of a child. Start it by heed_inner_call, which runs it too; then read call.outputs. */
 typedef struct heed_inner {

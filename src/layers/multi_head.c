@@ -140,6 +140,28 @@ static heed_status keep_apart(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
+/* What the heads published, from number `first` on, becomes one array with an axis of heads, (B, heads, ...); heads that
+ * attend to different things keep their own. */
+static heed_status join_attention(heed_layer *layer, heed_call *call, size_t first)
+{
+    heed_pass *pass = heed_call_pass(call);
+    size_t heads = layer->child_count;
+    heed_tensor **weights = heed_zone_alloc(&call->graph->zone, heads, sizeof *weights);
+    if (weights == NULL)
+        return HEED_ENOMEM;
+    if (pass->attention_count - first != heads)
+        return HEED_OK;
+    for (size_t i = 0; i < heads; i++) {
+        const heed_tensor *own = pass->attention[first + i].weights;
+        if (own == NULL || !heed_shape_equal(&own->shape, &pass->attention[first].weights->shape))
+            return HEED_OK;
+        weights[i] = heed_op_expand(pass->attention[first + i].weights, 1);
+    }
+    pass->attention_count = first;
+    heed_call_publish(call, layer, heed_op_concatenate(weights, (int)heads, 1));
+    return HEED_OK;
+}
+
 static heed_status multi_call(heed_layer *layer, heed_call *call)
 {
     const heed_multi_head_config *o = heed_layer_config(layer);
@@ -151,6 +173,8 @@ static heed_status multi_call(heed_layer *layer, heed_call *call)
     heed_tensor **outputs = heed_zone_alloc(&call->graph->zone, layer->child_count, sizeof *outputs);
     if (outputs == NULL)
         return HEED_ENOMEM;
+    const heed_pass *pass = heed_call_pass(call);
+    size_t published = pass == NULL ? 0 : pass->attention_count;
     for (size_t i = 0; i < layer->child_count; i++) {
         heed_inner inner;
         heed_tensor *seen = m->w == NULL ? x : heed_op_slice(x, -1, (int64_t)i * o->hidden_dim, o->hidden_dim);
@@ -161,6 +185,8 @@ static heed_status multi_call(heed_layer *layer, heed_call *call)
             call->output_masks[0] = inner.output_masks[0];
     }
     call->outputs[0] = heed_op_concatenate(outputs, (int)layer->child_count, -1);
+    if (heed_call_wants_attention(call))
+        HEED_TRY(join_attention(layer, call, published));
     return keep_apart(layer, call);
 }
 

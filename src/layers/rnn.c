@@ -201,6 +201,24 @@ static heed_tensor *swap_time_and_batch(heed_tensor *x)
     return heed_op_transpose(x, order);
 }
 
+/* What a cell attends to at every step. Where only the last step's output is wanted, the steps are run once more, so that
+ * the outputs come as they come without anybody looking. */
+static heed_status publish(heed_layer *layer, heed_call *call, int which, heed_scan_config scan,
+                           const heed_cell_run *run)
+{
+    heed_tensor *again[HEED_MAX_OUTPUTS], *const *outputs = run->outputs;
+    if (which >= run->output_count)
+        return heed_layer_fail(layer, HEED_EINVAL, "its cell has no output %d to attend by (found %d)", which,
+                               run->output_count);
+    if (scan.last_output_only) {
+        scan.last_output_only = false;
+        HEED_TRY(heed_op_scan(call->graph, &scan, again, NULL));
+        outputs = again;
+    }
+    heed_call_publish(call, layer, outputs[which]);
+    return HEED_OK;
+}
+
 heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_run *run)
 {
     const heed_recurrence *r = heed_layer_state(layer);
@@ -221,6 +239,8 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
                              .zero_output_for_mask = r->flags.zero_output_for_mask, .reverse = r->flags.go_backwards,
                              .last_output_only = !r->flags.return_sequences};
     HEED_TRY(heed_op_scan(call->graph, &scan, run->outputs, run->states));
+    if (loop->wants_attention && loop->attention > 0)
+        HEED_TRY(publish(layer, call, loop->attention, scan, run));
     for (int i = 0; i < run->output_count && r->flags.return_sequences; i++) {
         if (r->flags.go_backwards)
             run->outputs[i] = heed_op_reverse(run->outputs[i], 1);

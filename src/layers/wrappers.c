@@ -211,6 +211,13 @@ static heed_tensor *unfold(heed_tensor *y, int64_t batch, int64_t steps)
     return heed_op_reshape(y, &shape);
 }
 
+/* What was published inside, from number `first` on, has the steps folded into its batch. */
+static void unfold_attention(heed_pass *pass, size_t first, int64_t batch, int64_t steps)
+{
+    for (size_t i = first; i < pass->attention_count; i++)
+        pass->attention[i].weights = unfold(pass->attention[i].weights, batch, steps);
+}
+
 static heed_status time_distributed_call(heed_layer *layer, heed_call *call)
 {
     heed_tensor *x = call->inputs[0], *mask = call->masks[0];
@@ -220,7 +227,11 @@ static heed_status time_distributed_call(heed_layer *layer, heed_call *call)
     bool inside = mask != NULL && mask->dtype == HEED_BOOL && mask->shape.rank > 2;
     heed_tensor *folded_mask = inside ? fold(mask) : NULL;
     HEED_TRY(heed_graph_status(call->graph));
+    heed_pass *pass = heed_call_pass(call);
+    size_t published = pass == NULL ? 0 : pass->attention_count;
     HEED_TRY(heed_inner_call(&inner, call, layer->children[0].layer, &folded, &folded_mask, 1, NULL));
+    if (pass != NULL)
+        unfold_attention(pass, published, x->shape.dims[0], x->shape.dims[1]);
     call->output_count = inner.call.output_count;
     for (int i = 0; i < call->output_count; i++)
         call->outputs[i] = unfold(inner.outputs[i], x->shape.dims[0], x->shape.dims[1]);

@@ -2,7 +2,6 @@
 #include "model/data.h"
 #include "model/training.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- asking */
@@ -130,14 +129,8 @@ static heed_status append_rows(heed_arrays *arrays, const char *name, const heed
 static heed_status append_attention(heed_arrays *arrays, const heed_program *p, int64_t begin, int64_t size,
                                     int64_t rows)
 {
-    for (size_t i = 0; i < p->pass.attention_count; i++) {
-        char name[160];
-        int before = 0;
-        for (size_t j = 0; j < i; j++)
-            before += p->pass.attention[j].layer == p->pass.attention[i].layer;
-        snprintf(name, sizeof name, before == 0 ? "%s" : "%s_%d", heed_layer_name(p->pass.attention[i].layer), before);
-        HEED_TRY(append_rows(arrays, name, p->pass.attention[i].weights, begin, size, rows));
-    }
+    for (size_t i = 0; i < p->pass.attention_count; i++)
+        HEED_TRY(append_rows(arrays, p->pass.attention[i].name, p->pass.attention[i].weights, begin, size, rows));
     return HEED_OK;
 }
 

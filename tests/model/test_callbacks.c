@@ -1,4 +1,4 @@
-/* Callbacks that write: CSV lines, checkpoints; rates by epoch; and attention weights beside predictions. */
+/* Callbacks that write: CSV lines, checkpoints; rates by epoch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,48 +129,12 @@ static void follows_a_rate(void **state)
     close_world(&w);
 }
 
-static void tells_attention(void **state)
-{
-    heed_context *c;
-    assert_int_equal(heed_context_create(NULL, &c), HEED_OK);
-    heed_model *m = heed_functional(c, "looks");
-    heed_symbol *q = heed_input(m, .name = "q", .shape = {2, {2, 3}}), *v = heed_input(m, .name = "v", .shape = {2, {4, 3}});
-    CHECK(c, heed_outputs(m, heed_apply_to(heed_additive_attention(.name = "look"), q, v)));
-    heed_arrays x = {.context = c}, y = {.context = c}, z = {.context = c}, attention = {.context = c};
-    heed_shape shapes[] = {{3, {5, 2, 3}}, {3, {5, 4, 3}}};
-    for (int i = 0; i < 2; i++) {
-        heed_array *a;
-        CHECK(c, heed_array_create(c, HEED_FLOAT32, &shapes[i], &a));
-        for (int64_t k = 0; k < heed_array_count(a); k++)
-            ((float *)a->data)[k] = cosf((float)(k + i));
-        CHECK(c, heed_arrays_add(&x, i == 0 ? "q" : "v", a));
-    }
-    CHECK(c, heed_predict(m, &x, &y, .batch_size = 2));
-    CHECK(c, heed_predict(m, &x, &z, .batch_size = 3, .attention = &attention));
-    const heed_array *weights = heed_arrays_get(&attention, "look"), *a = heed_arrays_get(&y, "look"), *b = heed_arrays_get(&z, "look");
-    assert_memory_equal(a->data, b->data, (size_t)heed_array_count(a) * sizeof(float));
-    assert_true(heed_shape_equal(&weights->shape, &(heed_shape){3, {5, 2, 4}}));
-    for (int i = 0; i < 10; i++) {
-        float sum = 0.0f;
-        for (int k = 0; k < 4; k++)
-            sum += ((const float *)weights->data)[i * 4 + k];
-        assert_true(fabsf(sum - 1.0f) < 1e-6f);
-    }
-    heed_arrays_free(&x);
-    heed_arrays_free(&y);
-    heed_arrays_free(&z);
-    heed_arrays_free(&attention);
-    heed_model_free(m);
-    heed_context_free(c);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logs_a_line_an_epoch),
         cmocka_unit_test(keeps_checkpoints),
         cmocka_unit_test(follows_a_rate),
-        cmocka_unit_test(tells_attention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,216 @@
+/* What every attention layer tells, when a model is asked: under which name, in which shape; and that nobody's looking
+ * changes the outputs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "heed/attention.h"
+#include "heed/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CHECK(c, call)                                                                                                 \
+    do {                                                                                                               \
+        if ((call) != HEED_OK)                                                                                         \
+            fail_msg("%s: %s", #call, heed_error(c));                                                                  \
+    } while (0)
+
+enum { ROWS = 5, STEPS = 4, KEYS = 3, FEATURES = 6 };
+
+/* The first input has STEPS steps, all further ones KEYS; the last step of some rows is padding. */
+static void add_sequence(heed_arrays *x, const char *name, int64_t steps)
+{
+    heed_array *a;
+    CHECK(x->context, heed_array_create(x->context, HEED_FLOAT32, &(heed_shape){3, {ROWS, steps, FEATURES}}, &a));
+    for (int64_t i = 0; i < heed_array_count(a); i++) {
+        bool padding = i / FEATURES % steps == steps - 1 && i / (FEATURES * steps) % 2 == 1;
+        ((float *)a->data)[i] = padding ? 0.0f : cosf(0.3f + 1.3f * (float)(i + steps));
+    }
+    CHECK(x->context, heed_arrays_add(x, name, a));
+}
+
+static heed_model *model_of(heed_context *c, heed_spec layer, int inputs)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    heed_model *m = heed_functional(c, "looks");
+    heed_symbol *x[3], *y;
+    for (int i = 0; i < inputs; i++)
+        x[i] = heed_apply(heed_masking(), heed_input(m, .name = names[i],
+                                                     .shape = {2, {i == 0 ? STEPS : KEYS, FEATURES}}));
+    y = heed_apply_list(layer, x, inputs);
+    CHECK(c, heed_outputs(m, y));
+    return m;
+}
+
+static void check_rows_sum_to_one(const heed_array *a)
+{
+    int64_t keys = a->shape.dims[a->shape.rank - 1];
+    for (int64_t i = 0; i < heed_array_count(a); i += keys) {
+        double sum = 0.0;
+        for (int64_t j = 0; j < keys; j++)
+            sum += ((const float *)a->data)[i + j];
+        assert_float_equal(sum, 1.0, 1e-5);
+    }
+}
+
+/* Asked or not, in batches of any size, the outputs are the same bits; and what is told has that name and shape. */
+static void check_tells(heed_context *c, heed_spec layer, int inputs, const char *name, heed_shape shape)
+{
+    heed_model *m = model_of(c, layer, inputs);
+    heed_arrays x = {.context = c}, plain = {.context = c}, asked = {.context = c}, told = {.context = c};
+    for (int i = 0; i < inputs; i++)
+        add_sequence(&x, heed_model_input_name(m, i), i == 0 ? STEPS : KEYS);
+    CHECK(c, heed_predict(m, &x, &plain, .batch_size = 2));
+    CHECK(c, heed_predict(m, &x, &asked, .batch_size = 3, .attention = &told));
+    for (int k = 0; k < heed_model_output_count(m); k++) {
+        const heed_array *a = heed_arrays_get(&plain, heed_model_output_name(m, k));
+        const heed_array *b = heed_arrays_get(&asked, heed_model_output_name(m, k));
+        assert_memory_equal(a->data, b->data, (size_t)heed_array_count(a) * sizeof(float));
+    }
+    const heed_array *weights = heed_arrays_get(&told, name);
+    if (weights == NULL)
+        fail_msg("%s tells nothing", name);
+    if (!heed_shape_equal(&weights->shape, &shape)) {
+        char text[128];
+        fail_msg("%s tells %s", name, heed_shape_text(&weights->shape, text, sizeof text));
+    }
+    assert_int_equal(told.count, 1);
+    check_rows_sum_to_one(weights);
+    heed_arrays_free(&x);
+    heed_arrays_free(&plain);
+    heed_arrays_free(&asked);
+    heed_arrays_free(&told);
+    heed_model_free(m);
+}
+
+#define SHAPE(...)                                                                                                     \
+    (heed_shape) { (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ } }
+
+static void every_layer_tells(void **state)
+{
+    heed_context *c = *state;
+    const heed_shape self = SHAPE(ROWS, STEPS, STEPS), cross = SHAPE(ROWS, STEPS, KEYS);
+    check_tells(c, heed_attention(), 2, "attention", cross);
+    check_tells(c, heed_attention(.score_mode = "concat"), 3, "attention", cross);
+    check_tells(c, heed_additive_attention(), 2, "additive_attention", cross);
+    check_tells(c, heed_attention_decoder(.units = 5, .output_dim = 2), 1, "attention_decoder", self);
+    check_tells(c, heed_seq_self_attention(.units = 3), 1, "seq_self_attention", self);
+    check_tells(c, heed_seq_weighted_attention(), 1, "seq_weighted_attention", SHAPE(ROWS, 1, STEPS));
+    check_tells(c, heed_self_attention_scaled_dot_product(), 3, "scaled_dot_product_attention", cross);
+    check_tells(c, heed_multi_head_multi_head_attention(.head_num = 3), 3, "multi_head_attention",
+                SHAPE(ROWS, 3, STEPS, KEYS));
+    check_tells(c, heed_layer_collection_scaled_dot_product(), 3, "scaled_dot_product_attention", cross);
+    check_tells(c, heed_sequence_attention(), 2, "sequence_attention", SHAPE(ROWS, KEYS, STEPS));
+    check_tells(c, heed_attention_rnn_wrapper(heed_gru(.units = 2)), 1, "attention_rnn_wrapper", self);
+    check_tells(c, heed_external_attention_rnn_wrapper(heed_lstm(.units = 2)), 2, "external_attention_rnn_wrapper",
+                cross);
+}
+
+static void wrappers_pass_it_on(void **state)
+{
+    heed_context *c = *state;
+    check_tells(c, heed_multi_head(.layer = heed_seq_self_attention(), .layer_num = 2), 1, "multi_head",
+                SHAPE(ROWS, 2, STEPS, STEPS));
+}
+
+/* ---- TimeDistributed, and a model within a model */
+
+static void steps_stand_apart(void **state)
+{
+    heed_context *c = *state;
+    heed_model *m = heed_functional(c, "outer"), *inner = heed_functional(c, "inner");
+    heed_symbol *x = heed_input(inner, .name = "x", .shape = {2, {3, 2}});
+    CHECK(c, heed_outputs(inner, heed_apply(heed_seq_self_attention(.name = "look"), x)));
+    heed_symbol *z = heed_input(m, .name = "z", .shape = {3, {4, 3, 2}}), *flat = heed_input(m, .shape = {2, {3, 2}});
+    heed_symbol *steps = heed_apply(heed_time_distributed(heed_shared(heed_model_layer(inner))), z);
+    heed_symbol *one = heed_apply(heed_seq_self_attention(.name = "look"), flat);
+    CHECK(c, heed_outputs(m, steps, one));
+    heed_arrays in = {.context = c}, out = {.context = c}, told = {.context = c};
+    heed_array *a, *b;
+    CHECK(c, heed_array_create(c, HEED_FLOAT32, &SHAPE(ROWS, 4, 3, 2), &a));
+    CHECK(c, heed_arrays_add(&in, heed_model_input_name(m, 0), a));
+    CHECK(c, heed_array_create(c, HEED_FLOAT32, &SHAPE(ROWS, 3, 2), &b));
+    CHECK(c, heed_arrays_add(&in, heed_model_input_name(m, 1), b));
+    CHECK(c, heed_predict(m, &in, &out, .batch_size = 2, .attention = &told));
+    assert_int_equal(told.count, 2);
+    assert_true(heed_shape_equal(&heed_arrays_get(&told, "look")->shape, &SHAPE(ROWS, 4, 3, 3)));
+    assert_true(heed_shape_equal(&heed_arrays_get(&told, "look_1")->shape, &SHAPE(ROWS, 3, 3)));
+    heed_arrays_free(&in);
+    heed_arrays_free(&out);
+    heed_arrays_free(&told);
+    heed_model_free(m);
+    heed_model_free(inner);
+}
+
+/* ---- a cell of one's own that attends: to the features of its input, just to tell */
+
+#define LOOK_OPTIONS(X, config) HEED_LAYER_OPTIONS(X, config)
+typedef struct look_config { LOOK_OPTIONS(HEED_OPTION_FIELD, ) } look_config;
+
+static heed_status look_begin(heed_layer *cell, heed_loop *loop)
+{
+    (void)cell;
+    loop->output_count = loop->wants_attention ? 2 : 1;
+    loop->attention = loop->wants_attention ? 1 : 0;
+    return HEED_OK;
+}
+
+static void look_shape(const heed_layer *cell, int state, heed_shape *shape)
+{
+    (void)cell;
+    (void)state;
+    *shape = SHAPE(FEATURES);
+}
+
+static heed_status look_step(heed_layer *cell, const heed_loop *loop, heed_step *step)
+{
+    (void)cell;
+    heed_tensor *a = heed_op_softmax(heed_op_add(step->inputs[0], step->states[0]), NULL);
+    step->outputs[0] = step->new_states[0] = heed_op_multiply(a, step->inputs[0]);
+    if (loop->wants_attention)
+        step->outputs[1] = a;
+    return HEED_OK;
+}
+
+static heed_status no_call(heed_layer *cell, heed_call *call)
+{
+    (void)call;
+    return heed_layer_fail(cell, HEED_EUNSUPPORTED, "only for recurrent layers");
+}
+
+static const heed_cell_functions look_functions = {.state_shape = look_shape, .begin = look_begin, .step = look_step};
+static const heed_layer_class look_class = {.name = "Look", .collection = "mine", .min_inputs = 1, .call = no_call,
+                                            .cell = &look_functions, HEED_CLASS_OPTIONS(look_config, LOOK_OPTIONS)};
+
+static void cells_tell(void **state)
+{
+    heed_context *c = *state;
+    look_config config = {.trainable = true};
+    heed_spec cell = {&look_class, &config};
+    const heed_shape all = SHAPE(ROWS, STEPS, FEATURES);
+    check_tells(c, heed_rnn(cell, .return_sequences = true), 1, "rnn", all);
+    check_tells(c, heed_rnn(cell), 1, "rnn", all);
+}
+
+static int setup(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
+
+static int teardown(void **state)
+{
+    heed_context_free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_layer_tells),
+        cmocka_unit_test(wrappers_pass_it_on),
+        cmocka_unit_test(steps_stand_apart),
+        cmocka_unit_test(cells_tell),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
