@@ -42,13 +42,21 @@ static void print_shape(const heed_shape *s)
     printf("%s", s->rank == 0 ? "None" : heed_shape_text(s, text, sizeof text));
 }
 
+static void print_int(int value)
+{
+    if (value == HEED_NONE)
+        printf("None");
+    else
+        printf("%d", value);
+}
+
 /* An option's default, as it would be written in Python. */
 static void print_default(const heed_layer_class *c, const heed_option *o)
 {
     const void *field = (const char *)c->defaults + o->offset;
     const char *text;
     switch (o->type) {
-    case HEED_OPTION_INT: printf("%d", *(const int *)field); break;
+    case HEED_OPTION_INT: print_int(*(const int *)field); break;
     case HEED_OPTION_FLOAT: printf("%g", *(const double *)field); break;
     case HEED_OPTION_BOOL: printf("%s", *(const bool *)field ? "True" : "False"); break;
     case HEED_OPTION_SHAPE: print_shape(field); break;

@@ -57,7 +57,7 @@ extern "C" {
 #define HEED_SEQ_SELF_ATTENTION_OPTIONS(X, config)                                                                     \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, INT, units, 32, "[1,)", "size of the sum inside of tanh, when additive")                                 \
-    X(config, INT, attention_width, 0, "[0,)", "steps in the window; None: all")                                       \
+    X(config, INT, attention_width, HEED_NONE, "[1,)", "steps in the window; None: all")                               \
     X(config, TEXT, attention_type, "additive", "additive|multiplicative", "how two steps are compared")               \
     HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
     HEED_HISTORY_ONLY_OPTION(X, config)                                                                                \
@@ -135,7 +135,7 @@ extern HEED_API const heed_layer_class heed_residual_scaled_dot_product_attentio
     X(config, LAYER, layer, {0}, "", "the layer that is repeated")                                                     \
     X(config, INT, layer_num, 1, "[1,)", "how many times")                                                             \
     X(config, LAYERS, layers, {0}, "", "or the layers, all of them; then layer and layer_num do not count")            \
-    X(config, INT, hidden_dim, 0, "[0,)", "size of each projection; None: the layers get the input itself")            \
+    X(config, INT, hidden_dim, HEED_NONE, "[1,)", "size of each projection; None: the layers get the input itself")    \
     X(config, BOOL, use_bias, true, "", "whether the projections have a bias")                                         \
     X(config, SHAPE, reg_index, {0}, "[0,)", "numbers of the weights of a layer that are kept apart")                  \
     X(config, TEXT, reg_slice, NULL, "", "the part of them that counts, as in Python: \"0:4\" or \":, 0:4\"; None: all") \

@@ -55,7 +55,7 @@ typedef struct heed_specs {
  * "adam(learning_rate=cosine_decay(0.001, 10000))". NULL is Python's None.
  */
 typedef enum heed_option_type {
-    HEED_OPTION_INT,         /**< int; None is 0, where that is the default */
+    HEED_OPTION_INT,         /**< int; None is HEED_NONE, allowed where that is the default */
     HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default */
     HEED_OPTION_BOOL,        /**< bool */
     HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the
@@ -68,6 +68,9 @@ typedef enum heed_option_type {
     HEED_OPTION_LAYER,       /**< heed_spec */
     HEED_OPTION_LAYERS,      /**< heed_specs */
 } heed_option_type;
+
+/** None, of an int: no such number is given. */
+#define HEED_NONE (-2147483647 - 1)
 
 /** One option of a class, as the table knows it. */
 typedef struct heed_option {

@@ -81,7 +81,7 @@ static heed_status multi_build(heed_layer *layer, const heed_shape *inputs, int 
     const heed_multi_head_config *o = heed_layer_config(layer);
     multi_head *m = heed_layer_state(layer);
     heed_shape seen = *inputs;
-    if (o->hidden_dim > 0) {
+    if (o->hidden_dim != HEED_NONE) {
         int64_t features = inputs->rank < 2 ? HEED_ANY : inputs->dims[inputs->rank - 1];
         int64_t columns = o->hidden_dim * (int64_t)layer->child_count;
         m->w = heed_layer_weight(layer, "W", &(heed_shape){2, {features, columns}}, "uniform", NULL, NULL, true);

@@ -199,10 +199,22 @@ static heed_status check_specs(heed_context *c, const char *who, const heed_spec
     return HEED_OK;
 }
 
-static heed_status check_option(heed_context *c, const char *who, const heed_option *o, const void *field)
+/* None is there where it is the default. */
+static heed_status check_int(heed_context *c, const char *who, const heed_option *o, int standard, int value)
+{
+    if (value != HEED_NONE)
+        return check_number(c, who, o, value);
+    if (standard == HEED_NONE)
+        return HEED_OK;
+    return heed_fail(c, HEED_EINVAL, "%s: %s is missing (expected %s, found None)", who, o->name,
+                     *o->range == '\0' ? "an integer" : o->range);
+}
+
+static heed_status check_option(heed_context *c, const char *who, const heed_option *o, const void *standard,
+                                const void *field)
 {
     switch (o->type) {
-    case HEED_OPTION_INT: return check_number(c, who, o, *(const int *)field);
+    case HEED_OPTION_INT: return check_int(c, who, o, *(const int *)standard, *(const int *)field);
     case HEED_OPTION_FLOAT: return check_number(c, who, o, *(const double *)field);
     case HEED_OPTION_BOOL: return HEED_OK;
     case HEED_OPTION_TEXT: return check_words(c, who, o, *(const char *const *)field);
@@ -216,7 +228,7 @@ static heed_status check_option(heed_context *c, const char *who, const heed_opt
 heed_status heed_options_check(heed_context *c, const char *who, heed_option_table t, const void *config)
 {
     for (int i = 0; i < t.count; i++)
-        HEED_TRY(check_option(c, who, &t.rows[i], field_in(config, &t.rows[i])));
+        HEED_TRY(check_option(c, who, &t.rows[i], field_in(t.defaults, &t.rows[i]), field_in(config, &t.rows[i])));
     return HEED_OK;
 }
 
@@ -226,11 +238,11 @@ static heed_status read_int(heed_context *c, const heed_value *v, const char *wh
 {
     int64_t wide;
     if (none && v->type == HEED_VALUE_NULL) {
-        *out = 0;
+        *out = HEED_NONE;
         return HEED_OK;
     }
     HEED_TRY(heed_value_as_int(c, v, what, &wide));
-    if (wide < INT_MIN || wide > INT_MAX)
+    if (wide <= HEED_NONE || wide > INT_MAX)
         return heed_value_unexpected(c, v, what, "an integer of 32 bits");
     *out = (int)wide;
     return HEED_OK;
@@ -286,7 +298,7 @@ static heed_status read_option(heed_zone *z, const heed_option *o, const heed_va
 {
     heed_context *c = z->context;
     switch (o->type) {
-    case HEED_OPTION_INT: return read_int(c, v, o->name, *(const int *)default_field == 0, field);
+    case HEED_OPTION_INT: return read_int(c, v, o->name, *(const int *)default_field == HEED_NONE, field);
     case HEED_OPTION_FLOAT: return read_float(c, v, o->name, isinf(*(const double *)default_field), field);
     case HEED_OPTION_BOOL: return heed_value_as_bool(c, v, o->name, field);
     case HEED_OPTION_TEXT: return heed_value_as_text(c, v, o->name, field);
@@ -348,13 +360,11 @@ static heed_value *specs_value(heed_zone *z, const heed_specs *specs)
     return list;
 }
 
-static heed_value *option_value(heed_zone *z, const heed_option *o, const void *default_field, const void *field)
+static heed_value *option_value(heed_zone *z, const heed_option *o, const void *field)
 {
     switch (o->type) {
     case HEED_OPTION_INT:
-        if (*(const int *)field == 0 && *(const int *)default_field == 0)
-            return heed_value_null(z);
-        return heed_value_int(z, *(const int *)field);
+        return *(const int *)field == HEED_NONE ? heed_value_null(z) : heed_value_int(z, *(const int *)field);
     case HEED_OPTION_FLOAT:
         return isinf(*(const double *)field) ? heed_value_null(z) : heed_value_real(z, *(const double *)field);
     case HEED_OPTION_BOOL: return heed_value_bool(z, *(const bool *)field);
@@ -369,7 +379,6 @@ static heed_value *option_value(heed_zone *z, const heed_option *o, const void *
 heed_status heed_options_write(heed_zone *z, heed_option_table t, const void *config, heed_value *dict)
 {
     for (int i = 0; i < t.count; i++)
-        HEED_TRY(heed_value_set(z, dict, t.rows[i].name, option_value(z, &t.rows[i], field_in(t.defaults, &t.rows[i]),
-                                                                      field_in(config, &t.rows[i]))));
+        HEED_TRY(heed_value_set(z, dict, t.rows[i].name, option_value(z, &t.rows[i], field_in(config, &t.rows[i]))));
     return HEED_OK;
 }

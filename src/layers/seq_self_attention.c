@@ -71,8 +71,8 @@ static heed_tensor *window(const heed_seq_self_attention_config *o, const heed_t
 {
     int64_t steps = heed_tensor_dim(x, 1), width = o->attention_width;
     if (o->history_only)
-        return heed_window(x->graph, steps, steps, width == 0 ? steps : width - 1, 0);
-    return width == 0 ? NULL : heed_window(x->graph, steps, steps, width / 2, width - 1 - width / 2);
+        return heed_window(x->graph, steps, steps, width == HEED_NONE ? steps : width - 1, 0);
+    return width == HEED_NONE ? NULL : heed_window(x->graph, steps, steps, width / 2, width - 1 - width / 2);
 }
 
 /* The sum of (A A^T - I)^2, a mean over the batch. */

@@ -100,10 +100,6 @@ static heed_status check_common(heed_optimizer *o)
     if (!isinf(k->clipnorm) + !isinf(k->clipvalue) + !isinf(k->global_clipnorm) > 1)
         return heed_fail(o->context, HEED_EINVAL, "%s: only one of clipnorm, clipvalue and global_clipnorm may be set",
                          o->class->class.name);
-    if (k->gradient_accumulation_steps == 1)
-        return heed_fail(o->context, HEED_EINVAL,
-                         "%s: gradient_accumulation_steps is out of range (expected 2 or more, found 1)",
-                         o->class->class.name);
     return HEED_OK;
 }
 
@@ -461,7 +457,7 @@ void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients)
     int64_t done = *iteration(o), every = k->gradient_accumulation_steps, updates = heed_optimizer_iterations(o);
     double rate = heed_optimizer_rate(o);
     step_work w = {.optimizer = o, .kernels = heed_kernels_for(o->context->cpu), .gradients = gradients,
-                   .updates = every == 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
+                   .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
                    .decay = isinf(k->weight_decay) ? 0.0f : (float)(k->weight_decay * rate),
                    .average = updates == 0 ? 0.0f : (float)k->ema_momentum,
                    .overwrites = k->ema_overwrite_frequency > 0 && (updates + 1) % k->ema_overwrite_frequency == 0};

@@ -49,9 +49,10 @@ extern const heed_object_family heed_optimizers;
     X(C, FLOAT, global_clipnorm, INFINITY, "(0,)", "largest norm of all gradients together")                           \
     X(C, BOOL, use_ema, false, "", "whether moving averages of the weights are kept, and are the weights in the end")  \
     X(C, FLOAT, ema_momentum, 0.99, "[0,1]", "share of the average that stays at each step")                           \
-    X(C, INT, ema_overwrite_frequency, 0, "[0,)", "steps after which the averages become the weights; 0: at the end")  \
+    X(C, INT, ema_overwrite_frequency, HEED_NONE, "[1,)",                                                              \
+      "steps after which the averages become the weights; None: at the end")                                           \
     X(C, FLOAT, loss_scale_factor, INFINITY, "", "without effect in float32")                                          \
-    X(C, INT, gradient_accumulation_steps, 0, "[0,)", "steps whose gradients are averaged into one update")            \
+    X(C, INT, gradient_accumulation_steps, HEED_NONE, "[2,)", "steps whose gradients are averaged into one update")    \
     X(C, TEXT, name, NULL, "", "")
 
 #define HEED_RATE_OPTION(X, C, rate) X(C, FLOAT, learning_rate, rate, "[0,)", "size of a step, or a schedule")

@@ -196,7 +196,8 @@ static void test_bad_options(void **state)
     float x[SIZE];
     fill(x, SIZE);
     check_refused(c, heed_seq_self_attention(.units = 0), "SeqSelfAttention layer: units is out of range");
-    check_refused(c, heed_seq_self_attention(.attention_width = -1), "attention_width is out of range");
+    check_refused(c, heed_seq_self_attention(.attention_width = 0),
+                  "SeqSelfAttention layer: attention_width is out of range (expected [1,), found 0)");
     check_refused(c, heed_seq_self_attention(.attention_type = "dot"), "attention_type");
     check_refused(c, heed_multi_head(), "its layer is missing");
     check_refused(c, heed_multi_head(.layer = heed_dense(.units = 2), .reg_slice = "0-2"),
