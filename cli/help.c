@@ -5,9 +5,7 @@
 
 enum { WIDTH = 80, HELP_COLUMN = 28, NAME = 128, MEANING = 1024 };
 
-/* Writes words from `column` on, wrapped before WIDTH, following lines indented to `indent`; ends the line. An empty
- * line in the text starts a new paragraph. */
-static void write_wrapped(const char *text, int column, int indent)
+void cli_write_wrapped(const char *text, int column, int indent)
 {
     bool first = true;
     while (*text != '\0') {
@@ -80,7 +78,7 @@ static void write_help_row(const char *name, const char *meaning)
         column = 0;
     }
     printf("%*s", HELP_COLUMN - column, "");
-    write_wrapped(meaning, HELP_COLUMN, HELP_COLUMN);
+    cli_write_wrapped(meaning, HELP_COLUMN, HELP_COLUMN);
 }
 
 static bool has_arguments(const cli_option *options)
@@ -109,7 +107,7 @@ void cli_help(const cli_command *command, const cli_option *shared)
     write_usage(command);
     if (command->description != NULL) {
         putchar('\n');
-        write_wrapped(command->description, 0, 0);
+        cli_write_wrapped(command->description, 0, 0);
     }
     if (has_arguments(command->options)) {
         puts("\narguments:");

@@ -12,4 +12,8 @@ void cli_help_overview(const cli_command *const *commands, size_t count, const c
 void cli_man(const cli_command *command, const cli_option *shared);
 void cli_man_overview(const cli_command *const *commands, size_t count, const cli_option *shared);
 
+/* Writes words from `column` on, wrapped before column 80, following lines indented to `indent`; ends the line. An empty
+ * line in the text starts a new paragraph. */
+void cli_write_wrapped(const char *text, int column, int indent);
+
 #endif

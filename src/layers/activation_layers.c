@@ -79,7 +79,11 @@ const heed_layer_class heed_softmax_class = {
     .passes_mask = true,
     .call = softmax_call,
     .equation = "y_i = e^{x_i} / sum_j e^{x_j}",
+    .shapes = "x (B, ...), mask (bool, broadcast against x; may be left out) -> y (B, ...)",
+    .masks = "the input's, or the second input: masked elements get no share; rows masked whole give zeros",
+    .weights = "none",
     .source = "Keras, layers/activations/softmax.py",
+    .differs = "rows masked whole give zeros, as in Keras 3.10 and later",
 };
 
 /* ---- ReLU and its kin ---- */
@@ -129,7 +133,7 @@ static heed_status prelu_call(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
-#define ELEMENTWISE(layer, keras_name, LIST, build_function, equation_text, source_text)                               \
+#define ELEMENTWISE(layer, keras_name, LIST, build_function, equation_text, weights_text, source_text)                 \
     const heed_layer_class heed_##layer##_class = {.name = keras_name,                                                 \
                                                    .collection = "keras",                                              \
                                                    HEED_CLASS_OPTIONS(heed_##layer##_config, LIST),                    \
@@ -139,14 +143,19 @@ static heed_status prelu_call(heed_layer *layer, heed_call *call)
                                                    .build = build_function,                                            \
                                                    .call = layer##_call,                                               \
                                                    .equation = equation_text,                                          \
-                                                   .source = source_text};
+                                                   .shapes = "x (B, ...) -> y (B, ...)",                               \
+                                                   .masks = "that of the input goes on; it does not count",            \
+                                                   .weights = weights_text,                                            \
+                                                   .source = source_text,                                              \
+                                                   .differs = "nothing"};
 
 ELEMENTWISE(relu, "ReLU", HEED_RELU_OPTIONS, NULL,
-            "y = min(x, max_value) if x >= threshold, else negative_slope (x - threshold)",
+            "y = min(x, max_value) if x >= threshold, else negative_slope (x - threshold)", "none",
             "Keras, layers/activations/relu.py")
-ELEMENTWISE(leaky_relu, "LeakyReLU", HEED_LEAKY_RELU_OPTIONS, NULL, "y = x if x > 0, else negative_slope x",
+ELEMENTWISE(leaky_relu, "LeakyReLU", HEED_LEAKY_RELU_OPTIONS, NULL, "y = x if x > 0, else negative_slope x", "none",
             "Maas et al. 2013; Keras, layers/activations/leaky_relu.py")
-ELEMENTWISE(elu, "ELU", HEED_ELU_OPTIONS, NULL, "y = x if x > 0, else alpha (e^x - 1)",
+ELEMENTWISE(elu, "ELU", HEED_ELU_OPTIONS, NULL, "y = x if x > 0, else alpha (e^x - 1)", "none",
             "Clevert et al. 2016; Keras, layers/activations/elu.py")
 ELEMENTWISE(prelu, "PReLU", HEED_PRELU_OPTIONS, prelu_build, "y = x if x > 0, else alpha x",
+            "alpha (the sizes of x without the batch; 1 along shared_axes)",
             "He et al. 2015; Keras, layers/activations/prelu.py")

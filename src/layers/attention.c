@@ -121,7 +121,13 @@ const heed_layer_class heed_attention_class = {
     .call = attention_call,
     .equation = "e_ij = q_i . k_j scale; a = softmax(e); y_i = sum_j a_ij v_j\n"
                 "score_mode concat: e_ij = w sum_d tanh(scale (q_id + k_jd))",
+    .shapes = "q (B, Tq, D), v (B, Tk, V), k (B, Tk, D; by default v) -> y (B, Tq, V)\n"
+              "with return_attention_scores in the call, the weights (B, Tq, Tk) too",
+    .masks = "the value's leaves steps out; the query's zeroes steps of y and goes on",
+    .weights = "scale (): with use_scale\n"
+               "concat_score_weight (): with score_mode concat",
     .source = "Luong et al. 2015, section 3.1 (dot); Keras, layers/attention/attention.py",
+    .differs = "nothing",
 };
 
 static heed_status additive_build(heed_layer *layer, const heed_shape *inputs, int count)
@@ -156,5 +162,10 @@ const heed_layer_class heed_additive_attention_class = {
     .build = additive_build,
     .call = additive_call,
     .equation = "e_ij = sum_d scale_d tanh(q_id + k_jd); a = softmax(e); y_i = sum_j a_ij v_j",
+    .shapes = "q (B, Tq, D), v (B, Tk, V), k (B, Tk, D; by default v) -> y (B, Tq, V)\n"
+              "with return_attention_scores in the call, the weights (B, Tq, Tk) too",
+    .masks = "the value's leaves steps out; the query's zeroes steps of y and goes on",
+    .weights = "scale (D): with use_scale",
     .source = "Bahdanau et al. 2015, section A.1.2; Keras, layers/attention/additive_attention.py",
+    .differs = "nothing",
 };

@@ -149,5 +149,31 @@ const heed_layer_class heed_attention_decoder_class = {
                 "r = sigmoid(y W_r + s U_r + c C_r + b_r); z = sigmoid(y W_z + s U_z + c C_z + b_z)\n"
                 "p = tanh(y W_p + (r s) U_p + c C_p + b_p); s' = (1 - z) s + z p\n"
                 "y' = softmax(y W_o + s' U_o + c C_o + b_o), with s for s' as first written",
+    .shapes = "x (B, T, F) -> y (B, T, output_dim), or with return_probabilities a (B, T, T)",
+    .masks = "masked steps get no attention, a row masked whole attends to nothing; the mask goes on",
+    .weights = "V_a (units)\n"
+               "W_a (units, units)\n"
+               "U_a (F, units)\n"
+               "b_a (units)\n"
+               "C_r (F, units)\n"
+               "U_r (units, units)\n"
+               "W_r (output_dim, units)\n"
+               "b_r (units)\n"
+               "C_z (F, units)\n"
+               "U_z (units, units)\n"
+               "W_z (output_dim, units)\n"
+               "b_z (units)\n"
+               "C_p (F, units)\n"
+               "U_p (units, units)\n"
+               "W_p (output_dim, units)\n"
+               "b_p (units)\n"
+               "C_o (F, output_dim)\n"
+               "U_o (units, output_dim)\n"
+               "W_o (output_dim, output_dim)\n"
+               "b_o (output_dim)\n"
+               "W_s (F, units)",
     .source = "Bahdanau et al. 2015, equations 1 to 8; datalogue/keras-attention, models/custom_recurrents.py",
+    .differs = "corrected=True computes y' from the new state s' and leaves padding out; as first written y' came "
+               "from s, padding was attended to, and return_probabilities gave (B, T, T, 1). The softmax of the "
+               "original overflows for large e; this one does not. All options are saved.",
 };

@@ -59,5 +59,12 @@ const heed_layer_class heed_attention_layer_class = {
     .build = attention_layer_build,
     .call = attention_layer_call,
     .equation = "e_ij = tanh(s_j W_a + h_i U_a) V_a; a = softmax over j of e; c_i = sum_j a_ij s_j",
+    .shapes = "s (B, Te, E), h (B, Td, D) -> c (B, Td, E), a (B, Td, Te)",
+    .masks = "masked steps of s get no weight; a row masked whole gives zeros; that of h goes on with c",
+    .weights = "W_a (E, E)\n"
+               "U_a (D, E)\n"
+               "V_a (E, 1)",
     .source = "Bahdanau et al. 2015, section A.1.2; attention_keras, src/layers/attention.py",
+    .differs = "corrected=True leaves padding out; as first written masks were dropped. The original declared c as "
+               "(B, Td, D).",
 };

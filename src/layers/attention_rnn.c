@@ -182,7 +182,19 @@ const heed_layer_class heed_attention_rnn_wrapper_class = {
     .call = wrapper_call,
     .equation = "e_j = tanh(x_j W1 + b2 + h W2) V; a = softmax(e)\n"
                 "x' = [x_t, sum_j a_j x_j] W3 + b3; y_t, h' = cell(x', h)",
+    .shapes = "x (B, T, F), the cell's states (may be left out) -> those of the layer",
+    .masks = "masked steps get no attention and keep the states; the mask goes on as the layer's does",
+    .weights = "W1 (F, F)\n"
+               "W2 (units, F)\n"
+               "W3 (2 F, F)\n"
+               "b2 (F)\n"
+               "b3 (F)\n"
+               "V (F, 1)\n"
+               "then those of the cell",
     .source = "Luong et al. 2015, section 3.3 (input feeding); keras-layer-collection, kulc/attention.py",
+    .differs = "corrected=True has the tanh; as first written there was none, so that the state had no influence "
+               "on a, and padding was attended to. Takes masks, on which the original raises, and every "
+               "combination of return_sequences and return_state.",
 };
 
 const heed_layer_class heed_external_attention_rnn_wrapper_class = {
@@ -195,5 +207,17 @@ const heed_layer_class heed_external_attention_rnn_wrapper_class = {
     .call = wrapper_call,
     .equation = "e_j = tanh(s_j W1 + b2 + h W2) V; a = softmax(e)\n"
                 "x' = [x_t, sum_j a_j s_j] W3 + b3; y_t, h' = cell(x', h)",
+    .shapes = "x (B, T, F), s (B, L, S), the cell's states (may be left out)\n"
+              "-> those of the layer; with return_attention a (B, T, L) too",
+    .masks = "masked steps of s get no attention, those of x keep the states; that of x goes on as the layer's "
+             "does",
+    .weights = "W1 (S, F)\n"
+               "W2 (units, F)\n"
+               "W3 (F + S, F)\n"
+               "b2 (F)\n"
+               "b3 (F)\n"
+               "V (F, 1)\n"
+               "then those of the cell",
     .source = "Xu et al. 2015, Show, Attend and Tell; keras-layer-collection, kulc/attention.py",
+    .differs = "as AttentionRNNWrapper.",
 };

@@ -80,7 +80,11 @@ const heed_layer_class heed_input_layer_class = {
     .passes_mask = true,
     .call = identity_call,
     .equation = "y = x",
+    .shapes = "x (B, ...) -> y (B, ...)",
+    .masks = "that of the input goes on",
+    .weights = "none",
     .source = "Keras, layers/core/input_layer.py",
+    .differs = "sparse and ragged inputs do not exist here",
 };
 
 const heed_layer_class heed_activation_class = {
@@ -92,7 +96,11 @@ const heed_layer_class heed_activation_class = {
     .passes_mask = true,
     .call = activation_call,
     .equation = "y = activation(x)",
+    .shapes = "x (B, ...) -> y (B, ...)",
+    .masks = "that of the input goes on; it does not count",
+    .weights = "none",
     .source = "Keras, layers/activations/activation.py",
+    .differs = "nothing",
 };
 
 const heed_layer_class heed_dropout_class = {
@@ -105,7 +113,11 @@ const heed_layer_class heed_dropout_class = {
     .init = dropout_init,
     .call = dropout_call,
     .equation = "y = x m / (1 - rate) in training, each m 0 with probability rate, else 1; y = x otherwise",
+    .shapes = "x (B, ...) -> y (B, ...)",
+    .masks = "that of the input goes on; it does not count",
+    .weights = "none",
     .source = "Srivastava et al. 2014, section 4; Keras, layers/regularization/dropout.py",
+    .differs = "the numbers are drawn otherwise: a function of the model's seed and the step",
 };
 
 const heed_layer_class heed_activity_regularization_class = {
@@ -117,5 +129,9 @@ const heed_layer_class heed_activity_regularization_class = {
     .passes_mask = true,
     .call = activity_regularization_call,
     .equation = "y = x; penalty (l1 sum |x| + l2 sum x^2) / B",
+    .shapes = "x (B, ...) -> y (B, ...)",
+    .masks = "that of the input goes on; it does not count",
+    .weights = "none",
     .source = "Keras, layers/regularization/activity_regularization.py",
+    .differs = "nothing",
 };

@@ -48,5 +48,10 @@ const heed_layer_class heed_dense_class = {
     .build = dense_build,
     .call = dense_call,
     .equation = "y = activation(x W + b)",
+    .shapes = "x (B, ..., F) -> y (B, ..., units)",
+    .masks = "that of the input goes on; it does not count",
+    .weights = "kernel (F, units)\n"
+               "bias (units): with use_bias",
     .source = "Keras, layers/core/dense.py",
+    .differs = "nothing",
 };

@@ -43,5 +43,9 @@ const heed_layer_class heed_embedding_class = {
     .build = embedding_build,
     .call = embedding_call,
     .equation = "y = embeddings[x]",
+    .shapes = "x (B, ...), whole numbers from 0 to input_dim - 1 -> y (B, ..., output_dim)",
+    .masks = "with mask_zero, x != 0 goes on as the mask; else none",
+    .weights = "embeddings (input_dim, output_dim)",
     .source = "Keras, layers/core/embedding.py",
+    .differs = "an id out of range is refused; Keras gives some row, zeros or an error, by backend",
 };

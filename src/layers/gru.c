@@ -87,6 +87,7 @@ static const heed_cell_functions cell_functions = {.state_shape = cell_state_sha
     "z = s(x W_z + h U_z + b_z); r = s(x W_r + h U_r + b_r); h' = z h + (1 - z) g\n"                                   \
     "reset_after: g = a(x W_h + b_h + r (h U_h + b'_h)); otherwise g = a(x W_h + b_h + (r h) U_h)"
 #define SOURCE "Cho et al. 2014, section 2.3 (reset before the product); Keras, layers/rnn/gru.py"
+#define WEIGHTS HEED_CELL_WEIGHTS("3 units", "(2, 3 units), for x and for h; (3 units) without reset_after")
 
 const heed_layer_class heed_gru_cell_class = {
     .name = "GRUCell",
@@ -97,7 +98,11 @@ const heed_layer_class heed_gru_cell_class = {
     .call = heed_cell_call,
     .cell = &cell_functions,
     .equation = EQUATION,
+    .shapes = "x (B, F), h (B, units) -> y and h' (B, units)",
+    .masks = HEED_CELL_MASKS,
+    .weights = WEIGHTS,
     .source = SOURCE,
+    .differs = "nothing",
 };
 
 static heed_status gru_init(heed_layer *layer) { return heed_recurrence_init_own(layer, &heed_gru_cell_class); }
@@ -111,5 +116,9 @@ const heed_layer_class heed_gru_class = {
     .build = heed_recurrence_build,
     .call = heed_recurrence_call,
     .equation = EQUATION,
+    .shapes = HEED_RNN_SHAPES("h"),
+    .masks = HEED_RNN_MASKS,
+    .weights = WEIGHTS,
     .source = SOURCE,
+    .differs = HEED_RNN_DIFFERS,
 };

@@ -61,7 +61,15 @@ const heed_layer_class heed_layer_collection_scaled_dot_product_class = {
     .build = scaled_build,
     .call = scaled_call,
     .equation = "a = softmax(q k^T / sqrt(d)); y = a v",
+    .shapes = "q (B, Tq, d), k (B, Tk, d), v (B, Tk, F), seen (B, Tq, Tk; bools or 0 and 1; may be left out)\n"
+              "-> y (B, Tq, F); with return_attention a (B, Tq, Tk) too",
+    .masks = "the key's and the fourth input count: hidden keys get no weight, a query that sees none gives zeros; "
+             "the query's goes on",
+    .weights = "none",
     .source = "Vaswani et al. 2017, equation 1; keras-layer-collection, kulc/attention.py",
+    .differs = "corrected=True takes masks that come along; the original raises on them. As first written 1e10 was "
+               "taken from hidden scores before they were scaled, and a query that sees nothing spread over "
+               "everything.",
 };
 
 /* ---- LayerNormalization ---- */
@@ -109,7 +117,12 @@ const heed_layer_class heed_layer_collection_layer_normalization_class = {
     .build = normalization_build,
     .call = normalization_call,
     .equation = "y = gain (x - mean) / (deviation + epsilon) + bias",
+    .shapes = "x (B, ..., F) -> y (B, ..., F)",
+    .masks = "that of the input goes on; it does not count",
+    .weights = "gain (F)\n"
+               "bias (F)",
     .source = "Ba, Kiros and Hinton 2016; keras-layer-collection, kulc/layer_normalization.py",
+    .differs = "any rank and any mask, where the original takes (B, T, F) without one. epsilon is saved.",
 };
 
 /* ---- SequenceAttention ---- */
@@ -187,5 +200,12 @@ const heed_layer_class heed_sequence_attention_class = {
     .call = sequence_call,
     .equation = "additive: e_ij = tanh([s_j q_i] w_a) v_a^T; multiplicative: e_ij = q_i w_a s_j^T\n"
                 "a = softmax over j of e; y_i = sum_j a_ij s_j",
+    .shapes = "s (B, T, S), q (B, Tq, Q) -> y (B, Tq, S)",
+    .masks = "masked steps of s get no weight; a row masked whole gives zeros; that of q goes on",
+    .weights = "w_a (S + Q, S) when additive, (Q, S) when multiplicative\n"
+               "v_a (1, S): additive",
     .source = "Luong et al. 2015, equation 8 (concat, general); keras-layer-collection, kulc/attention.py",
+    .differs = "corrected=True computes the above; as first written the sum was along the other axis (y_j = sum_i "
+               "a_ij s_i), additive scores took q_j for q_i, both lengths had to agree, and masks raised. Can be "
+               "saved, any batch size.",
 };

@@ -84,5 +84,10 @@ const heed_layer_class heed_layer_normalization_class = {
     .build = normalization_build,
     .call = normalization_call,
     .equation = "y = (x - mean(x)) / sqrt(var(x) + epsilon) gamma + beta",
+    .shapes = "x (B, ...) -> y (B, ...)",
+    .masks = "that of the input goes on; it does not count",
+    .weights = "gamma (sizes of the axes): with scale\n"
+               "beta (sizes of the axes): with center, without rms_scaling",
     .source = "Ba et al. 2016, section 3; Keras, layers/normalization/layer_normalization.py",
+    .differs = "nothing",
 };

@@ -60,6 +60,7 @@ static const heed_cell_functions cell_functions = {.state_count = cell_state_cou
 
 #define EQUATION "[i f g o] = x W + h U + b; c' = s(f) c + s(i) a(g); h' = s(o) a(c')"
 #define SOURCE   "Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000; Keras, layers/rnn/lstm.py"
+#define WEIGHTS  HEED_CELL_WEIGHTS("4 units", "(4 units)")
 
 const heed_layer_class heed_lstm_cell_class = {
     .name = "LSTMCell",
@@ -70,7 +71,11 @@ const heed_layer_class heed_lstm_cell_class = {
     .call = heed_cell_call,
     .cell = &cell_functions,
     .equation = EQUATION,
+    .shapes = "x (B, F), h and c (B, units) -> y, h' and c' (B, units)",
+    .masks = HEED_CELL_MASKS,
+    .weights = WEIGHTS,
     .source = SOURCE,
+    .differs = "nothing",
 };
 
 static heed_status lstm_init(heed_layer *layer) { return heed_recurrence_init_own(layer, &heed_lstm_cell_class); }
@@ -84,5 +89,9 @@ const heed_layer_class heed_lstm_class = {
     .build = heed_recurrence_build,
     .call = heed_recurrence_call,
     .equation = EQUATION,
+    .shapes = HEED_RNN_SHAPES("h and c"),
+    .masks = HEED_RNN_MASKS,
+    .weights = WEIGHTS,
     .source = SOURCE,
+    .differs = HEED_RNN_DIFFERS,
 };

@@ -21,5 +21,9 @@ const heed_layer_class heed_masking_class = {
     .max_inputs = 1,
     .call = masking_call,
     .equation = "m = any(x != mask_value) over the features; y = m x",
+    .shapes = "x (B, T, F) -> y (B, T, F)",
+    .masks = "m goes on, in place of a mask that was there before",
+    .weights = "none",
     .source = "Keras, layers/core/masking.py",
+    .differs = "nothing",
 };

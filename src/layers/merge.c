@@ -105,6 +105,12 @@ static heed_status extreme(heed_layer *layer, heed_call *call, heed_tensor *(*op
 static heed_status maximum_call(heed_layer *layer, heed_call *call) { return extreme(layer, call, heed_op_maximum); }
 static heed_status minimum_call(heed_layer *layer, heed_call *call) { return extreme(layer, call, heed_op_minimum); }
 
+#define MERGE_SHAPES "x_1, x_2, ... (B, ...), sizes alike or 1, smaller ranks expanded behind the batch -> y (B, ...)"
+#define MERGE_MASKS                                                                                                    \
+    "where all inputs are masked, a step counts that counts in any of them; a masked step is 1 in a product, and no "  \
+    "candidate for the greatest or the least"
+#define MERGE_DIFFERS "masks as Keras 3.4 and later join them; before that, and in Keras 2, a step had to count in all"
+
 #define MERGE(merge, keras_name, least, most, equation_text)                                                           \
     const heed_layer_class heed_##merge##_class = {.name = keras_name,                                                 \
                                                    .collection = "keras",                                              \
@@ -113,7 +119,11 @@ static heed_status minimum_call(heed_layer *layer, heed_call *call) { return ext
                                                    .max_inputs = most,                                                 \
                                                    .call = merge##_call,                                               \
                                                    .equation = equation_text,                                          \
-                                                   .source = "Keras, layers/merging/" #merge ".py"};
+                                                   .shapes = MERGE_SHAPES,                                             \
+                                                   .masks = MERGE_MASKS,                                               \
+                                                   .weights = "none",                                                  \
+                                                   .source = "Keras, layers/merging/" #merge ".py",                    \
+                                                   .differs = MERGE_DIFFERS};
 
 MERGE(add, "Add", 1, 0, "y = x_1 + x_2 + ...")
 MERGE(subtract, "Subtract", 2, 2, "y = x_1 - x_2")
@@ -172,7 +182,12 @@ const heed_layer_class heed_concatenate_class = {
     .min_inputs = 1,
     .call = concatenate_call,
     .equation = "y = [x_1; x_2; ...] along the axis",
+    .shapes = "x_1, x_2, ... (B, ...), alike but for the axis -> y (B, ...)",
+    .masks = "along time the masks stand one behind the other; along features a step counts that counts in any "
+             "input, and where an input has no mask, all do",
+    .weights = "none",
     .source = "Keras, layers/merging/concatenate.py",
+    .differs = "masks as Keras 3.4 and later join them",
 };
 
 /* ---- Dot ---- */
@@ -242,5 +257,10 @@ const heed_layer_class heed_dot_class = {
     .init = dot_init,
     .call = dot_call,
     .equation = "y = sum_k a_k b_k over one axis of a and of b",
+    .shapes = "a (B, ...), b (B, ...) -> y (B, the other sizes of a, the other sizes of b); (B, 1) where none is "
+              "left",
+    .masks = "dropped",
+    .weights = "none",
     .source = "Keras, layers/merging/dot.py",
+    .differs = "nothing",
 };

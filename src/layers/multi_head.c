@@ -199,6 +199,15 @@ const heed_layer_class heed_multi_head_class = {
     .init = multi_init,
     .build = multi_build,
     .call = multi_call,
-    .equation = "y = [layer_1(x W_1 + b_1), ..., layer_n(x W_n + b_n)] along a new last axis; without hidden_dim, of x itself",
+    .equation = "y = [layer_1(x W_1 + b_1), ..., layer_n(x W_n + b_n)] along a new last axis\n"
+                "without hidden_dim: [layer_1(x), ..., layer_n(x)]",
+    .shapes = "x (B, ...) -> y (B, ..., n): what the n layers give, along a new last axis",
+    .masks = "each layer sees the input's; what the first makes of it goes on",
+    .weights = "W (F, hidden_dim n): with hidden_dim\n"
+               "b (hidden_dim n): with hidden_dim and use_bias\n"
+               "then those of each layer in turn",
     .source = "keras-multi-head, multi_head.py",
+    .differs = "corrected=True has reg_factor train; as first written the term was a constant of no influence, and "
+               "the layers were built for the input before its projection. Here hidden_dim may differ from F, and "
+               "what is saved can be loaded.",
 };

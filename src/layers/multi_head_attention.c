@@ -94,5 +94,17 @@ const heed_layer_class heed_multi_head_multi_head_attention_class = {
     .call = heads_call,
     .equation = "q = f(q Wq + bq), k = f(k Wk + bk), v = f(v Wv + bv), each cut into heads\n"
                 "a = softmax(q k^T / sqrt(d)); y = f((a v of all heads) Wo + bo)",
+    .shapes = "x (B, T, F), or q (B, Tq, Dq), k (B, Tk, Dk) and v (B, Tk, F) -> y (B, Tq, F)",
+    .masks = "masked keys get no weight; a query that sees none gets only the bias; the query's goes on",
+    .weights = "Wq (Dq, F)\n"
+               "bq (F): with use_bias\n"
+               "Wk (Dk, F)\n"
+               "bk (F): with use_bias\n"
+               "Wv (F, F)\n"
+               "bv (F): with use_bias\n"
+               "Wo (F, F)\n"
+               "bo (F): with use_bias",
     .source = "Vaswani et al. 2017, section 3.2.2; keras-multi-head, multi_head_attention.py",
+    .differs = "The activation is none by default, where the original has relu. corrected=True leaves padding out, "
+               "as in ScaledDotProductAttention.",
 };

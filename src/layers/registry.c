@@ -59,7 +59,7 @@ static const struct owner {
     {"ScaledDotProductAttention", "history_only", "keras-self-attention"},
     {"ScaledDotProductAttention", NULL, "keras-layer-collection"},
     {"LayerNormalization", "axis", "keras"},
-    {"LayerNormalization", "epsilon", "keras"},
+    {"LayerNormalization", "center", "keras"},
     {"LayerNormalization", NULL, "keras-layer-collection"},
     {"MultiHeadAttention", "head_num", "keras-multi-head"},
 };

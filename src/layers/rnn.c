@@ -301,7 +301,13 @@ const heed_layer_class heed_rnn_class = {
     .build = heed_recurrence_build,
     .call = heed_recurrence_call,
     .equation = "y_t, s_t = cell(x_t, s_{t-1})",
+    .shapes = "x (B, T, ...), the cell's states (may be left out), then what stays the same over the steps\n"
+              "-> the cell's last output, or with return_sequences (B, T, ...) all; with return_state the states "
+              "too",
+    .masks = HEED_RNN_MASKS,
+    .weights = "those of the cell",
     .source = "Keras, layers/rnn/rnn.py",
+    .differs = HEED_RNN_DIFFERS,
 };
 
 /* ---- StackedRNNCells ---- */
@@ -418,5 +424,9 @@ const heed_layer_class heed_stacked_rnn_cells_class = {
     .call = heed_cell_call,
     .cell = &stack_functions,
     .equation = "x_1 = x; x_{i+1}, s_i' = cell_i(x_i, s_i); y = x_{n+1}",
+    .shapes = "x (B, ...), the states of each cell in turn -> y of the last cell, the new states",
+    .masks = HEED_CELL_MASKS,
+    .weights = "those of each cell in turn",
     .source = "Keras, layers/rnn/stacked_rnn_cells.py",
+    .differs = "nothing",
 };

@@ -9,6 +9,18 @@ typedef struct heed_rnn_flags {
     HEED_RNN_OPTIONS(HEED_OPTION_FIELD, )
 } heed_rnn_flags;
 
+/* What the documentation of recurrent layers and of cells says. */
+#define HEED_RNN_SHAPES(states)                                                                                        \
+    "x (B, T, F), " states " (B, units; may be left out)\n"                                                            \
+    "-> y (B, units), or (B, T, units) with return_sequences; with return_state " states " (B, units) too"
+#define HEED_RNN_MASKS                                                                                                 \
+    "a masked step keeps the states and repeats the output before it (0 with zero_output_for_mask); the mask goes on " \
+    "with return_sequences. Given states, it runs over the padding too, as in Keras 3."
+#define HEED_RNN_DIFFERS "unroll has no influence, implementation and cuDNN do not exist; dropout draws other numbers."
+#define HEED_CELL_MASKS  "the layer around it sees to them"
+#define HEED_CELL_WEIGHTS(size, bias)                                                                                  \
+    "kernel (F, " size ")\nrecurrent_kernel (units, " size ")\nbias " bias ": with use_bias"
+
 /* The state of every recurrent layer. */
 typedef struct heed_recurrence {
     heed_layer    *cell;

@@ -59,7 +59,13 @@ const heed_layer_class heed_self_attention_scaled_dot_product_class = {
     .build = scaled_build,
     .call = scaled_call,
     .equation = "a = softmax(q k^T / sqrt(d)); y = a v",
+    .shapes = "x (B, T, F), or q (B, Tq, d), k (B, Tk, d) and v (B, Tk, F)\n"
+              "-> y (B, Tq, F); with return_attention a (B, Tq, Tk) too",
+    .masks = "masked keys get no weight; a query that sees none gives zeros; the query's goes on",
+    .weights = "none",
     .source = "Vaswani et al. 2017, equation 1; keras-self-attention, scaled_dot_attention.py",
+    .differs = "corrected=True leaves padding out; as first written 10000 was taken from a score for each reason "
+               "to hide it, so that where all that may be seen is padding, what may not be seen got the weight.",
 };
 
 const heed_layer_class heed_residual_scaled_dot_product_attention_class = {
@@ -73,5 +79,11 @@ const heed_layer_class heed_residual_scaled_dot_product_attention_class = {
     .build = scaled_build,
     .call = scaled_call,
     .equation = "e = q k^T / sqrt(d) + previous; a = softmax(e); y = a v",
+    .shapes = "x (B, T, F) and previous (B, T, T), or q (B, Tq, d), k (B, Tk, d), v (B, Tk, F)\n"
+              "and previous (B, Tq, Tk) -> y (B, Tq, F), e (B, Tq, Tk); with return_attention a (B, Tq, Tk) too",
+    .masks = "masked keys get no weight; a query that sees none gives zeros; the query's goes on with y",
+    .weights = "none",
     .source = "He et al. 2020, RealFormer; keras-self-attention, real_former.py",
+    .differs = "corrected=True leaves padding out, as in ScaledDotProductAttention. The original does not run "
+               "without any mask.",
 };

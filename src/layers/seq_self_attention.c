@@ -113,6 +113,20 @@ const heed_layer_class heed_seq_self_attention_class = {
     .call = self_call,
     .equation = "additive: e_ij = tanh(x_i Wt + x_j Wx + bh) Wa + ba\n"
                 "multiplicative: e_ij = x_i Wa x_j^T + ba\n"
-                "a = softmax over j of attention_activation(e); y_i = sum_j a_ij x_j",
-    .source = "Zheng et al. 2018, OpenTag (additive); Luong et al. 2015 (general); keras-self-attention, seq_self_attention.py",
+                "a = softmax over j of attention_activation(e); y_i = sum_j a_ij x_j\n"
+                "attention_width w: j from i - w/2 to i - w/2 + w - 1; with history_only from i - w + 1 to i\n"
+                "attention_regularizer_weight r: the loss grows by r sum (a a^T - I)^2, a mean over the batch",
+    .shapes = "x (B, T, F) -> y (B, T, F); with return_attention a (B, T, T) too",
+    .masks = "masked steps get no attention; a row masked whole gives zeros; the mask goes on",
+    .weights = "Add_Wt (F, units): additive\n"
+               "Add_Wx (F, units): additive\n"
+               "Add_bh (units): additive, with use_additive_bias\n"
+               "Add_Wa (units, 1): additive\n"
+               "Mul_Wa (F, F): multiplicative\n"
+               "Add_ba (1): additive, with use_attention_bias\n"
+               "Mul_ba (1): multiplicative, with use_attention_bias",
+    .source = "Zheng et al. 2018, OpenTag (additive); Luong et al. 2015 (general); keras-self-attention, "
+              "seq_self_attention.py",
+    .differs = "corrected=True leaves padding out; as first written only padding was kept from attending to "
+               "padding, and the other steps attended to it.",
 };

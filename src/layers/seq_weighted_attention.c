@@ -58,5 +58,11 @@ const heed_layer_class heed_seq_weighted_attention_class = {
     .build = weighted_build,
     .call = weighted_call,
     .equation = "a = softmax over i of x_i W + b; y = sum_i a_i x_i",
+    .shapes = "x (B, T, F) -> y (B, F); with return_attention a (B, T) too",
+    .masks = "masked steps get no weight; a row masked whole gives zeros; none goes on",
+    .weights = "W (F, 1)\n"
+               "b (1): with use_bias",
     .source = "Felbo et al. 2017, DeepMoji; keras-self-attention, seq_weighted_attention.py",
+    .differs = "corrected=True divides by the sum; as first written 1e-7 was added to it, and a row masked whole "
+               "spread over all.",
 };

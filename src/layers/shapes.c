@@ -38,7 +38,11 @@ const heed_layer_class heed_flatten_class = {
     .max_inputs = 1,
     .call = flatten_call,
     .equation = "(B, ...) to (B, n)",
+    .shapes = "x (B, ...) -> y (B, n), n the product of the sizes",
+    .masks = "dropped, as in Keras: what comes out has other steps",
+    .weights = "none",
     .source = "Keras, layers/reshaping/flatten.py",
+    .differs = "nothing",
 };
 
 /* ---- Reshape ---- */
@@ -75,7 +79,11 @@ const heed_layer_class heed_reshape_class = {
     .init = reshape_init,
     .call = reshape_call,
     .equation = "(B, ...) to (B, target_shape)",
+    .shapes = "x (B, ...) -> y (B, target_shape)",
+    .masks = "dropped, as in Keras: what comes out has other steps",
+    .weights = "none",
     .source = "Keras, layers/reshaping/reshape.py",
+    .differs = "nothing",
 };
 
 /* ---- Permute ---- */
@@ -116,7 +124,11 @@ const heed_layer_class heed_permute_class = {
     .init = permute_init,
     .call = permute_call,
     .equation = "axis i of y is axis dims[i] of x",
+    .shapes = "x (B, ...) -> y (B, ...), sizes in the new order",
+    .masks = "dropped, as in Keras: what comes out has other steps",
+    .weights = "none",
     .source = "Keras, layers/reshaping/permute.py",
+    .differs = "nothing",
 };
 
 /* ---- RepeatVector ---- */
@@ -142,5 +154,9 @@ const heed_layer_class heed_repeat_vector_class = {
     .max_inputs = 1,
     .call = repeat_vector_call,
     .equation = "y_t = x for t = 1..n",
+    .shapes = "x (B, F) -> y (B, n, F)",
+    .masks = "dropped, as in Keras: what comes out has other steps",
+    .weights = "none",
     .source = "Keras, layers/reshaping/repeat_vector.py",
+    .differs = "nothing",
 };

@@ -39,6 +39,7 @@ static const heed_cell_functions cell_functions = {.state_shape = cell_state_sha
 
 #define EQUATION "h' = activation(x W + h U + b)"
 #define SOURCE   "Elman 1990; Keras, layers/rnn/simple_rnn.py"
+#define WEIGHTS  HEED_CELL_WEIGHTS("units", "(units)")
 
 const heed_layer_class heed_simple_rnn_cell_class = {
     .name = "SimpleRNNCell",
@@ -49,7 +50,11 @@ const heed_layer_class heed_simple_rnn_cell_class = {
     .call = heed_cell_call,
     .cell = &cell_functions,
     .equation = EQUATION,
+    .shapes = "x (B, F), h (B, units) -> y and h' (B, units)",
+    .masks = HEED_CELL_MASKS,
+    .weights = WEIGHTS,
     .source = SOURCE,
+    .differs = "nothing",
 };
 
 static heed_status simple_rnn_init(heed_layer *layer)
@@ -66,5 +71,9 @@ const heed_layer_class heed_simple_rnn_class = {
     .build = heed_recurrence_build,
     .call = heed_recurrence_call,
     .equation = EQUATION,
+    .shapes = HEED_RNN_SHAPES("h"),
+    .masks = HEED_RNN_MASKS,
+    .weights = WEIGHTS,
     .source = SOURCE,
+    .differs = HEED_RNN_DIFFERS,
 };

@@ -166,7 +166,14 @@ const heed_layer_class heed_bidirectional_class = {
     .build = bidirectional_build,
     .call = bidirectional_call,
     .equation = "y_t = merge(forward(x)_t, backward(x)_t)",
+    .shapes = "as the layer's; y has twice the features with merge_mode concat, and there are two with None\n"
+              "states: those of the layer forwards, then those of the one backwards",
+    .masks = "a masked step keeps the states, in both directions; its output is 0 with return_sequences; the mask "
+             "goes on",
+    .weights = "those of the layer forwards\n"
+               "those of the layer backwards",
     .source = "Schuster and Paliwal 1997; Keras, layers/rnn/bidirectional.py",
+    .differs = "nothing",
 };
 
 /* ---- TimeDistributed ---- */
@@ -249,5 +256,9 @@ const heed_layer_class heed_time_distributed_class = {
     .build = time_distributed_build,
     .call = time_distributed_call,
     .equation = "y_t = layer(x_t)",
+    .shapes = "x (B, T, ...) -> y (B, T, ...), the layer's output for each step",
+    .masks = "that of the input goes on; the layer sees what of it lies within a step",
+    .weights = "those of the layer",
     .source = "Keras, layers/rnn/time_distributed.py",
+    .differs = "all steps are one batch of the layer, where Keras 3 calls it step by step",
 };

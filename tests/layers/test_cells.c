@@ -264,7 +264,8 @@ static void test_dropout_is_drawn_once_for_all_steps(void **state)
 /* ---- layers as text, each run while every allocation fails ---- */
 
 typedef struct sample {
-    const char *class_name, *options;
+    const char *class_name; /* COLLECTION>NAME where the name alone means another collection's */
+    const char *options;
     int         count;
     heed_shape  shapes[MOST];
 } sample;
@@ -320,22 +321,51 @@ static const sample samples[] = {
     {"SequenceAttention", "similarity='additive'", 2, {X3, {3, {2, 5, 2}}}},
     {"AttentionRNNWrapper", "LSTM(3, dropout=0.5, return_sequences=True, stateful=True)", 1, {X3}},
     {"ExternalAttentionRNNWrapper", "GRU(3, go_backwards=True), return_attention=True", 2, {X3, {3, {2, 5, 2}}}},
+    {"keras-layer-collection>ScaledDotProductAttention", "True", 4, {X3, X3, X3, {3, {2, 3, 3}}}},
+    {"keras-layer-collection>LayerNormalization", "epsilon=1e-5", 1, {X3}},
 };
 
-static const sample *sample_of(const char *class_name)
+/* Whether the name alone means it. */
+static bool is_first_of_name(const heed_layer_class *class)
 {
+    int i = 0;
+    while (strcmp(heed_layer_class_at(i)->name, class->name) != 0)
+        i++;
+    return heed_layer_class_at(i) == class;
+}
+
+static const sample *sample_of(const heed_layer_class *class)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s>%s", class->collection, class->name);
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
-        if (strcmp(samples[i].class_name, class_name) == 0)
+        if (strcmp(samples[i].class_name, is_first_of_name(class) ? class->name : name) == 0)
             return &samples[i];
-    fail_msg("no sample of %s: add one", class_name);
+    fail_msg("no sample of %s: add one", name);
     return NULL;
+}
+
+static heed_status make_sample(heed_context *c, const sample *s, heed_layer **out)
+{
+    char collection[128];
+    const char *mark = strchr(s->class_name, '>');
+    snprintf(collection, sizeof collection, "%.*s", mark == NULL ? 0 : (int)(mark - s->class_name), s->class_name);
+    heed_zone z;
+    heed_value *options;
+    *out = NULL;
+    heed_zone_init(&z, c);
+    heed_status status = heed_value_parse_arguments(&z, s->class_name, s->options, &options);
+    if (status == HEED_OK)
+        status = heed_layer_create_value(c, s->class_name, mark == NULL ? NULL : collection, options, out);
+    heed_zone_free(&z);
+    return status;
 }
 
 static heed_status try_sample(heed_context *c, void *user)
 {
     const sample *s = user;
     trial t = {.context = c, .training = true};
-    heed_status status = heed_layer_create_text(c, s->class_name, s->options, &t.layer);
+    heed_status status = make_sample(c, s, &t.layer);
     if (status == HEED_OK)
         status = heed_graph_create(c, &t.graph);
     heed_dtype dtype = strcmp(s->class_name, "Embedding") == 0 ? HEED_INT32 : HEED_FLOAT32;
@@ -355,7 +385,7 @@ static void test_every_layer_while_memory_fails(void **state)
 {
     (void)state;
     for (int i = 0; heed_layer_class_at(i) != NULL; i++)
-        heed_test_each_allocation_fails(try_sample, (void *)(uintptr_t)sample_of(heed_layer_class_at(i)->name));
+        heed_test_each_allocation_fails(try_sample, (void *)(uintptr_t)sample_of(heed_layer_class_at(i)));
 }
 
 /* What a layer's options say comes back from their saved form. */
@@ -366,16 +396,49 @@ static void test_every_layer_survives_its_saved_form(void **state)
         heed_layer *layer, *again;
         heed_zone z;
         heed_zone_init(&z, c);
-        assert_int_equal(heed_layer_create_text(c, samples[i].class_name, samples[i].options, &layer), HEED_OK);
+        assert_int_equal(make_sample(c, &samples[i], &layer), HEED_OK);
         heed_value *saved = heed_layer_options_value(&z, layer);
         assert_non_null(saved);
         if (heed_layer_create_value(c, samples[i].class_name, NULL, saved, &again) != HEED_OK)
             fail_msg("%s", heed_error(c));
+        assert_ptr_equal(again->layer_class, layer->layer_class);
         assert_string_equal(heed_value_expression(&z, saved),
                             heed_value_expression(&z, heed_layer_options_value(&z, again)));
         heed_layer_release(layer);
         heed_layer_release(again);
         heed_zone_free(&z);
+    }
+}
+
+/* What a class tells of its weights: every weight that the sample has by itself begins a line, in that order. */
+static void check_documented_weights(const heed_layer_class *class, const heed_layer *layer)
+{
+    const char *line = class->weights;
+    for (size_t i = 0; i < layer->variable_count; i++) {
+        const char *name = layer->variables[i]->name;
+        size_t length = strlen(name);
+        while (line != NULL && (strncmp(line, name, length) != 0 || line[length] != ' ')) {
+            line = strchr(line, '\n');
+            line = line == NULL ? NULL : line + 1;
+        }
+        if (line == NULL)
+            fail_msg("%s of %s does not tell of its weight %s, in its place", class->name, class->collection, name);
+    }
+}
+
+static void test_weights_are_as_documented(void **state)
+{
+    heed_context *c = *state;
+    const heed_layer_class *class;
+    for (int i = 0; (class = heed_layer_class_at(i)) != NULL; i++) {
+        const sample *s = sample_of(class);
+        heed_layer *layer;
+        assert_int_equal(make_sample(c, s, &layer), HEED_OK);
+        assert_ptr_equal(layer->layer_class, class);
+        assert_int_equal(heed_layer_build(layer, s->shapes, s->count), HEED_OK);
+        if (class->weights != NULL)
+            check_documented_weights(class, layer);
+        heed_layer_release(layer);
     }
 }
 
@@ -450,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropout_is_drawn_once_for_all_steps, set_up, tear_down),
         cmocka_unit_test(test_every_layer_while_memory_fails),
         cmocka_unit_test_setup_teardown(test_every_layer_survives_its_saved_form, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weights_are_as_documented, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_layers_refuse, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shapes_that_do_not_fit, set_up, tear_down),
     };
