@@ -63,6 +63,24 @@ static void on_interrupt(int signal_number)
     signal(SIGINT, SIG_DFL); /* asked again, it ends at once */
 }
 
+static void list_settings(int recipe, int first, int end)
+{
+    for (int i = first; i < end; i++) {
+        const heed_setting_info *s = heed_setting_at(recipe, i);
+        printf("  %-18s%s%s%s%s\n%20s%s\n", s->name, s->standard, *s->range != '\0' ? "  (" : "", s->range,
+               *s->range != '\0' ? ")" : "", "", s->meaning);
+    }
+}
+
+/* Whether a recipe before this one has the same settings. */
+static bool told_already(int recipe)
+{
+    bool told = false;
+    for (int i = 0; i < recipe; i++)
+        told = told || strcmp(heed_recipe_at(i)->model, heed_recipe_at(recipe)->model) == 0;
+    return told;
+}
+
 static int list_recipes(void)
 {
     printf("Recipes:\n");
@@ -70,14 +88,16 @@ static int list_recipes(void)
         const heed_recipe_info *r = heed_recipe_at(i);
         printf("  %-16s%s\n", r->name, r->summary);
         if (*r->changes != '\0')
-            printf("  %-16sdiffers in: %s\n", "", r->changes);
+            printf("  %-16s%s with %s\n", "", r->model, r->changes);
     }
-    printf("\nSettings (--set NAME=VALUE), with their defaults and ranges:\n");
-    for (int i = 0; i < heed_setting_count(); i++) {
-        const heed_setting_info *s = heed_setting_at(i);
-        printf("  %-18s%s%s%s%s\n%20s%s\n", s->name, s->standard, *s->range != '\0' ? "  (" : "", s->range,
-               *s->range != '\0' ? ")" : "", "", s->meaning);
-    }
+    int common = heed_common_setting_count();
+    printf("\nSettings of every recipe (--set NAME=VALUE), with their defaults and ranges:\n");
+    list_settings(0, 0, common);
+    for (int i = 0; i < heed_recipe_count(); i++)
+        if (!told_already(i)) {
+            printf("\nSettings of %s:\n", heed_recipe_at(i)->model);
+            list_settings(i, common, heed_setting_count(i));
+        }
     return CLI_DONE;
 }
 

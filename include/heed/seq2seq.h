@@ -31,19 +31,22 @@ extern "C" {
 typedef struct heed_recipe_info {
     const char *name;
     const char *summary; /**< one sentence */
+    const char *model;   /**< the kind of its model: recipes of one kind have the same settings */
     const char *changes; /**< settings in which it differs from its model's defaults: "units=192, lowercase=True"; or "" */
 } heed_recipe_info;
 
 HEED_API int                     heed_recipe_count(void);
 HEED_API const heed_recipe_info *heed_recipe_at(int index);
 
-/** One setting that every recipe has. */
+/** One setting of a recipe. */
 typedef struct heed_setting_info {
     const char *name, *standard, *range, *meaning;
 } heed_setting_info;
 
-HEED_API int                      heed_setting_count(void);
-HEED_API const heed_setting_info *heed_setting_at(int index);
+/** Settings that every recipe has, and which come first in each. */
+HEED_API int                      heed_common_setting_count(void);
+HEED_API int                      heed_setting_count(int recipe);
+HEED_API const heed_setting_info *heed_setting_at(int recipe, int index); /**< NULL behind the last */
 
 /* ------------------------------------------------------------------------------------------------ translating */
 

@@ -284,7 +284,7 @@ static heed_status scan(heed_graph *g, const heed_scan_config *c, heed_tensor **
     heed_tensor *mask = c->mask == NULL ? NULL : bool_mask(g, c->mask, sizes.batch, sizes.steps);
     HEED_TRY(g->status);
 
-    heed_recipe recipe = {.trace = trace_forward, .user = r, .draws = (g->draws++ + 1) << 12};
+    heed_scan_body recipe = {.trace = trace_forward, .user = r, .draws = (g->draws++ + 1) << 12};
     recipe.leaf_roles = heed_zone_alloc(&g->zone, (size_t)leaf_room, sizeof *recipe.leaf_roles);
     recipe.leaf_outer = heed_zone_alloc(&g->zone, (size_t)leaf_room, sizeof *recipe.leaf_outer);
     recipe.result_kinds = heed_zone_alloc(&g->zone, (size_t)result_room, sizeof *recipe.result_kinds);

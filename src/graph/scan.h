@@ -65,7 +65,7 @@ typedef enum heed_result_kind {
 } heed_result_kind;
 
 /* What is to be lowered: the shape of the step's interface and the function that traces it. */
-typedef struct heed_recipe {
+typedef struct heed_scan_body {
     heed_status (*trace)(void *user, heed_graph *g, int64_t rows, heed_trace *out);
     /* For a derivative, whose nodes stand behind those of the forward step: role and outer tensor (not asked for when
      * NULL) of a forward value, and the classes of the forward nodes. NULL where nodes start at the trace's begin. */
@@ -79,7 +79,7 @@ typedef struct heed_recipe {
     int          result_count;
     heed_result_kind *result_kinds; /* states first, in the order of the leaves with ROLE_STATE */
     uint32_t     draws; /* where random draws are numbered from */
-} heed_recipe;
+} heed_scan_body;
 
 /* A body tensor that is given from outside at each step. */
 typedef struct heed_scan_input {
@@ -131,7 +131,7 @@ typedef struct heed_scan_room {
 struct heed_scan {
     heed_graph  *outer;
     heed_node   *node;
-    heed_recipe  recipe;
+    heed_scan_body  recipe;
     int64_t      batch, steps;
     bool         reverse;
     int          mask_input; /* of the node: bool (B, T) whose rows' ends need not be run; -1: none */
@@ -162,7 +162,7 @@ struct heed_scan {
 
 /* Lowers `recipe` into `outer`; results[i] receives the outer tensor of result i: the final state, the sequence (T, B, ...)
  * or the sum; NULL where it is zero. The recipe's arrays must live as long as the graph. */
-heed_status heed_scan_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
+heed_status heed_scan_lower(heed_graph *outer, const heed_scan_body *recipe, int64_t batch, int64_t steps, bool reverse,
                             heed_tensor *mask, heed_scan **out, heed_tensor **results);
 /* The body's tensor at a position. */
 heed_tensor *heed_trace_at(const heed_trace *t, heed_position p);

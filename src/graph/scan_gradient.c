@@ -18,7 +18,7 @@ typedef struct derivative {
 static heed_status trace_derivative(void *user, heed_graph *g, int64_t rows, heed_trace *t)
 {
     const derivative *d = user;
-    const heed_recipe *r = &d->forward->recipe;
+    const heed_scan_body *r = &d->forward->recipe;
     heed_trace step = {.graph = g, .begin = t->begin, .leaves = t->leaves};
     int of_count = d->input_count + d->state_count + d->variable_count;
     step.results = heed_zone_alloc(&g->zone, (size_t)r->result_count, sizeof *step.results);
@@ -109,14 +109,14 @@ static heed_status describe(heed_node *n, heed_tensor *const *dy, derivative *d,
     return HEED_OK;
 }
 
-static heed_status make_recipe(derivative *d, heed_tensor **seeds, heed_recipe *out)
+static heed_status make_recipe(derivative *d, heed_tensor **seeds, heed_scan_body *out)
 {
     const heed_scan *l = d->forward;
-    const heed_recipe *f = &l->recipe;
+    const heed_scan_body *f = &l->recipe;
     heed_zone *z = &l->outer->zone;
     int leaf_count = f->leaf_count + d->output_count;
     int result_count = d->state_count + d->input_count + d->variable_count;
-    *out = (heed_recipe){.trace = trace_derivative, .resolve = resolve, .prior = l->classes, .user = d, .draws = f->draws,
+    *out = (heed_scan_body){.trace = trace_derivative, .resolve = resolve, .prior = l->classes, .user = d, .draws = f->draws,
                          .leaf_count = leaf_count, .result_count = result_count};
     out->leaf_roles = heed_zone_alloc(z, (size_t)leaf_count, sizeof *out->leaf_roles);
     out->leaf_outer = heed_zone_alloc(z, (size_t)leaf_count, sizeof *out->leaf_outer);
@@ -161,7 +161,7 @@ heed_status heed_scan_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor
     d->forward_leaves = l->recipe.leaf_count;
     int *inputs;
     heed_tensor **seeds;
-    heed_recipe recipe;
+    heed_scan_body recipe;
     heed_status status = describe(n, dy, d, &inputs, &seeds);
     if (status == HEED_OK)
         status = make_recipe(d, seeds, &recipe);

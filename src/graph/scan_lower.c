@@ -548,7 +548,7 @@ static heed_status lower(heed_scan *l, heed_tensor *mask, heed_tensor **results)
     return outer->status;
 }
 
-heed_status heed_scan_lower(heed_graph *outer, const heed_recipe *recipe, int64_t batch, int64_t steps, bool reverse,
+heed_status heed_scan_lower(heed_graph *outer, const heed_scan_body *recipe, int64_t batch, int64_t steps, bool reverse,
                             heed_tensor *mask, heed_scan **out, heed_tensor **results)
 {
     heed_scan *l = *out = heed_zone_alloc(&outer->zone, 1, sizeof *l);

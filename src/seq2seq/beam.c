@@ -55,14 +55,13 @@ void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t siz
     int rows = before == NULL ? 1 : b->live, count = 0, most = 2 * b->width;
     for (int row = 0; row < rows; row++) {
         double so_far = before == NULL ? 0 : before[row].score;
+        double least = count < most ? 0 : exp(best[count - 1].score - so_far); /* a better one has more probability */
         for (int32_t token = HEED_END; token < size; token++) { /* padding, unknown and start are no answers */
             float probability = p[row * stride + token];
-            double least = count < most ? -INFINITY : best[count - 1].score;
-            if (!(probability > 0) || so_far <= least) /* a log is at most 0: this row has nothing better */
+            if (!(probability > least))
                 continue;
-            heed_beam_entry candidate = {token, row, so_far + log((double)probability)};
-            if (candidate.score > least)
-                count = insert(best, count, most, candidate);
+            count = insert(best, count, most, (heed_beam_entry){token, row, so_far + log((double)probability)});
+            least = count < most ? 0 : exp(best[count - 1].score - so_far);
         }
     }
     heed_beam_entry *now = b->entries + (size_t)b->steps * (size_t)b->width;

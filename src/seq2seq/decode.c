@@ -2,137 +2,92 @@
 #include "seq2seq/decode.h"
 
 #include "seq2seq/beam.h"
+#include "seq2seq/stepper.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Rows decoded together at most: lines times hypotheses. Rows and lengths are rounded up, so that few shapes occur and a
- * graph serves many steps. */
+/* Rows decoded together at most: lines times hypotheses. Lengths are rounded up, so that few shapes occur and a graph
+ * serves many groups. */
 enum { ROWS = 256, LENGTH_STEP = 4 };
-
-static int rounded_rows(int rows)
-{
-    int up = 1;
-    while (up < rows)
-        up *= 2;
-    return up;
-}
 
 typedef struct sentence {
     const int32_t *ids;
     int       length;
     int       index; /* of the line */
     heed_beam beam;
-    float    *weights; /* (most steps, width, length): what each entry attended to */
+    float    *weights; /* (most steps, width, maps, length): what each entry attended to */
 } sentence;
 
-/* Sentences decoded together, and the arrays that hold their rows. */
+/* Sentences decoded together. */
 typedef struct decoding {
     heed_translator *t;
     heed_zone        zone;
-    int              width, count;
-    int64_t          length; /* of the longest source */
-    int64_t          size;   /* of a state */
+    heed_stepper    *stepper;
+    int              width, count, maps;
+    int64_t          length; /* of the longest source, rounded up */
     int32_t          tokens; /* of the target vocabulary */
     sentence        *sentences;
-    int             *rows_of; /* row -> sentence * width + entry */
-    int              rows;
-    float           *memory, *encoded, *state, *next_state, *probabilities, *weights;
-    int32_t         *token;
+    int              live[ROWS], live_count; /* the sentences that are not done */
+    int32_t          token[ROWS];            /* the last of each of their rows */
 } decoding;
-
-static heed_array array(heed_dtype dtype, heed_shape shape, void *data)
-{
-    return (heed_array){.dtype = dtype, .shape = shape, .data = data};
-}
 
 static heed_status start(decoding *d, const heed_decode_config *config, int most_steps)
 {
     heed_zone *z = &d->zone;
-    size_t rows = (size_t)rounded_rows(d->count * d->width), area = (size_t)d->length * (size_t)d->size;
-    d->rows_of = heed_zone_alloc(z, rows, sizeof *d->rows_of);
-    d->encoded = heed_zone_alloc(z, (size_t)d->count * area, sizeof(float));
-    d->memory = heed_zone_alloc(z, rows * area, sizeof(float));
-    d->state = heed_zone_alloc(z, rows * (size_t)d->size, sizeof(float));
-    d->next_state = heed_zone_alloc(z, rows * (size_t)d->size, sizeof(float));
-    d->probabilities = heed_zone_alloc(z, rows * (size_t)d->tokens, sizeof(float));
-    d->weights = heed_zone_alloc(z, rows * (size_t)d->length, sizeof(float));
-    d->token = heed_zone_alloc(z, rows, sizeof *d->token);
-    if (d->rows_of == NULL || d->encoded == NULL || d->memory == NULL || d->state == NULL || d->next_state == NULL ||
-        d->probabilities == NULL || d->weights == NULL || d->token == NULL)
-        return HEED_ENOMEM;
-    for (int i = 0; i < d->count; i++) {
-        sentence *s = &d->sentences[i];
-        HEED_TRY(heed_beam_start(z, d->width, most_steps, config->length_penalty, &s->beam));
-        s->weights = heed_zone_alloc(z, (size_t)most_steps * (size_t)d->width * (size_t)s->length, sizeof(float));
-        if (s->weights == NULL)
-            return HEED_ENOMEM;
-    }
-    return HEED_OK;
-}
-
-/* Reads the sources; the first step has one row a sentence. */
-static heed_status encode(decoding *d)
-{
-    int32_t *source = heed_zone_alloc(&d->zone, (size_t)d->count * (size_t)d->length, sizeof *source);
+    int32_t *source = heed_zone_alloc(z, (size_t)d->count * (size_t)d->length, sizeof *source);
     if (source == NULL)
         return HEED_ENOMEM;
     for (int i = 0; i < d->count; i++)
         memcpy(source + i * d->length, d->sentences[i].ids, (size_t)d->sentences[i].length * sizeof *source);
-    heed_array in = array(HEED_INT32, (heed_shape){2, {d->count, d->length}}, source);
-    heed_array out[] = {array(HEED_FLOAT32, (heed_shape){3, {d->count, d->length, d->size}}, d->encoded),
-                        array(HEED_FLOAT32, (heed_shape){2, {d->count, d->size}}, d->state)};
-    HEED_TRY(heed_predict_on_batch(d->t->decoding.encoder, &in, 1, out, 2));
+    HEED_TRY(heed_stepper_start(z, &d->t->decoding, source, d->count, d->length, d->width, d->tokens, &d->stepper));
+    d->maps = heed_stepper_maps(d->stepper);
+    d->live_count = d->count;
     for (int i = 0; i < d->count; i++) {
-        d->rows_of[i] = i * d->width;
-        d->token[i] = HEED_START;
+        sentence *s = &d->sentences[i];
+        d->live[i] = i;
+        HEED_TRY(heed_beam_start(z, d->width, most_steps, config->length_penalty, &s->beam));
+        size_t area = (size_t)d->width * (size_t)d->maps * (size_t)s->length;
+        s->weights = heed_zone_alloc(z, (size_t)most_steps * area, sizeof(float));
+        if (s->weights == NULL)
+            return HEED_ENOMEM;
     }
-    d->rows = d->count;
+    for (int r = 0; r < d->count * d->width; r++)
+        d->token[r] = HEED_START;
     return HEED_OK;
 }
 
-static heed_status step(decoding *d)
+/* Keeps what the sentence's live rows attended to in this step; weights (W, maps, Ts). */
+static void keep_weights(const decoding *d, sentence *s, const float *weights)
 {
-    size_t area = (size_t)(d->length * d->size);
-    for (int r = 0; r < d->rows; r++)
-        memcpy(d->memory + (size_t)r * area, d->encoded + (size_t)(d->rows_of[r] / d->width) * area, area * sizeof(float));
-    int rows = rounded_rows(d->rows); /* those beyond hold what they held before, and are not looked at */
-    for (int r = d->rows; r < rows; r++)
-        d->token[r] = HEED_START;
-    heed_array in[] = {array(HEED_FLOAT32, (heed_shape){3, {rows, d->length, d->size}}, d->memory),
-                       array(HEED_INT32, (heed_shape){2, {rows, 1}}, d->token),
-                       array(HEED_FLOAT32, (heed_shape){2, {rows, d->size}}, d->state)};
-    heed_array out[] = {array(HEED_FLOAT32, (heed_shape){3, {rows, 1, d->tokens}}, d->probabilities),
-                        array(HEED_FLOAT32, (heed_shape){3, {rows, 1, d->length}}, d->weights),
-                        array(HEED_FLOAT32, (heed_shape){2, {rows, d->size}}, d->next_state)};
-    return heed_predict_on_batch(d->t->decoding.step, in, 3, out, 3);
+    size_t maps = (size_t)d->width * (size_t)d->maps;
+    float *kept = s->weights + (size_t)s->beam.steps * maps * (size_t)s->length;
+    for (size_t i = 0; i < maps; i++)
+        memcpy(kept + i * (size_t)s->length, weights + i * (size_t)d->length, (size_t)s->length * sizeof *kept);
 }
 
-/* Each sentence chooses among its rows; the rows of the next step follow. Finished sentences have none. */
-static void choose(decoding *d)
+/* Each sentence chooses among its rows; those of the next step follow. A row without a hypothesis repeats the first. */
+static void choose(decoding *d, const heed_step_result *r)
 {
-    int next = 0;
-    int *rows_of = d->rows_of, now[ROWS], parents[ROWS];
-    for (int r = 0; r < d->rows;) {
-        int i = rows_of[r] / d->width, first = r;
-        sentence *s = &d->sentences[i];
-        for (; r < d->rows && rows_of[r] / d->width == i; r++)
-            memcpy(s->weights + ((size_t)s->beam.steps * (size_t)d->width + (size_t)(r - first)) * (size_t)s->length,
-                   d->weights + (size_t)r * (size_t)d->length, (size_t)s->length * sizeof(float));
-        heed_beam_advance(&s->beam, d->probabilities + (size_t)first * (size_t)d->tokens, d->tokens, d->tokens);
+    int kept[ROWS], parents[ROWS], next = 0, w = d->width;
+    for (int i = 0; i < d->live_count; i++) {
+        sentence *s = &d->sentences[d->live[i]];
+        if (d->maps > 0)
+            keep_weights(d, s, r->weights + (size_t)i * (size_t)(w * d->maps) * (size_t)d->length);
+        heed_beam_advance(&s->beam, r->probabilities + (size_t)(i * w) * (size_t)d->tokens, d->tokens, d->tokens);
+        if (s->beam.done)
+            continue;
         const heed_beam_entry *entries = heed_beam_step(&s->beam, s->beam.steps - 1);
-        for (int k = 0; k < s->beam.live && !s->beam.done; k++, next++) {
-            now[next] = i * d->width + k;
-            parents[next] = first + entries[k].parent;
-            d->token[next] = entries[k].token;
+        for (int k = 0; k < w; k++) {
+            const heed_beam_entry *e = &entries[k < s->beam.live ? k : 0];
+            parents[next * w + k] = i * w + e->parent;
+            d->token[next * w + k] = e->token;
         }
+        kept[next] = i;
+        d->live[next++] = d->live[i];
     }
-    for (int r = 0; r < next; r++) {
-        rows_of[r] = now[r];
-        memcpy(d->state + (size_t)r * (size_t)d->size, d->next_state + (size_t)parents[r] * (size_t)d->size,
-               (size_t)d->size * sizeof(float));
-    }
-    d->rows = next;
+    d->live_count = next;
+    heed_stepper_reorder(d->stepper, kept, next, parents);
 }
 
 /* ---- results */
@@ -153,7 +108,7 @@ static void trace_back(const decoding *d, const sentence *s, const heed_beam_end
         /* what step k attended to was kept by the row that it went on from */
         if (weights != NULL)
             memcpy(weights + (size_t)k * (size_t)s->length,
-                   s->weights + ((size_t)k * (size_t)d->width + (size_t)e->parent) * (size_t)s->length,
+                   s->weights + ((size_t)k * (size_t)d->width + (size_t)e->parent) * (size_t)d->maps * (size_t)s->length,
                    (size_t)s->length * sizeof(float));
         entry = e->parent;
     }
@@ -203,7 +158,7 @@ typedef heed_status sentence_function(void *user, const decoding *d, const sente
 static heed_status decode_group(heed_translator *t, sentence *sentences, int count, const heed_decode_config *config,
                                 sentence_function *each, void *user)
 {
-    decoding d = {.t = t, .width = config->beam, .count = count, .size = t->decoding.size,
+    decoding d = {.t = t, .width = config->beam, .count = count,
                   .tokens = heed_tokenizer_size(t->target), .sentences = sentences};
     for (int i = 0; i < count; i++)
         d.length = sentences[i].length > d.length ? sentences[i].length : d.length;
@@ -211,12 +166,11 @@ static heed_status decode_group(heed_translator *t, sentence *sentences, int cou
         d.length += LENGTH_STEP - d.length % LENGTH_STEP;
     heed_zone_init(&d.zone, t->context);
     heed_status status = start(&d, config, config->max_length);
-    if (status == HEED_OK)
-        status = encode(&d);
-    while (status == HEED_OK && d.rows > 0) {
-        status = step(&d);
+    while (status == HEED_OK && d.live_count > 0) {
+        heed_step_result result;
+        status = heed_stepper_step(d.stepper, d.token, &result);
         if (status == HEED_OK)
-            choose(&d);
+            choose(&d, &result);
     }
     for (int i = 0; i < count && status == HEED_OK; i++)
         status = each(user, &d, &sentences[i]);
@@ -242,7 +196,7 @@ static heed_status decode_all(heed_translator *t, sentence *sentences, int count
                               sentence_function *each, void *user)
 {
     if (t->decoding.step == NULL)
-        HEED_TRY(heed_recipe_decoding_models(t->model, &t->decoding));
+        HEED_TRY(heed_recipe_decoding_models(t->recipe.kind, t->model, true, &t->decoding));
     int group = ROWS / config->beam;
     sort_by_length(sentences, count, sentences + count);
     for (int i = 0; i < count; i += group)
@@ -322,9 +276,9 @@ static heed_status read_lines(heed_translator *t, heed_zone *z, const char *cons
         status = heed_tokenizer_encode(t->source, lines[i], strlen(lines[i]), &ids);
         if (status != HEED_OK || ids.count == 0)
             continue;
-        if (ids.count > (size_t)t->settings.longest * 4) {
+        if (ids.count > (size_t)t->recipe.settings->longest * 4) {
             status = heed_fail(t->context, HEED_EINVAL, "line %lld: too long (expected at most %d tokens, found %zu)",
-                               (long long)first_line + i, t->settings.longest * 4, ids.count);
+                               (long long)first_line + i, t->recipe.settings->longest * 4, ids.count);
             continue;
         }
         int32_t *copy = heed_zone_alloc(z, ids.count, sizeof *copy);

@@ -1,20 +1,19 @@
 /* The recipes there are, and their settings. */
 #include "seq2seq/recipe.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static const heed_recipe_settings standard = {HEED_RECIPE_SETTINGS(HEED_OPTION_DEFAULT, )};
-static const heed_option rows[] = {HEED_RECIPE_SETTINGS(HEED_OPTION_ROW, heed_recipe_settings)};
-enum { ROW_COUNT = sizeof rows / sizeof *rows };
+static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind};
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
-const heed_option_table heed_recipe_table = {rows, ROW_COUNT, sizeof(heed_recipe_settings), &standard};
-
+/* Each with the settings in which it differs from what its kind of model has by default. */
 static const heed_recipe_info recipes[] = {
     {"gru-attention",
      "a bidirectional GRU reads, a GRU writes and attends to what was read (Bahdanau et al. 2014; attention after the "
      "step, as Luong et al. 2015)",
-     ""},
-    {"dates", "gru-attention with settings for dates in many languages: letters in, digits out",
+     "gru-attention", ""},
+    {"dates", "settings for dates in many languages: letters in, digits out", "gru-attention",
      "lowercase=True, learning_rate=0.003"},
 };
 enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
@@ -22,59 +21,161 @@ enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
 int                     heed_recipe_count(void) { return RECIPE_COUNT; }
 const heed_recipe_info *heed_recipe_at(int index) { return index < 0 || index >= RECIPE_COUNT ? NULL : &recipes[index]; }
 
-/* What --list-recipes shows: the rows of the table with their defaults as text. */
-#define HEED_SETTING_INFO(config, type, name, value, range, meaning) {#name, #value, range, meaning},
-static const heed_setting_info settings[] = {HEED_RECIPE_SETTINGS(HEED_SETTING_INFO, )};
+static const heed_recipe_kind *kind_of(const heed_recipe_info *r)
+{
+    int i = 0;
+    while (i < KIND_COUNT - 1 && strcmp(kinds[i]->name, r->model) != 0)
+        i++;
+    return kinds[i];
+}
 
-int                      heed_setting_count(void) { return ROW_COUNT; }
-const heed_setting_info *heed_setting_at(int index) { return index < 0 || index >= ROW_COUNT ? NULL : &settings[index]; }
+#define COUNT_ONE(config, type, name, value, range, meaning) +1
+int heed_common_setting_count(void) { return HEED_RECIPE_SETTINGS(COUNT_ONE, ); }
 
-static const heed_recipe_info *find(const char *name)
+int heed_setting_count(int recipe)
+{
+    const heed_recipe_info *r = heed_recipe_at(recipe);
+    return r == NULL ? 0 : kind_of(r)->option_count;
+}
+
+const heed_setting_info *heed_setting_at(int recipe, int index)
+{
+    return index < 0 || index >= heed_setting_count(recipe) ? NULL : &kind_of(&recipes[recipe])->settings[index];
+}
+
+static heed_status find(heed_context *c, const char *name, const heed_recipe_info **out)
 {
     for (int i = 0; i < RECIPE_COUNT; i++)
-        if (strcmp(recipes[i].name, name) == 0)
-            return &recipes[i];
-    return NULL;
+        if (name == NULL || strcmp(recipes[i].name, name) == 0) {
+            *out = &recipes[i];
+            return HEED_OK;
+        }
+    heed_text names = {.context = c};
+    for (int i = 0; i < RECIPE_COUNT; i++)
+        heed_text_printf(&names, "%s%s", i == 0 ? "" : i == RECIPE_COUNT - 1 ? " and " : ", ", recipes[i].name);
+    HEED_TRY(heed_text_status(&names));
+    heed_status status = heed_fail(c, HEED_ENOTFOUND, "%s: no recipe of this name", name);
+    heed_hint(c, "the recipes are %s; heed train --list-recipes explains them", names.bytes);
+    heed_text_free(&names);
+    return status;
 }
 
-/* From "units=128, ..." as people write it, or {'units': 128, ...} as heed_recipe_write does. */
-static heed_status apply(heed_zone *z, const char *recipe, const char *text, heed_recipe_settings *s)
+/* From "units=128, ..." as people write it. */
+static heed_status apply(heed_zone *z, const heed_recipe *r, const char *text, void *settings)
 {
     heed_value *given;
-    if (text[0] == '{')
-        HEED_TRY(heed_value_parse(z, recipe, text, &given));
-    else
-        HEED_TRY(heed_value_parse_arguments(z, recipe, text, &given));
-    return heed_options_read(z, recipe, heed_recipe_table, 0, given, s);
+    HEED_TRY(heed_value_parse_arguments(z, r->name, text, &given));
+    return heed_options_read(z, r->name, HEED_TABLE_OF(r->kind), 0, given, settings);
 }
 
-heed_status heed_recipe_read(heed_zone *z, const char *recipe, const char *changes, const char **name,
-                             heed_recipe_settings *out)
+static heed_status begin(heed_zone *z, const heed_recipe_info *info, heed_recipe *out, void **settings)
 {
-    const heed_recipe_info *r = find(recipe == NULL ? recipes[0].name : recipe);
-    if (r == NULL) {
-        heed_status status = heed_fail(z->context, HEED_ENOTFOUND, "%s: no recipe of this name", recipe);
-        heed_hint(z->context, "the recipes are gru-attention and dates; heed train --list-recipes explains them");
-        return status;
-    }
-    *name = r->name;
-    *out = standard;
-    HEED_TRY(apply(z, r->name, r->changes, out));
-    if (changes != NULL)
-        HEED_TRY(apply(z, r->name, changes, out));
-    return heed_options_check(z->context, r->name, heed_recipe_table, out);
+    *out = (heed_recipe){.name = info->name, .kind = kind_of(info)};
+    out->settings = *settings = heed_options_copy(z, HEED_TABLE_OF(out->kind), NULL);
+    return *settings == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-char *heed_recipe_write(heed_zone *z, const heed_recipe_settings *s)
+heed_status heed_recipe_read(heed_zone *z, const char *name, const char *changes, heed_recipe *out)
+{
+    const heed_recipe_info *info;
+    void *settings;
+    HEED_TRY(find(z->context, name, &info));
+    HEED_TRY(begin(z, info, out, &settings));
+    HEED_TRY(apply(z, out, info->changes, settings));
+    if (changes != NULL)
+        HEED_TRY(apply(z, out, changes, settings));
+    return heed_options_check(z->context, out->name, HEED_TABLE_OF(out->kind), settings);
+}
+
+heed_status heed_recipe_restore(heed_zone *z, const char *who, const char *name, const heed_value *given,
+                                heed_recipe *out)
+{
+    const heed_recipe_info *info;
+    void *settings;
+    HEED_TRY(find(z->context, name, &info));
+    HEED_TRY(begin(z, info, out, &settings));
+    HEED_TRY(heed_options_read(z, who, HEED_TABLE_OF(out->kind), 0, given, settings));
+    return heed_options_check(z->context, who, HEED_TABLE_OF(out->kind), settings);
+}
+
+char *heed_recipe_write(heed_zone *z, const heed_recipe *r)
 {
     heed_value *all = heed_value_dict(z);
-    if (all == NULL || heed_options_write(z, heed_recipe_table, s, all) != HEED_OK)
+    if (all == NULL || heed_options_write(z, HEED_TABLE_OF(r->kind), r->settings, all) != HEED_OK)
         return NULL;
     return heed_value_expression(z, all);
+}
+
+heed_status heed_recipe_copy(heed_zone *z, const heed_recipe *r, heed_recipe *out)
+{
+    *out = *r; /* names and kinds live as long as the program */
+    out->settings = heed_options_copy(z, HEED_TABLE_OF(r->kind), r->settings);
+    return out->settings == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
 heed_tokenizer_config heed_recipe_tokenizer(const heed_recipe_settings *s, bool source)
 {
     return (heed_tokenizer_config){.kind = source ? s->source_tokens : s->target_tokens, .lowercase = source && s->lowercase,
                                    .most_tokens = (int32_t)s->vocabulary, .least_count = source ? s->least_count : 1};
+}
+
+/* ---- models */
+
+static heed_status compile(heed_model *m, const heed_recipe_settings *s)
+{
+    char optimizer[128];
+    snprintf(optimizer, sizeof optimizer, "adam(learning_rate=%.9g, global_clipnorm=%.9g)", s->learning_rate, s->clip_norm);
+    return heed_compile(m, .optimizer = optimizer, .loss = "sparse_categorical_crossentropy");
+}
+
+heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t source_size, int32_t target_size,
+                              heed_model **out)
+{
+    heed_model *m = heed_functional(c, "translator");
+    heed_status status = heed_outputs(m, r->kind->wire(m, r->settings, source_size, target_size));
+    if (status == HEED_OK)
+        status = compile(m, r->settings);
+    if (status != HEED_OK) {
+        heed_model_free(m);
+        m = NULL;
+    }
+    *out = m;
+    return status;
+}
+
+heed_status heed_recipe_decoding_models(const heed_recipe_kind *kind, heed_model *trained, bool weights,
+                                        heed_decoding_models *out)
+{
+    heed_context *c = heed_model_context(trained);
+    *out = (heed_decoding_models){.memory_count = kind->memory_count, .state_count = kind->state_count};
+    out->encoder = heed_functional(c, "encoder");
+    heed_status status = kind->wire_encoder(trained, out->encoder);
+    if (status == HEED_OK) {
+        out->step = heed_functional(c, "decoder_step");
+        status = kind->wire_step(trained, out->encoder, weights, out->step);
+    }
+    if (status != HEED_OK)
+        heed_decoding_models_free(out);
+    return status;
+}
+
+void heed_decoding_models_free(heed_decoding_models *d)
+{
+    heed_model_free(d->step);
+    heed_model_free(d->encoder);
+    *d = (heed_decoding_models){0};
+}
+
+heed_status heed_recipe_find_layer(heed_model *m, const char *name, heed_layer **out)
+{
+    *out = heed_model_find_layer(m, name);
+    return *out != NULL ? HEED_OK
+                        : heed_fail(heed_model_context(m), HEED_EFORMAT, "%s: no layer '%s', which a translator has",
+                                    heed_model_name(m), name);
+}
+
+heed_symbol *heed_recipe_call(heed_layer *layer, heed_symbol *a, heed_symbol *b)
+{
+    heed_symbol *inputs[] = {a, b};
+    return heed_call_layer(layer, inputs, b == NULL ? 1 : 2, NULL, NULL, 1);
 }

@@ -6,19 +6,13 @@
 #include "heed/text.h"
 #include "layers/options.h"
 
-/* Every setting, once: X(config, TYPE, name, default, range, meaning). */
+/* The settings that every recipe has: X(config, TYPE, name, default, range, meaning). Those of a kind's model follow them. */
 #define HEED_RECIPE_SETTINGS(X, config)                                                                                \
     X(config, TEXT, source_tokens, "characters", "characters|words", "what the source is cut into")                    \
     X(config, TEXT, target_tokens, "characters", "characters|words", "what the target is cut into")                    \
     X(config, BOOL, lowercase, false, "", "whether the source is lower-cased")                                         \
     X(config, INT, vocabulary, 20000, "[8,)", "tokens a side at most, the most frequent ones")                         \
     X(config, INT, least_count, 1, "[1,)", "a token seen less often is unknown")                                       \
-    X(config, INT, embedding, 64, "[1,)", "size of the source's token vectors")                                        \
-    X(config, INT, target_embedding, 32, "[1,)", "size of the target's token vectors")                                 \
-    X(config, INT, units, 128, "[1,)", "state of each direction of the encoder; the decoder's has twice as many")      \
-    X(config, TEXT, attention, "additive", "additive|dot", "how decoder and encoder states are compared")              \
-    X(config, INT, output_units, 128, "[1,)", "units between attention and the output layer")                          \
-    X(config, FLOAT, dropout, 0.0, "[0,1)", "of the token vectors and before the output layer")                        \
     X(config, INT, batch_size, 128, "[1,)", "pairs a training step")                                                   \
     X(config, FLOAT, learning_rate, 0.002, "(0,)", "of Adam, at its highest")                                          \
     X(config, TEXT, schedule, "cosine", "cosine|linear|constant", "how the rate falls after the warm-up")              \
@@ -28,34 +22,75 @@
     X(config, INT, longest, 400, "[1,)", "pairs with more tokens on a side are left out, and counted")                 \
     X(config, INT, validation_lines, 1000, "[1,)", "validation pairs that are tried along the way; all at the end")
 
+/* What every kind's settings begin with. */
 typedef struct heed_recipe_settings { HEED_RECIPE_SETTINGS(HEED_OPTION_FIELD, ) } heed_recipe_settings;
 
-extern const heed_option_table heed_recipe_table;
+/* A family of models: how the one to be trained is wired, and the two that decode with its layers. */
+typedef struct heed_recipe_kind {
+    const char              *name;
+    const heed_option       *options; /* HEED_RECIPE_SETTINGS, then its own */
+    int                      option_count;
+    size_t                   config_size;
+    const void              *defaults;
+    const heed_setting_info *settings; /* the options as people read them */
+    /* Wires the model: inputs `source` (B, Ts) and `target` (B, Tt) ids, output the probabilities (B, Tt, target_size) of
+     * the token after each of target's. NULL on failure, which the model remembers. */
+    heed_symbol *(*wire)(heed_model *m, const void *settings, int32_t source_size, int32_t target_size);
+    /* The models that decode, see heed_decoding_models. */
+    int memory_count, state_count;
+    heed_status (*wire_encoder)(heed_model *trained, heed_model *m);
+    heed_status (*wire_step)(heed_model *trained, heed_model *encoder, bool weights, heed_model *m);
+} heed_recipe_kind;
 
-/* The settings of a recipe (NULL: the first) with changes (NULL: none) applied; texts live in the zone. HEED_ENOTFOUND for
- * an unknown recipe, HEED_EINVAL for a setting out of its range. *name receives the recipe's own. */
-heed_status heed_recipe_read(heed_zone *z, const char *recipe, const char *changes, const char **name,
-                             heed_recipe_settings *out);
+#define HEED_SETTING_INFO(config, type, name, value, range, meaning) {#name, #value, range, meaning},
+/* The members of a kind that follow from its settings. */
+#define HEED_RECIPE_OPTIONS(config, LIST)                                                                              \
+    HEED_CLASS_OPTIONS(config, LIST), .settings = (const heed_setting_info[]) { LIST(HEED_SETTING_INFO, ) }
+
+extern const heed_recipe_kind heed_gru_attention_kind;
+
+/* A recipe's settings, as they are used and kept. */
+typedef struct heed_recipe {
+    const char                 *name;
+    const heed_recipe_kind     *kind;
+    const heed_recipe_settings *settings; /* of the kind's own config type */
+} heed_recipe;
+
+/* The settings of a recipe (NULL: the first) with changes (NULL: none) applied; all lives in the zone. HEED_ENOTFOUND for
+ * an unknown recipe, HEED_EINVAL for a setting out of its range. */
+heed_status heed_recipe_read(heed_zone *z, const char *name, const char *changes, heed_recipe *out);
+/* The same from all the settings that heed_recipe_write() gave; `who` is for errors. */
+heed_status heed_recipe_restore(heed_zone *z, const char *who, const char *name, const heed_value *settings,
+                                heed_recipe *out);
 /* All settings as text that reads back as the same; NULL when there is no memory. */
-char *heed_recipe_write(heed_zone *z, const heed_recipe_settings *s);
+char *heed_recipe_write(heed_zone *z, const heed_recipe *r);
+/* A copy in the zone. */
+heed_status heed_recipe_copy(heed_zone *z, const heed_recipe *r, heed_recipe *out);
 
 /* The tokenizer's settings for one side. */
 heed_tokenizer_config heed_recipe_tokenizer(const heed_recipe_settings *s, bool source);
 
-/* The model to be trained: inputs `source` (B, Ts) and `target` (B, Tt) ids, output the probabilities (B, Tt, target_size) of
- * the token after each of target's. Compiled. */
-heed_status heed_recipe_build(heed_context *c, const heed_recipe_settings *s, int32_t source_size, int32_t target_size,
+/* The model to be trained, compiled. */
+heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t source_size, int32_t target_size,
                               heed_model **out);
 
-/* The two halves that decode, over the trained model's layers.
- * encoder: source (B, Ts) -> memory (B, Ts, D), state (B, D).
- * step: memory (B, Ts, D), token (B, 1), state (B, D) -> probabilities (B, 1, V), weights (B, 1, Ts), state (B, D). */
+/* The two models that decode, over the trained model's layers. S sentences are decoded together, with W hypotheses each:
+ * R = S W rows, those of a sentence one after another.
+ *
+ * encoder: source (S, Ts) ids -> each memory (S, Ts, ...), then each initial state (S, ...).
+ * step: source, each memory, token (R, 1), each state (R, ...) -> probabilities (R, 1, V), each state, and, if it was asked
+ * for them, weights: each row's alignments, (R, maps, Ts). */
 typedef struct heed_decoding_models {
     heed_model *encoder, *step;
-    int64_t     size; /* D */
+    int         memory_count, state_count;
 } heed_decoding_models;
 
-heed_status heed_recipe_decoding_models(heed_model *trained, heed_decoding_models *out);
+heed_status heed_recipe_decoding_models(const heed_recipe_kind *kind, heed_model *trained, bool weights,
+                                        heed_decoding_models *out);
 void        heed_decoding_models_free(heed_decoding_models *d);
+
+/* For the kinds: a layer of the trained model by its name, or HEED_EFORMAT; a layer called on one or two (b may be NULL). */
+heed_status  heed_recipe_find_layer(heed_model *m, const char *name, heed_layer **out);
+heed_symbol *heed_recipe_call(heed_layer *layer, heed_symbol *a, heed_symbol *b);
 
 #endif

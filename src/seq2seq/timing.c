@@ -47,12 +47,11 @@ heed_status heed_time_training(heed_context *c, const heed_train_load *load, hee
     heed_zone z;
     heed_zone_init(&z, c);
     heed_train_load l = *load;
-    const char *name;
-    heed_recipe_settings settings;
+    heed_recipe recipe;
     heed_model *m = NULL;
-    heed_status status = heed_recipe_read(&z, l.recipe, l.settings, &name, &settings);
+    heed_status status = heed_recipe_read(&z, l.recipe, l.settings, &recipe);
     if (status == HEED_OK) {
-        l.batch = l.batch > 0 ? l.batch : settings.batch_size;
+        l.batch = l.batch > 0 ? l.batch : recipe.settings->batch_size;
         l.source_length = l.source_length > 0 ? l.source_length : 16;
         l.target_length = l.target_length > 0 ? l.target_length : 11;
         l.source_vocabulary = l.source_vocabulary > 0 ? l.source_vocabulary : 1000;
@@ -62,7 +61,7 @@ heed_status heed_time_training(heed_context *c, const heed_train_load *load, hee
             status = heed_fail(c, HEED_EINVAL, "a vocabulary has more than its %d special tokens", HEED_SPECIALS);
     }
     if (status == HEED_OK)
-        status = heed_recipe_build(c, &settings, l.source_vocabulary, l.target_vocabulary, &m);
+        status = heed_recipe_build(c, &recipe, l.source_vocabulary, l.target_vocabulary, &m);
     if (status == HEED_OK)
         status = time_steps(&z, m, &l, out);
     heed_model_free(m);

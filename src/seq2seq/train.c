@@ -137,7 +137,7 @@ static uint64_t seed_of(const heed_trainer *t) { return strtoull(t->seed, NULL, 
 
 static int64_t batches_an_epoch(const heed_trainer *t)
 {
-    int64_t size = t->translator->settings.batch_size;
+    int64_t size = t->translator->recipe.settings->batch_size;
     return (t->training.count + size - 1) / size;
 }
 
@@ -153,13 +153,13 @@ static heed_status check_same_settings(heed_trainer *t, const heed_train_config 
         return HEED_OK;
     heed_zone z;
     heed_zone_init(&z, t->context);
-    const char *name, *asked = NULL;
-    heed_recipe_settings settings;
-    heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &name, &settings);
-    if (status == HEED_OK && (asked = heed_recipe_write(&z, &settings)) == NULL)
+    const char *asked = NULL;
+    heed_recipe recipe;
+    heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &recipe);
+    if (status == HEED_OK && (asked = heed_recipe_write(&z, &recipe)) == NULL)
         status = HEED_ENOMEM;
     if (status == HEED_OK &&
-        (strcmp(name, t->translator->recipe) != 0 || strcmp(asked, t->translator->settings_text) != 0)) {
+        (strcmp(recipe.name, t->translator->recipe.name) != 0 || strcmp(asked, t->translator->settings_text) != 0)) {
         status = heed_fail(t->context, HEED_EINVAL, "%s: the run was begun with another recipe or other settings",
                            t->checkpoint);
         heed_hint(t->context, "give the same, or none: the checkpoint knows them");
@@ -289,18 +289,17 @@ static heed_status make_model(heed_trainer *t, const heed_train_config *config)
     heed_context *c = t->context;
     heed_zone z;
     heed_zone_init(&z, c);
-    const char *name;
-    heed_recipe_settings settings;
+    heed_recipe recipe;
     heed_tokenizer *source = NULL, *target = NULL;
-    heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &name, &settings);
+    heed_status status = heed_recipe_read(&z, config->recipe, config->settings, &recipe);
     if (status == HEED_OK)
-        status = heed_examples_learn(c, &settings, config->pairs, config->targets, &source, &target);
+        status = heed_examples_learn(c, recipe.settings, config->pairs, config->targets, &source, &target);
     if (status == HEED_OK)
-        status = heed_examples_read(c, &settings, config->pairs, config->targets, source, target, &t->training);
+        status = heed_examples_read(c, recipe.settings, config->pairs, config->targets, source, target, &t->training);
     if (status == HEED_OK)
-        status = heed_recipe_build(c, &settings, heed_tokenizer_size(source), heed_tokenizer_size(target), &t->model);
+        status = heed_recipe_build(c, &recipe, heed_tokenizer_size(source), heed_tokenizer_size(target), &t->model);
     if (status == HEED_OK) {
-        status = heed_translator_wrap(c, t->model, true, name, &settings, t->training.longest_target, source, target,
+        status = heed_translator_wrap(c, t->model, true, &recipe, t->training.longest_target, source, target,
                                       &t->translator);
     } else {
         heed_tokenizer_free(target);
@@ -323,7 +322,7 @@ static heed_status resume_model(heed_trainer *t, const heed_train_config *config
     HEED_TRY(heed_load(t->context, t->checkpoint, &model));
     HEED_TRY(heed_translator_from_model(t->context, t->checkpoint, model, &t->translator));
     t->model = heed_translator_model(t->translator);
-    return heed_examples_read(t->context, &t->translator->settings, config->pairs, config->targets,
+    return heed_examples_read(t->context, t->translator->recipe.settings, config->pairs, config->targets,
                               t->translator->source,
                               t->translator->target, &t->training);
 }
@@ -341,7 +340,7 @@ static void make_plan(heed_trainer *t, const heed_train_config *config)
 
 static heed_status make_room(heed_trainer *t)
 {
-    int64_t batch = t->translator->settings.batch_size, longest = 1;
+    int64_t batch = t->translator->recipe.settings->batch_size, longest = 1;
     for (int64_t i = 0; i < t->training.count; i++) {
         longest = t->training.source_lengths[i] > longest ? t->training.source_lengths[i] : longest;
         longest = t->training.target_lengths[i] + 1 > longest ? t->training.target_lengths[i] + 1 : longest;
@@ -376,7 +375,7 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
     HEED_TRY(name_checkpoint(t, config));
     HEED_TRY(t->resumed ? resume_model(t, config) : make_model(t, config));
     if (config->validation != NULL)
-        HEED_TRY(heed_examples_read(t->context, &t->translator->settings, config->validation, NULL,
+        HEED_TRY(heed_examples_read(t->context, t->translator->recipe.settings, config->validation, NULL,
                                     t->translator->source,
                                     t->translator->target, &t->validation));
     HEED_TRY(make_room(t));
@@ -407,7 +406,7 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
         heed_log(c, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)",
                  config->pairs,
                  (long long)t->training.left_out, (long long)(t->training.left_out + t->training.count),
-                 t->translator->settings.longest);
+                 t->translator->recipe.settings->longest);
     *out = t;
     return HEED_OK;
 }
@@ -443,7 +442,7 @@ void        heed_trainer_interrupt(heed_trainer *t) { atomic_store(&t->stop, tru
 /* The learning rate after `done` of the planned steps. */
 static double rate_at(const heed_trainer *t)
 {
-    const heed_recipe_settings *s = &t->translator->settings;
+    const heed_recipe_settings *s = t->translator->recipe.settings;
     double step = t->state.step + 1, planned = t->state.steps > 0 ? t->state.steps : INFINITY;
     double warm = s->warmup_steps > 0 && step < s->warmup_steps ? step / s->warmup_steps : 1;
     double done = fmin(step / planned, 1), left = 1;
@@ -459,7 +458,7 @@ static heed_status start_epoch(heed_trainer *t)
     heed_batches_free(t->batches);
     t->batches = NULL;
     heed_batches_config config = {.count = (size_t)t->training.count, .source_lengths = t->training.source_lengths,
-                                  .target_lengths = t->training.target_lengths, .size = t->translator->settings.batch_size,
+                                  .target_lengths = t->training.target_lengths, .size = t->translator->recipe.settings->batch_size,
                                   .seed = seed_of(t), .epoch = (uint64_t)t->state.epoch};
     return heed_batches_create(t->context, &config, &t->batches);
 }
@@ -491,7 +490,7 @@ static heed_status follow_loss(heed_trainer *t, double loss)
     heed_fail(t->context, HEED_EDIVERGED, "training diverged at step %.0f (the loss is %g, guessing would give %.3g)",
               t->state.step + 1, loss, guessing);
     heed_hint(t->context, "try a smaller learning rate: --set learning_rate=%g",
-              t->translator->settings.learning_rate / 3);
+              t->translator->recipe.settings->learning_rate / 3);
     return HEED_EDIVERGED;
 }
 
@@ -534,7 +533,7 @@ static bool finished(const heed_trainer *t) { return t->state.steps > 0 && t->st
 /* Tries some pairs along the way, and keeps the weights if they do best; at the end it tells how these do on all. */
 static heed_status validate(heed_trainer *t)
 {
-    int64_t all = t->validation.count, some = t->translator->settings.validation_lines;
+    int64_t all = t->validation.count, some = t->translator->recipe.settings->validation_lines;
     if (all == 0)
         return HEED_OK;
     double exact;

@@ -16,9 +16,9 @@ void heed_translator_free(heed_translator *t)
     heed_release(t->context, t);
 }
 
-heed_status heed_translator_wrap(heed_context *c, heed_model *model, bool borrowed, const char *recipe,
-                                 const heed_recipe_settings *settings, int32_t longest_target, heed_tokenizer *source,
-                                 heed_tokenizer *target, heed_translator **out)
+heed_status heed_translator_wrap(heed_context *c, heed_model *model, bool borrowed, const heed_recipe *recipe,
+                                 int32_t longest_target, heed_tokenizer *source, heed_tokenizer *target,
+                                 heed_translator **out)
 {
     heed_translator *t = *out = heed_alloc(c, 1, sizeof *t);
     if (t == NULL) {
@@ -28,16 +28,12 @@ heed_status heed_translator_wrap(heed_context *c, heed_model *model, bool borrow
             heed_model_free(model);
         return HEED_ENOMEM;
     }
-    *t = (heed_translator){.context = c, .model = model, .borrowed = borrowed, .settings = *settings,
-                           .longest_target = longest_target, .source = source, .target = target};
+    *t = (heed_translator){.context = c, .model = model, .borrowed = borrowed, .longest_target = longest_target,
+                           .source = source, .target = target};
     heed_zone_init(&t->zone, c);
-    heed_recipe_settings *own = heed_options_copy(&t->zone, heed_recipe_table, settings);
-    t->recipe = heed_zone_strdup(&t->zone, recipe);
-    if (own != NULL) {
-        t->settings = *own;
-        t->settings_text = heed_recipe_write(&t->zone, own);
-    }
-    if (own == NULL || t->recipe == NULL || t->settings_text == NULL) {
+    heed_status status = heed_recipe_copy(&t->zone, recipe, &t->recipe);
+    t->settings_text = status == HEED_OK ? heed_recipe_write(&t->zone, &t->recipe) : NULL;
+    if (t->settings_text == NULL) {
         heed_translator_free(t);
         *out = NULL;
         return HEED_ENOMEM;
@@ -62,7 +58,7 @@ heed_status heed_translator_write_assets(heed_translator *t)
     HEED_TRY(write_tokenizer(t, t->source, HEED_ASSET_SOURCE));
     HEED_TRY(write_tokenizer(t, t->target, HEED_ASSET_TARGET));
     heed_text text = {.context = t->context};
-    heed_text_printf(&text, "recipe='%s', longest_target=%d, settings=%s\n", t->recipe, (int)t->longest_target, t->settings_text);
+    heed_text_printf(&text, "recipe='%s', longest_target=%d, settings=%s\n", t->recipe.name, (int)t->longest_target, t->settings_text);
     heed_status status = heed_text_status(&text);
     if (status == HEED_OK)
         status = heed_set_asset(t->model, HEED_ASSET_RECIPE, text.bytes, text.length);
@@ -86,21 +82,20 @@ static heed_status asset_text(heed_zone *z, const char *path, const heed_model *
     return HEED_OK;
 }
 
-static heed_status read_recipe(heed_zone *z, const char *path, const char *text, const char **recipe,
-                               heed_recipe_settings *settings, int32_t *longest_target)
+static heed_status read_recipe(heed_zone *z, const char *path, const char *text, heed_recipe *recipe,
+                               int32_t *longest_target)
 {
     heed_context *c = z->context;
     heed_value *given;
     int64_t longest;
+    const char *name;
     HEED_TRY(heed_value_parse_arguments(z, path, text, &given));
-    HEED_TRY(heed_value_as_text(c, heed_value_find(given, "recipe"), path, recipe));
+    HEED_TRY(heed_value_as_text(c, heed_value_find(given, "recipe"), path, &name));
     HEED_TRY(heed_value_as_int(c, heed_value_find(given, "longest_target"), path, &longest));
-    if (*recipe == NULL || longest < 0 || longest > INT32_MAX)
+    if (name == NULL || longest < 0 || longest > INT32_MAX)
         return heed_fail(c, HEED_EFORMAT, "%s: assets/%s does not name a recipe", path, HEED_ASSET_RECIPE);
     *longest_target = (int32_t)longest;
-    *settings = *(const heed_recipe_settings *)heed_recipe_table.defaults;
-    HEED_TRY(heed_options_read(z, path, heed_recipe_table, 0, heed_value_find(given, "settings"), settings));
-    return heed_options_check(c, path, heed_recipe_table, settings);
+    return heed_recipe_restore(z, path, name, heed_value_find(given, "settings"), recipe);
 }
 
 static heed_status read_tokenizer(heed_zone *z, const char *path, const heed_model *m, const heed_recipe_settings *s,
@@ -122,19 +117,18 @@ heed_status heed_translator_from_model(heed_context *c, const char *path, heed_m
     heed_zone_init(&z, c);
     char *text;
     size_t size;
-    const char *recipe;
-    heed_recipe_settings settings;
+    heed_recipe recipe;
     int32_t longest = 0;
     heed_tokenizer *source = NULL, *target = NULL;
     heed_status status = asset_text(&z, path, model, HEED_ASSET_RECIPE, &text, &size);
     if (status == HEED_OK)
-        status = read_recipe(&z, path, text, &recipe, &settings, &longest);
+        status = read_recipe(&z, path, text, &recipe, &longest);
     if (status == HEED_OK)
-        status = read_tokenizer(&z, path, model, &settings, true, &source);
+        status = read_tokenizer(&z, path, model, recipe.settings, true, &source);
     if (status == HEED_OK)
-        status = read_tokenizer(&z, path, model, &settings, false, &target);
+        status = read_tokenizer(&z, path, model, recipe.settings, false, &target);
     if (status == HEED_OK) {
-        status = heed_translator_wrap(c, model, false, recipe, &settings, longest, source, target, out);
+        status = heed_translator_wrap(c, model, false, &recipe, longest, source, target, out);
     } else {
         heed_tokenizer_free(target);
         heed_tokenizer_free(source);
@@ -153,5 +147,5 @@ heed_status heed_translator_load(heed_context *c, const char *path, heed_transla
 }
 
 heed_model *heed_translator_model(heed_translator *t) { return t->model; }
-const char *heed_translator_recipe(const heed_translator *t) { return t->recipe; }
+const char *heed_translator_recipe(const heed_translator *t) { return t->recipe.name; }
 const char *heed_translator_settings(const heed_translator *t) { return t->settings_text; }

@@ -9,9 +9,8 @@ struct heed_translator {
     heed_zone            zone;
     heed_model          *model;
     bool                 borrowed; /* the model belongs to a trainer */
-    const char          *recipe;   /* its name */
-    const char          *settings_text;
-    heed_recipe_settings settings;
+    heed_recipe          recipe;
+    const char          *settings_text; /* its settings */
     int32_t              longest_target; /* tokens, in training */
     heed_tokenizer      *source, *target;
     heed_decoding_models decoding; /* made when first needed */
@@ -22,11 +21,11 @@ struct heed_translator {
 #define HEED_ASSET_SOURCE "source.txt"
 #define HEED_ASSET_TARGET "target.txt"
 
-/* A translator around a model, its settings and tokenizers, all of which it takes over (also on failure) but for a
+/* A translator around a model, its recipe and tokenizers, all of which it takes over (also on failure) but for a
  * borrowed model. */
-heed_status heed_translator_wrap(heed_context *c, heed_model *model, bool borrowed, const char *recipe,
-                                 const heed_recipe_settings *settings, int32_t longest_target, heed_tokenizer *source,
-                                 heed_tokenizer *target, heed_translator **out);
+heed_status heed_translator_wrap(heed_context *c, heed_model *model, bool borrowed, const heed_recipe *recipe,
+                                 int32_t longest_target, heed_tokenizer *source, heed_tokenizer *target,
+                                 heed_translator **out);
 /* Puts vocabularies and recipe among the model's assets. */
 heed_status heed_translator_write_assets(heed_translator *t);
 /* A translator of a model that has such assets; takes the model over. `path` is for errors. */
