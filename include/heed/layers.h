@@ -38,7 +38,7 @@ extern "C" {
 
 /** Every class here, as X(name). */
 #define HEED_LAYER_CLASS_MAP(X)                                                                                        \
-    X(input_layer) X(dense) X(embedding) X(activation) X(dropout)                                                      \
+    X(input_layer) X(dense) X(embedding) X(reversible_embedding) X(activation) X(dropout)                              \
     X(lstm) X(lstm_cell) X(gru) X(gru_cell) X(simple_rnn) X(simple_rnn_cell) X(rnn) X(stacked_rnn_cells)               \
     X(bidirectional) X(time_distributed)                                                                               \
     X(masking) X(flatten) X(reshape) X(permute) X(repeat_vector)                                                       \
@@ -95,6 +95,22 @@ extern HEED_API const heed_layer_class heed_dense_class;
 typedef struct heed_embedding_config { HEED_EMBEDDING_OPTIONS(HEED_OPTION_FIELD, ) } heed_embedding_config;
 extern HEED_API const heed_layer_class heed_embedding_class;
 #define heed_embedding(...) HEED_SPEC(embedding, HEED_EMBEDDING_OPTIONS, __VA_ARGS__)
+
+/**
+ * An embedding that can also be called the other way, with reverse=True: from a vector to how well each id fits, x
+ * embeddings^T, with the same weights (Press and Wolf 2016, arXiv:1608.05859). Weights: embeddings (input_dim,
+ * output_dim); without tie_weights, reverse_embeddings (output_dim, input_dim) too.
+ */
+#define HEED_REVERSIBLE_EMBEDDING_OPTIONS(X, config)                                                                   \
+    HEED_EMBEDDING_OPTIONS(X, config)                                                                                  \
+    X(config, BOOL, tie_weights, true, "", "whether both ways have one table")                                         \
+    X(config, TEXT, reverse_dtype, NULL, "float32|None", "of the product; here always float32")                        \
+    X(config, FLOAT, logit_soft_cap, INFINITY, "(0,)", "c: the reverse way gives c tanh(y / c)")
+typedef struct heed_reversible_embedding_config { HEED_REVERSIBLE_EMBEDDING_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_reversible_embedding_config;
+extern HEED_API const heed_layer_class heed_reversible_embedding_class;
+#define heed_reversible_embedding(...)                                                                                 \
+    HEED_SPEC(reversible_embedding, HEED_REVERSIBLE_EMBEDDING_OPTIONS, __VA_ARGS__)
 
 /** y = activation(x). */
 #define HEED_ACTIVATION_OPTIONS(X, config)                                                                             \
