@@ -1,11 +1,12 @@
 /**
  * @file files.h
- * Arrays in files: NumPy's `.npy` and `.npz`, and `.csv`.
+ * Arrays in files: NumPy's `.npy` and `.npz`, and `.csv`. Models in files: everything that Keras wrote, with the choices that
+ * a file leaves open.
  */
 #ifndef HEED_FILES_H
 #define HEED_FILES_H
 
-#include "heed/array.h"
+#include "heed/model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,6 +31,60 @@ HEED_API heed_status heed_arrays_load(heed_context *c, const char *path, heed_ar
  * output. The file appears whole or not at all, and equal arrays give equal bytes.
  */
 HEED_API heed_status heed_arrays_save(const heed_arrays *a, const char *path);
+
+/* ------------------------------------------------------------------------------------------------ models */
+
+/** What to do where a file alone does not say it. Texts are read during the call only. */
+typedef struct heed_load_config {
+    int unused; /**< so that the macro can give a first value */
+    /** NULL, or where the weights are instead of the file's own: `.h5`, `.weights.h5`, `.weights.json` with its shards, `.keras`.
+     *  Needed by an architecture in JSON, which has none; without it such a model begins with weights drawn by its seed. */
+    const char *weights;
+    /** Whether weights of an older `.h5` go to layers of the same name, whatever else is in file and model. By default they go
+     *  by order, and all of them have to fit. */
+    bool weights_by_name;
+    /** Whose layer a name means that several have, as "COLLECTION" or "COLLECTION=VERSION", and which version's behaviour:
+     *  "keras-self-attention=0.45". Ends with NULL; NULL: as the file tells. */
+    const char *const *from;
+    /** "LAYER.OPTION=VALUE": supplies or replaces an option of a layer, lists with commas. Ends with NULL. */
+    const char *const *set;
+    /** "NAME=OPERATION": what a Lambda layer of this name does, as an expression over x: "lambda_1=x ** 2 + 1". The code in the
+     *  file is never run. Ends with NULL. */
+    const char *const *lambda;
+} heed_load_config;
+
+/**
+ * Reads a model in any of Keras' forms, told by its bytes and not by its name: a `.keras` archive (or a folder of its
+ * members), a whole model in HDF5 by Keras 1.2 and later, or an architecture in JSON.
+ *
+ *     heed_load_model(c, "old.h5", &m);
+ *     heed_load_model(c, "model.json", &m, .weights = "model.h5", .weights_by_name = true);
+ *
+ * A layer that heed does not know is HEED_ENOTFOUND; the sentence names it, where it stands and its options, and the hint what
+ * could take its place. No weight is read before all layers are known.
+ */
+#define heed_load_model(context, path, out, ...)                                                                       \
+    heed_load_model_with((context), (path), &(heed_load_config){0, __VA_ARGS__}, (out))
+HEED_API heed_status heed_load_model_with(heed_context *c, const char *path, const heed_load_config *config,
+                                          heed_model **out);
+/** The same from memory: an archive, HDF5 or JSON. `name` is what errors call it; the bytes may go when it returns. */
+HEED_API heed_status heed_load_model_memory(heed_context *c, const char *name, const void *bytes, size_t size,
+                                            const heed_load_config *config, heed_model **out);
+
+typedef struct heed_save_config {
+    int unused; /**< so that the macro can give a first value */
+    int keras;  /**< 2: what Keras 2 (tf-keras) reads; 3 or 0: Keras 3 */
+    /** Whether layers of the collections are written as layers of Keras that compute the same, where there are such. */
+    bool builtin;
+} heed_save_config;
+
+/**
+ * Writes what the name of the file says: `.keras`, `.h5` or `.hdf5` (whole models: architecture, weights, training settings,
+ * the optimizer's state), `.weights.h5` (weights alone), `.npz` (weights by path), `.json` (the architecture). Any other name,
+ * and "-", is an archive as of `.keras`. The file appears whole or not at all.
+ */
+#define heed_save_model(model, path, ...) heed_save_model_with((model), (path), &(heed_save_config){0, __VA_ARGS__})
+HEED_API heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config);
 
 #ifdef __cplusplus
 }

@@ -245,6 +245,23 @@ heed_status heed_archive_read_memory(heed_context *c, const char *name, const vo
     return read_source(&s, out);
 }
 
+/* Whether an object begins behind white space. */
+static bool is_json(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size && strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
+        at++;
+    return at < size && text[at] == '{';
+}
+
+heed_file_kind heed_file_kind_of_bytes(const void *bytes, size_t size)
+{
+    return heed_zip_is(bytes, size)    ? HEED_FILE_ZIP
+           : heed_hdf5_is(bytes, size) ? HEED_FILE_HDF5
+           : is_json(bytes, size)      ? HEED_FILE_JSON
+                                       : HEED_FILE_OTHER;
+}
+
 heed_status heed_file_kind_of(heed_context *c, const char *path, heed_file_kind *out)
 {
     unsigned char first[16];
@@ -263,10 +280,8 @@ heed_status heed_file_kind_of(heed_context *c, const char *path, heed_file_kind 
         return heed_fail(c, HEED_EIO, "%s: cannot read: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode))
         *out = HEED_FILE_FOLDER;
-    else if (heed_zip_is(first, (size_t)got))
-        *out = HEED_FILE_ZIP;
-    else if (heed_hdf5_is(first, (size_t)got))
-        *out = HEED_FILE_HDF5;
+    else
+        *out = heed_file_kind_of_bytes(first, (size_t)got);
     return HEED_OK;
 }
 

@@ -1,7 +1,6 @@
 /* Reading: layers are made in the order of the file, then their calls are wired as soon as what they need is there. */
 #include "formats/keras_config.h"
 #include "formats/keras_operation.h"
-#include "heed/layers.h"
 
 #include <string.h>
 
@@ -19,199 +18,10 @@ typedef struct reader {
     heed_context *context;
     heed_zone     zone;
     heed_model   *model;
-    const char   *version; /* of the Keras that wrote the file */
+    const heed_keras_reading *reading;
     entry        *entries;
     size_t        count;
 } reader;
-
-/* ---- objects */
-
-/* What a class is called: a registered name's last part counts more than the class's. */
-static heed_status class_of(heed_context *c, const heed_json *object, const char **out)
-{
-    const heed_json *registered = heed_json_find(object, "registered_name");
-    HEED_TRY(heed_json_get_string(c, object, "class_name", out));
-    if (heed_json_is(registered, HEED_JSON_STRING)) {
-        const char *mark = strrchr(registered->text, '>');
-        *out = mark == NULL ? registered->text : mark + 1;
-    }
-    return HEED_OK;
-}
-
-/* Keras 1 and 2. */
-static bool is_old(const char *version) { return version[0] == '1' || version[0] == '2'; }
-
-static bool is_functional(const char *class_name)
-{
-    return strcmp(class_name, "Functional") == 0 || strcmp(class_name, "Model") == 0;
-}
-
-/* Files may hold more types than models compute with. */
-static heed_status read_dtype(heed_context *c, const heed_json *config, heed_dtype *out)
-{
-    const heed_json *dtype = heed_json_find(config, "dtype");
-    if (dtype != NULL && dtype->type == HEED_JSON_OBJECT)
-        dtype = heed_json_find(heed_json_find(dtype, "config"), "name");
-    *out = HEED_FLOAT32;
-    if (!heed_json_is(dtype, HEED_JSON_STRING))
-        return HEED_OK;
-    if (strcmp(dtype->text, "string") == 0)
-        return heed_json_fail(c, dtype, HEED_EUNSUPPORTED, "inputs of text are not supported");
-    if (strncmp(dtype->text, "int", 3) == 0 || strncmp(dtype->text, "uint", 4) == 0)
-        *out = HEED_INT32;
-    else if (strcmp(dtype->text, "bool") == 0)
-        *out = HEED_BOOL;
-    return HEED_OK;
-}
-
-/* [None, 7, 5]; null says nothing. */
-static heed_status read_shape(heed_context *c, const heed_json *list, heed_shape *out)
-{
-    *out = (heed_shape){0};
-    if (!heed_json_is(list, HEED_JSON_ARRAY) || list->count > HEED_MAX_RANK)
-        return heed_json_fail(c, list, HEED_EFORMAT, "expected the sizes of at most %d dimensions", HEED_MAX_RANK);
-    for (const heed_json *item = list->first; item != NULL; item = item->next) {
-        int64_t *dim = &out->dims[out->rank++];
-        *dim = HEED_ANY;
-        if (item->type == HEED_JSON_NULL)
-            continue;
-        HEED_TRY(heed_json_as_int(c, item, dim));
-        if (*dim < 0)
-            return heed_json_fail(c, item, HEED_EFORMAT, "a size is negative");
-    }
-    return HEED_OK;
-}
-
-static const heed_json *shape_of_input(const heed_json *config)
-{
-    const heed_json *shape = heed_json_find(config, "batch_shape");
-    return shape != NULL ? shape : heed_json_find(config, "batch_input_shape");
-}
-
-static heed_status read_input_layer(heed_context *c, const char *name, const heed_json *config, heed_layer **out)
-{
-    heed_shape shape;
-    heed_dtype dtype;
-    const heed_json *sizes = shape_of_input(config);
-    if (sizes == NULL)
-        return heed_json_fail(c, config, HEED_EFORMAT, "an input without batch_shape");
-    HEED_TRY(read_shape(c, sizes, &shape));
-    HEED_TRY(read_dtype(c, config, &dtype));
-    return heed_input_layer_create(c, name, dtype, &shape, out);
-}
-
-static heed_status read_inner_model(heed_context *c, const heed_json *object, const char *version, heed_layer **out)
-{
-    heed_model *inner;
-    HEED_TRY(heed_keras_read_model(c, object, version, &inner));
-    *out = heed_model_layer(inner); /* holds the model, and is released in its place */
-    return HEED_OK;
-}
-
-static bool is_model(const char *class_name) { return is_functional(class_name) || strcmp(class_name, "Sequential") == 0; }
-
-/* A model applied to each step; NULL where `object` is something else. */
-static const heed_json *model_in_time(const char *class_name, const heed_json *config)
-{
-    const heed_json *inner = strcmp(class_name, "TimeDistributed") == 0 ? heed_json_find(config, "layer") : NULL;
-    const heed_json *inner_class = heed_json_find(inner, "class_name");
-    return heed_json_is(inner_class, HEED_JSON_STRING) && is_model(inner_class->text) ? inner : NULL;
-}
-
-static heed_status read_model_in_time(heed_context *c, const heed_json *inner, const char *name, const heed_json *config,
-                                      const char *version, heed_layer **out)
-{
-    heed_layer *model;
-    const heed_json *trainable = heed_json_find(config, "trainable");
-    bool trained = !heed_json_is(trainable, HEED_JSON_BOOL) || trainable->boolean;
-    HEED_TRY(read_inner_model(c, inner, version, &model));
-    heed_spec spec = heed_time_distributed(heed_shared(model), .name = name, .trainable = trained);
-    heed_status status = heed_layer_create(c, spec, out);
-    heed_layer_release(model);
-    return status;
-}
-
-/* The layer of an object; freed by heed_layer_release. */
-static heed_status read_layer(heed_context *c, const heed_json *object, const char *version, heed_layer **out)
-{
-    const char *class_name, *name = NULL;
-    heed_json *config;
-    *out = NULL;
-    HEED_TRY(class_of(c, object, &class_name));
-    if (is_model(class_name))
-        return read_inner_model(c, object, version, out);
-    HEED_TRY(heed_json_need(c, object, "config", HEED_JSON_OBJECT, &config));
-    const heed_json *own = heed_json_find(config, "name");
-    if (heed_json_is(own, HEED_JSON_STRING))
-        name = own->text;
-    if (strcmp(class_name, "InputLayer") == 0)
-        return read_input_layer(c, name, config, out);
-    const heed_json *inner = model_in_time(class_name, config);
-    if (inner != NULL)
-        return read_model_in_time(c, inner, name, config, version, out);
-    heed_zone z;
-    heed_zone_init(&z, c);
-    heed_value *options = heed_value_of_json(&z, config);
-    if (options != NULL && is_old(version))
-        options = heed_keras2_value(&z, options);
-    heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
-    heed_zone_free(&z);
-    if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
-        heed_fail_in(c, status, name);
-    return status;
-}
-
-/* ---- sequential */
-
-static heed_status add_to_stack(heed_model *m, const heed_json *object, const char *version, bool first)
-{
-    heed_layer *layer = NULL;
-    HEED_TRY(read_layer(m->context, object, version, &layer));
-    /* Keras 2 has the input's shape in the first layer */
-    const heed_json *shape =
-        first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
-    heed_status status = HEED_OK;
-    if (shape != NULL) {
-        heed_layer *input = NULL;
-        status = read_input_layer(m->context, NULL, heed_json_find(object, "config"), &input);
-        if (status == HEED_OK)
-            heed_add_layer(m, input);
-        heed_layer_release(input);
-    }
-    if (status == HEED_OK)
-        heed_add_layer(m, layer);
-    heed_layer_release(layer);
-    return status != HEED_OK ? status : heed_model_status(m);
-}
-
-/* A sequential model that was built without an input layer knows its shape all the same. */
-static const heed_json *built_shape(const heed_json *object, const heed_json *config)
-{
-    const heed_json *shape = heed_json_find(config, "build_input_shape");
-    if (!heed_json_is(shape, HEED_JSON_ARRAY))
-        shape = heed_json_find(heed_json_find(object, "build_config"), "input_shape");
-    return heed_json_is(shape, HEED_JSON_ARRAY) ? shape : NULL;
-}
-
-static heed_status read_sequential(heed_context *c, const heed_json *object, const char *version, heed_model *m)
-{
-    const heed_json *config = heed_json_find(object, "config");
-    const heed_json *layers = heed_json_is(config, HEED_JSON_ARRAY) ? config : heed_json_find(config, "layers");
-    if (!heed_json_is(layers, HEED_JSON_ARRAY))
-        return heed_json_fail(c, object, HEED_EFORMAT, "a sequential model without a list of layers");
-    for (const heed_json *item = layers->first; item != NULL; item = item->next)
-        HEED_TRY(add_to_stack(m, item, version, item == layers->first));
-    if (m->input_count > 0)
-        return heed_model_complete(m);
-    const heed_json *sizes = built_shape(object, config);
-    heed_shape shape;
-    if (sizes == NULL)
-        return HEED_OK;
-    HEED_TRY(read_shape(c, sizes, &shape));
-    if (shape.rank > 0)
-        shape.dims[0] = HEED_ANY;
-    return heed_model_chain(m, HEED_FLOAT32, &shape);
-}
 
 /* ---- functional: looking up */
 
@@ -531,7 +341,7 @@ static heed_status read_entry(reader *r, const heed_json *object, entry *e)
     if (find_entry(r, e->name) != NULL)
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
     return heed_is_operation_object(object) ? heed_operation_create(c, object, &e->layer)
-                                            : read_layer(c, object, r->version, &e->layer);
+                                            : heed_keras_read_layer(c, object, r->reading, &e->layer);
 }
 
 /* The elements of a list, or the members of an object by their sorted names, as Keras orders them. */
@@ -583,7 +393,7 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
     if (heed_json_is(heed_json_at(list, 0), HEED_JSON_STRING)) {
         origin o;
         HEED_TRY(read_origin(r, list, &o));
-        skip_own_wiring(&o, is_old(r->version));
+        skip_own_wiring(&o, heed_keras_is_old(r->reading));
         if (out->count == HEED_MAX_OUTPUTS)
             return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
         if (o.from->layer == NULL)
@@ -639,9 +449,9 @@ static heed_status read_functional(reader *r, const heed_json *config)
     return close_in_file_order(r, &o);
 }
 
-static heed_status read_wired(heed_context *c, const heed_json *config, const char *version, heed_model *m)
+static heed_status read_wired(heed_context *c, const heed_json *config, const heed_keras_reading *reading, heed_model *m)
 {
-    reader r = {.context = c, .model = m, .version = version};
+    reader r = {.context = c, .model = m, .reading = reading};
     heed_zone_init(&r.zone, c);
     heed_status status = read_functional(&r, config);
     for (size_t i = 0; i < r.count; i++)
@@ -650,30 +460,36 @@ static heed_status read_wired(heed_context *c, const heed_json *config, const ch
     return status;
 }
 
-heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const char *version, heed_model **out)
+static heed_status read_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_model **out)
 {
     const char *class_name;
-    const heed_json *own_version = heed_json_find(object, "keras_version");
-    *out = NULL;
-    if (version == NULL)
-        version = heed_json_is(own_version, HEED_JSON_STRING) ? own_version->text : "3";
-    HEED_TRY(class_of(c, object, &class_name));
-    bool functional = is_functional(class_name);
-    if (!functional && strcmp(class_name, "Sequential") != 0)
+    HEED_TRY(heed_keras_class_of(c, object, &class_name));
+    if (!heed_keras_is_model_class(class_name))
         return heed_json_fail(c, object, HEED_EUNSUPPORTED,
                               "only Functional and Sequential models can be read (found %s)", class_name);
     const heed_json *config = heed_json_find(object, "config"), *name = heed_json_find(config, "name");
     const heed_json *trainable = heed_json_find(config, "trainable");
     const char *own = heed_json_is(name, HEED_JSON_STRING) ? name->text : NULL;
-    heed_model *m = functional ? heed_functional(c, own) : heed_sequential(c, own);
+    bool sequential = strcmp(class_name, "Sequential") == 0;
+    heed_model *m = sequential ? heed_sequential(c, own) : heed_functional(c, own);
     if (m == NULL)
         return HEED_ENOMEM;
     if (heed_json_is(trainable, HEED_JSON_BOOL))
         heed_layer_set_trainable(m->layer, trainable->boolean);
-    heed_status status = functional ? read_wired(c, config, version, m) : read_sequential(c, object, version, m);
+    heed_status status = sequential ? heed_keras_read_sequential(object, r, m) : read_wired(c, config, r, m);
     if (status == HEED_OK)
         *out = m;
     else
         heed_model_free(m);
     return status;
+}
+
+heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_model **out)
+{
+    heed_keras_reading known = r == NULL ? (heed_keras_reading){0} : *r;
+    const heed_json *own_version = heed_json_find(object, "keras_version");
+    *out = NULL;
+    if (known.version == NULL)
+        known.version = heed_json_is(own_version, HEED_JSON_STRING) ? own_version->text : "3";
+    return read_model(c, object, &known, out);
 }

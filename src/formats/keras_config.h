@@ -4,16 +4,32 @@
 
 #include "base/value.h"
 #include "formats/json.h"
+#include "heed/files.h"
 #include "model/model.h"
 
 /* JSON and option values hold the same things. In the zone; NULL when there is no memory. */
 heed_value *heed_value_of_json(heed_zone *z, const heed_json *v);
 heed_json  *heed_json_of_value(heed_zone *z, const heed_value *v);
 
-/* The model of {"class_name": "Functional", "config": {...}, ...}; not compiled. What some words mean depends on the
- * version of Keras that wrote it; NULL: as the object says under "keras_version", else 3. */
-heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const char *keras_version,
-                                  heed_model **out);
+/* What the meaning of an object depends on. */
+typedef struct heed_keras_reading {
+    const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else 3 */
+    const heed_load_config *options; /* the caller's choices; NULL: none */
+} heed_keras_reading;
+
+/* Whether Keras 1 or 2 wrote it. */
+bool heed_keras_is_old(const heed_keras_reading *r);
+
+/* The model of {"class_name": "Functional", "config": {...}, ...}; not compiled. NULL for `r`: nothing is known or chosen. */
+heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_model **out);
+/* The layer of an object, a model among them; freed by heed_layer_release. */
+heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out);
+/* Fills a sequential model. */
+heed_status heed_keras_read_sequential(const heed_json *object, const heed_keras_reading *r, heed_model *m);
+/* What a class is called: a registered name's last part counts more than the class's. */
+heed_status heed_keras_class_of(heed_context *c, const heed_json *object, const char **out);
+bool        heed_keras_is_model_class(const char *class_name);
+
 /* Compiles as "compile_config" says; null, or nothing in it, leaves the model as it is. */
 heed_status heed_keras_read_compile(heed_model *m, const heed_json *compile_config);
 

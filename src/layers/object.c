@@ -5,6 +5,8 @@
 /* Class `name` of the family, by its own name, Keras' or another that it goes by; NULL when there is none. */
 static const heed_object_class *find_class(const heed_object_family *f, const char *name)
 {
+    const char *mark = strrchr(name, '>'); /* "Custom>Adam" */
+    name = mark == NULL ? name : mark + 1;
     for (int i = 0; f->aliases != NULL && f->aliases[i][0] != NULL; i++)
         if (strcmp(f->aliases[i][0], name) == 0)
             name = f->aliases[i][1];

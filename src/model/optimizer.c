@@ -49,7 +49,7 @@ struct heed_optimizer {
 
 static bool passed_over(const char *key)
 {
-    static const char *const keys[] = {"learning_rate", "lr", "jit_compile", "is_legacy_optimizer", "decay"};
+    static const char *const keys[] = {"learning_rate", "lr", "jit_compile", "decay", "schedule_decay"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(keys[i], key) == 0)
             return true;
@@ -518,3 +518,22 @@ heed_array *heed_optimizer_array_at(heed_optimizer *o, int index)
 {
     return index >= 0 && (size_t)index < o->arrays.count ? o->arrays.items[index].array : NULL;
 }
+
+int heed_optimizer_rate_index(const heed_optimizer *o) { return o->schedule == NULL ? 1 : -1; }
+
+bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable, int *slot)
+{
+    const void *data = o->arrays.items[index].array->data;
+    for (size_t i = 0; i < o->variable_count; i++)
+        for (int k = 0; k < HEED_MAX_SLOTS; k++)
+            if (o->variables[i].slots[k] == data) {
+                *variable = i;
+                *slot = k;
+                return true;
+            }
+    return false;
+}
+
+size_t heed_optimizer_variables(const heed_optimizer *o) { return o->variable_count; }
+bool   heed_optimizer_is_old(const heed_optimizer *o) { return o->common.is_legacy_optimizer; }
+bool   heed_optimizer_interleaved(const heed_optimizer *o) { return o->class->interleaved; }

@@ -32,6 +32,14 @@ int64_t     heed_optimizer_iterations(const heed_optimizer *o);
 int         heed_optimizer_arrays(const heed_optimizer *o);
 const char *heed_optimizer_array_name(const heed_optimizer *o, int index);
 heed_array *heed_optimizer_array_at(heed_optimizer *o, int index);
+/* Which of them is the learning rate; -1: none, a schedule decides. */
+int heed_optimizer_rate_index(const heed_optimizer *o);
+/* Whether an array is slot `slot` of variable `variable`. */
+bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable, int *slot);
+size_t heed_optimizer_variables(const heed_optimizer *o);
+/* Whether it counts and keeps as before Keras 2.11, and whether its slots stood variable by variable then. */
+bool heed_optimizer_is_old(const heed_optimizer *o);
+bool heed_optimizer_interleaved(const heed_optimizer *o);
 /* Bytes that it keeps, or will. */
 size_t heed_optimizer_bytes(const heed_optimizer *o, heed_variable *const *variables, size_t count);
 

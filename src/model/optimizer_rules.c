@@ -62,11 +62,29 @@ static int rmsprop_slots(const void *config, heed_slot *slots)
     return n;
 }
 
+/* Before Keras 2.11 epsilon stood outside of the root, but for steps with momentum. */
+static void old_rmsprop_update(const rmsprop_config *o, const heed_stretch *s, float *average)
+{
+    float rho = (float)o->rho, epsilon = (float)o->epsilon, *squares = s->slots[0];
+    for (int64_t i = 0; i < s->n; i++) {
+        float g = s->g[i];
+        squares[i] = rho * squares[i] + (1.0f - rho) * g * g;
+        if (average != NULL)
+            average[i] = rho * average[i] + (1.0f - rho) * g;
+        float spread = squares[i] - (average == NULL ? 0.0f : average[i] * average[i]);
+        s->w[i] -= s->factors[0] * g / (sqrtf(spread) + epsilon);
+    }
+}
+
 static void rmsprop_update(const void *config, const heed_stretch *s)
 {
     const rmsprop_config *o = config;
     float *momentum = o->momentum > 0.0 ? s->slots[1] : NULL;
     float *average = o->centered ? s->slots[momentum == NULL ? 1 : 2] : NULL;
+    if (o->is_legacy_optimizer && momentum == NULL) {
+        old_rmsprop_update(o, s, average);
+        return;
+    }
     s->kernels->rmsprop(s->n, s->w, s->g, s->slots[0], average, momentum, s->factors[0], (float)o->rho,
                         (float)o->momentum, (float)o->epsilon);
 }
@@ -144,13 +162,17 @@ static void adamax_update(const void *config, const heed_stretch *s)
     }
 }
 
-static double nadam_share(double beta_1, double step) { return beta_1 * (1.0 - 0.5 * pow(0.96, step)); }
+/* Before Keras 2.11 the share of the momentum grew more slowly. */
+static double nadam_share(const moments_config *o, double step)
+{
+    return o->beta_1 * (1.0 - 0.5 * pow(0.96, o->is_legacy_optimizer ? 0.004 * step : step));
+}
 
 /* factors: of m, of g, 1 / (1 - beta_2^t) */
 static void nadam_prepare(const void *config, double rate, double step, float *product, float *factors)
 {
     const moments_config *o = config;
-    double now = nadam_share(o->beta_1, step), next = nadam_share(o->beta_1, step + 1.0);
+    double now = nadam_share(o, step), next = nadam_share(o, step + 1.0);
     *product *= (float)now;
     factors[0] = (float)(rate * next / (1.0 - *product * next));
     factors[1] = (float)(rate * (1.0 - now) / (1.0 - *product));
@@ -408,7 +430,8 @@ OPTIMIZER(adagrad, "Adagrad", adagrad_config, ADAGRAD_OPTIONS, .slots = adagrad_
           .update = adagrad_update)
 OPTIMIZER(adadelta, "Adadelta", adadelta_config, ADADELTA_OPTIONS, .slots = adadelta_slots, .prepare = sgd_prepare,
           .update = adadelta_update)
-OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare, .update = ftrl_update)
+OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare, .update = ftrl_update,
+          .interleaved = true)
 OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare = sgd_prepare, .update = lion_update)
 
 OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots,

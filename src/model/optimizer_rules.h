@@ -35,6 +35,7 @@ typedef struct heed_optimizer_class {
      * step, 1 at first. */
     void (*prepare)(const void *config, double rate, double step, float *product, float *factors);
     void (*update)(const void *config, const heed_stretch *s);
+    bool interleaved;   /* before Keras 2.11 too, its slots stood variable by variable in files */
     bool keeps_product; /* it is among what files hold (Nadam) */
     bool whole;         /* a stretch must be a whole variable: the rule looks at its norm */
 } heed_optimizer_class;
@@ -52,6 +53,7 @@ extern const heed_object_family heed_optimizers;
     X(C, INT, ema_overwrite_frequency, HEED_NONE, "[1,)",                                                              \
       "steps after which the averages become the weights; None: at the end")                                           \
     X(C, FLOAT, loss_scale_factor, INFINITY, "", "without effect in float32")                                          \
+    X(C, BOOL, is_legacy_optimizer, false, "", "whether it computes as before Keras 2.11")                             \
     X(C, INT, gradient_accumulation_steps, HEED_NONE, "[2,)", "steps whose gradients are averaged into one update")    \
     X(C, TEXT, name, NULL, "", "")
 

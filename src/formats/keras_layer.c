@@ -1,0 +1,197 @@
+/* Reading: a layer, or a stack of them, from what a file says. */
+#include "formats/keras_config.h"
+#include "heed/layers.h"
+
+#include <string.h>
+
+/* ---- objects */
+
+heed_status heed_keras_class_of(heed_context *c, const heed_json *object, const char **out)
+{
+    const heed_json *registered = heed_json_find(object, "registered_name");
+    HEED_TRY(heed_json_get_string(c, object, "class_name", out));
+    if (heed_json_is(registered, HEED_JSON_STRING)) {
+        const char *mark = strrchr(registered->text, '>');
+        *out = mark == NULL ? registered->text : mark + 1;
+    }
+    return HEED_OK;
+}
+
+bool heed_keras_is_old(const heed_keras_reading *r)
+{
+    return r->version != NULL && (r->version[0] == '1' || r->version[0] == '2');
+}
+
+/* Files may hold more types than models compute with. */
+static heed_status read_dtype(heed_context *c, const heed_json *config, heed_dtype *out)
+{
+    const heed_json *dtype = heed_json_find(config, "dtype");
+    if (dtype != NULL && dtype->type == HEED_JSON_OBJECT)
+        dtype = heed_json_find(heed_json_find(dtype, "config"), "name");
+    *out = HEED_FLOAT32;
+    if (!heed_json_is(dtype, HEED_JSON_STRING))
+        return HEED_OK;
+    if (strcmp(dtype->text, "string") == 0)
+        return heed_json_fail(c, dtype, HEED_EUNSUPPORTED, "inputs of text are not supported");
+    if (strncmp(dtype->text, "int", 3) == 0 || strncmp(dtype->text, "uint", 4) == 0)
+        *out = HEED_INT32;
+    else if (strcmp(dtype->text, "bool") == 0)
+        *out = HEED_BOOL;
+    return HEED_OK;
+}
+
+/* [None, 7, 5]; null says nothing. */
+static heed_status read_shape(heed_context *c, const heed_json *list, heed_shape *out)
+{
+    *out = (heed_shape){0};
+    if (!heed_json_is(list, HEED_JSON_ARRAY) || list->count > HEED_MAX_RANK)
+        return heed_json_fail(c, list, HEED_EFORMAT, "expected the sizes of at most %d dimensions", HEED_MAX_RANK);
+    for (const heed_json *item = list->first; item != NULL; item = item->next) {
+        int64_t *dim = &out->dims[out->rank++];
+        *dim = HEED_ANY;
+        if (item->type == HEED_JSON_NULL)
+            continue;
+        HEED_TRY(heed_json_as_int(c, item, dim));
+        if (*dim < 0)
+            return heed_json_fail(c, item, HEED_EFORMAT, "a size is negative");
+    }
+    return HEED_OK;
+}
+
+static const heed_json *shape_of_input(const heed_json *config)
+{
+    const heed_json *shape = heed_json_find(config, "batch_shape");
+    return shape != NULL ? shape : heed_json_find(config, "batch_input_shape");
+}
+
+static heed_status read_input_layer(heed_context *c, const char *name, const heed_json *config, heed_layer **out)
+{
+    heed_shape shape;
+    heed_dtype dtype;
+    const heed_json *sizes = shape_of_input(config);
+    if (sizes == NULL)
+        return heed_json_fail(c, config, HEED_EFORMAT, "an input without batch_shape");
+    HEED_TRY(read_shape(c, sizes, &shape));
+    HEED_TRY(read_dtype(c, config, &dtype));
+    return heed_input_layer_create(c, name, dtype, &shape, out);
+}
+
+static heed_status read_inner_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out)
+{
+    heed_model *inner;
+    HEED_TRY(heed_keras_read_model(c, object, r, &inner));
+    *out = heed_model_layer(inner); /* holds the model, and is released in its place */
+    return HEED_OK;
+}
+
+bool heed_keras_is_model_class(const char *class_name)
+{
+    static const char *const names[] = {"Functional", "Model", "Sequential"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], class_name) == 0)
+            return true;
+    return false;
+}
+
+/* A model applied to each step; NULL where `object` is something else. */
+static const heed_json *model_in_time(const char *class_name, const heed_json *config)
+{
+    const heed_json *inner = strcmp(class_name, "TimeDistributed") == 0 ? heed_json_find(config, "layer") : NULL;
+    const heed_json *inner_class = heed_json_find(inner, "class_name");
+    return heed_json_is(inner_class, HEED_JSON_STRING) && heed_keras_is_model_class(inner_class->text) ? inner : NULL;
+}
+
+static heed_status read_model_in_time(heed_context *c, const heed_json *inner, const char *name, const heed_json *config,
+                                      const heed_keras_reading *r, heed_layer **out)
+{
+    heed_layer *model;
+    const heed_json *trainable = heed_json_find(config, "trainable");
+    bool trained = !heed_json_is(trainable, HEED_JSON_BOOL) || trainable->boolean;
+    HEED_TRY(read_inner_model(c, inner, r, &model));
+    heed_spec spec = heed_time_distributed(heed_shared(model), .name = name, .trainable = trained);
+    heed_status status = heed_layer_create(c, spec, out);
+    heed_layer_release(model);
+    return status;
+}
+
+heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out)
+{
+    const char *class_name, *name = NULL;
+    heed_json *config;
+    *out = NULL;
+    HEED_TRY(heed_keras_class_of(c, object, &class_name));
+    if (heed_keras_is_model_class(class_name))
+        return read_inner_model(c, object, r, out);
+    HEED_TRY(heed_json_need(c, object, "config", HEED_JSON_OBJECT, &config));
+    const heed_json *own = heed_json_find(config, "name");
+    if (heed_json_is(own, HEED_JSON_STRING))
+        name = own->text;
+    if (strcmp(class_name, "InputLayer") == 0)
+        return read_input_layer(c, name, config, out);
+    const heed_json *inner = model_in_time(class_name, config);
+    if (inner != NULL)
+        return read_model_in_time(c, inner, name, config, r, out);
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_value *options = heed_value_of_json(&z, config);
+    if (options != NULL && heed_keras_is_old(r))
+        options = heed_keras2_value(&z, options);
+    heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
+    heed_zone_free(&z);
+    if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
+        heed_fail_in(c, status, name);
+    return status;
+}
+
+/* ---- sequential */
+
+static heed_status add_to_stack(heed_model *m, const heed_json *object, const heed_keras_reading *r, bool first)
+{
+    heed_layer *layer = NULL;
+    HEED_TRY(heed_keras_read_layer(m->context, object, r, &layer));
+    /* Keras 2 has the input's shape in the first layer */
+    const heed_json *shape =
+        first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
+    heed_status status = HEED_OK;
+    if (shape != NULL) {
+        heed_layer *input = NULL;
+        status = read_input_layer(m->context, NULL, heed_json_find(object, "config"), &input);
+        if (status == HEED_OK)
+            heed_add_layer(m, input);
+        heed_layer_release(input);
+    }
+    if (status == HEED_OK)
+        heed_add_layer(m, layer);
+    heed_layer_release(layer);
+    return status != HEED_OK ? status : heed_model_status(m);
+}
+
+/* A sequential model that was built without an input layer knows its shape all the same. */
+static const heed_json *built_shape(const heed_json *object, const heed_json *config)
+{
+    const heed_json *shape = heed_json_find(config, "build_input_shape");
+    if (!heed_json_is(shape, HEED_JSON_ARRAY))
+        shape = heed_json_find(heed_json_find(object, "build_config"), "input_shape");
+    return heed_json_is(shape, HEED_JSON_ARRAY) ? shape : NULL;
+}
+
+heed_status heed_keras_read_sequential(const heed_json *object, const heed_keras_reading *r, heed_model *m)
+{
+    heed_context *c = m->context;
+    const heed_json *config = heed_json_find(object, "config");
+    const heed_json *layers = heed_json_is(config, HEED_JSON_ARRAY) ? config : heed_json_find(config, "layers");
+    if (!heed_json_is(layers, HEED_JSON_ARRAY))
+        return heed_json_fail(c, object, HEED_EFORMAT, "a sequential model without a list of layers");
+    for (const heed_json *item = layers->first; item != NULL; item = item->next)
+        HEED_TRY(add_to_stack(m, item, r, item == layers->first));
+    if (m->input_count > 0)
+        return heed_model_complete(m);
+    const heed_json *sizes = built_shape(object, config);
+    heed_shape shape;
+    if (sizes == NULL)
+        return HEED_OK;
+    HEED_TRY(read_shape(c, sizes, &shape));
+    if (shape.rank > 0)
+        shape.dims[0] = HEED_ANY;
+    return heed_model_chain(m, HEED_FLOAT32, &shape);
+}

@@ -1,0 +1,100 @@
+/* Whole models in HDF5: what their attributes say. */
+#include "formats/keras_legacy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool lists_layers(const heed_hdf5 *node)
+{
+    return heed_hdf5_attribute_of(node, "layer_names") != NULL || heed_hdf5_attribute_of(node, "layer_names0") != NULL;
+}
+
+const heed_hdf5 *heed_legacy_weights_group(const heed_hdf5 *root)
+{
+    const heed_hdf5 *below = heed_hdf5_find(root, "model_weights");
+    return lists_layers(root) ? root : below != NULL && lists_layers(below) ? below : NULL;
+}
+
+static heed_status parse_attribute(heed_zone *z, const heed_hdf5 *root, const char *name, heed_json **out)
+{
+    const char *text;
+    HEED_TRY(heed_hdf5_get_string(root, name, &text));
+    return heed_json_parse(z, name, text, strlen(text), out);
+}
+
+heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, heed_json **object, const char **version)
+{
+    if (heed_hdf5_attribute_of(root, "model_config") == NULL) {
+        heed_fail(z->context, HEED_EFORMAT, "it holds no architecture, only weights");
+        heed_hint(z->context, "give the architecture, a .json or a .keras, and this file as its weights");
+        return HEED_EFORMAT;
+    }
+    const heed_hdf5 *weights = heed_legacy_weights_group(root);
+    *version = "1";
+    if (heed_hdf5_attribute_of(root, "keras_version") != NULL)
+        HEED_TRY(heed_hdf5_get_string(root, "keras_version", version));
+    else if (weights != NULL && heed_hdf5_attribute_of(weights, "keras_version") != NULL)
+        HEED_TRY(heed_hdf5_get_string(weights, "keras_version", version));
+    return parse_attribute(z, root, "model_config", object);
+}
+
+/* ---- training settings ---- */
+
+/* Whether optimizers of this version are those from before Keras 2.11, where their configs do not say it. */
+static bool has_old_optimizers(const heed_keras_reading *r)
+{
+    int major = 0, minor = 0;
+    return r->version != NULL && sscanf(r->version, "%d.%d", &major, &minor) >= 1 &&
+           (major < 2 || (major == 2 && minor < 11));
+}
+
+/* What was "decay": the rate over 1 + decay * steps. */
+static heed_status schedule_decay(heed_zone *z, heed_json *config, double decay)
+{
+    const heed_json *rate = heed_json_find(config, heed_json_find(config, "lr") != NULL ? "lr" : "learning_rate");
+    if (rate == NULL || (rate->type != HEED_JSON_REAL && rate->type != HEED_JSON_INT))
+        return HEED_OK;
+    heed_json *schedule = heed_json_object(z), *options = heed_json_object(z);
+    HEED_TRY(heed_json_set(z, options, "initial_learning_rate", heed_json_copy(z, rate)));
+    HEED_TRY(heed_json_set(z, options, "decay_steps", heed_json_int(z, 1)));
+    HEED_TRY(heed_json_set(z, options, "decay_rate", heed_json_real(z, decay)));
+    HEED_TRY(heed_json_set(z, schedule, "class_name", heed_json_string(z, "InverseTimeDecay")));
+    HEED_TRY(heed_json_set(z, schedule, "config", options));
+    return heed_json_set(z, config, "learning_rate", schedule);
+}
+
+/* Before Keras 2.11 optimizers counted and kept otherwise. */
+static heed_status mark_old(heed_zone *z, heed_json *config)
+{
+    const heed_json *decay = heed_json_find(config, "decay");
+    double value = 0.0;
+    if (decay != NULL && decay->type != HEED_JSON_NULL)
+        HEED_TRY(heed_json_as_real(z->context, decay, &value));
+    if (value != 0.0)
+        HEED_TRY(schedule_decay(z, config, value));
+    return heed_json_set(z, config, "is_legacy_optimizer", heed_json_bool(z, true));
+}
+
+static heed_status read_optimizer(heed_zone *z, const heed_json *given, const heed_keras_reading *r, heed_json *settings)
+{
+    heed_json *optimizer = heed_json_copy(z, given);
+    if (optimizer == NULL)
+        return HEED_ENOMEM;
+    heed_json *config = heed_json_find(optimizer, "config");
+    const heed_json *legacy = heed_json_find(config, "is_legacy_optimizer");
+    bool old = heed_json_is(legacy, HEED_JSON_BOOL) ? legacy->boolean : has_old_optimizers(r);
+    if (old && config != NULL)
+        HEED_TRY(mark_old(z, config));
+    return heed_json_set(z, settings, "optimizer", optimizer);
+}
+
+heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const heed_keras_reading *r, heed_json **out)
+{
+    if (heed_hdf5_attribute_of(root, "training_config") == NULL) {
+        *out = heed_json_null(z);
+        return *out == NULL ? HEED_ENOMEM : HEED_OK;
+    }
+    HEED_TRY(parse_attribute(z, root, "training_config", out));
+    const heed_json *optimizer = heed_json_find(*out, "optimizer_config");
+    return optimizer == NULL ? HEED_OK : read_optimizer(z, optimizer, r, *out);
+}

@@ -1,0 +1,334 @@
+/* Weights as lists: by layer in order, or by layer's name. */
+#include "formats/keras_legacy.h"
+
+#include <string.h>
+
+/* ---- the order ---- */
+
+typedef struct listing {
+    heed_zone          *zone;
+    heed_legacy_weight *items; /* NULL: only counted */
+    size_t              count;
+} listing;
+
+static bool is_listed(const listing *l, const heed_variable *v)
+{
+    for (size_t i = 0; l->items != NULL && i < l->count; i++)
+        if (l->items[i].variable == v)
+            return true;
+    return false;
+}
+
+static void add_own(listing *l, heed_layer *layer, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        if (is_listed(l, layer->variables[i]))
+            continue;
+        if (l->items != NULL)
+            l->items[l->count] = (heed_legacy_weight){layer, layer->variables[i]};
+        l->count++;
+    }
+}
+
+static void add_trained(listing *l, heed_layer *layer)
+{
+    if (!layer->trainable)
+        return;
+    add_own(l, layer, 0, layer->declared_trainable);
+    for (size_t i = 0; i < layer->child_count; i++)
+        add_trained(l, layer->children[i].layer);
+}
+
+/* A layer that is frozen lists all of its own, then each layer in it as if it stood alone. */
+static void add_untrained(listing *l, heed_layer *layer)
+{
+    add_own(l, layer, layer->trainable ? layer->declared_trainable : 0, layer->variable_count);
+    for (size_t i = 0; i < layer->child_count; i++) {
+        if (!layer->trainable)
+            add_trained(l, layer->children[i].layer);
+        add_untrained(l, layer->children[i].layer);
+    }
+}
+
+static void list_all(listing *l, heed_layer *layer)
+{
+    l->count = 0;
+    add_trained(l, layer);
+    add_untrained(l, layer);
+}
+
+heed_status heed_legacy_order(heed_zone *z, heed_layer *layer, heed_legacy_weight **out, size_t *count)
+{
+    listing l = {.zone = z};
+    list_all(&l, layer);
+    l.items = *out = heed_zone_alloc(z, l.count, sizeof *l.items);
+    if (l.items == NULL)
+        return HEED_ENOMEM;
+    list_all(&l, layer);
+    *count = l.count;
+    return HEED_OK;
+}
+
+/* ---- arrays to weights ---- */
+
+/* What one layer of the file has for one of the model. */
+typedef struct transfer {
+    heed_context       *context;
+    heed_layer         *layer;
+    heed_legacy_weight *weights;
+    heed_array        **arrays; /* float32 */
+    size_t              weight_count, array_count;
+} transfer;
+
+static heed_status misfit(const transfer *t, const heed_legacy_weight *w, const heed_array *a)
+{
+    char expected[128], found[128];
+    return heed_layer_fail(t->layer, HEED_ESHAPE, "the shape of the weight '%s' does not fit (expected %s, found %s)",
+                           w->variable->name, heed_shape_text(&w->variable->shape, expected, sizeof expected),
+                           heed_shape_text(&a->shape, found, sizeof found));
+}
+
+static bool has_shape(const heed_array *a, int rank, int64_t rows, int64_t columns)
+{
+    return a->shape.rank == rank && a->shape.dims[0] == rows && (rank < 2 || a->shape.dims[1] == columns);
+}
+
+/* Puts a block of `width` columns into a matrix of `total`, from column `first` on. */
+static void put_columns(float *target, int64_t total, int64_t first, const float *block, int64_t rows, int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(target + r * total + first, block + r * width, (size_t)width * sizeof *target);
+}
+
+/* Where a cell's gate stands among the triples (kernel, recurrent kernel, bias) of Keras 1: an LSTM's are i, c, f, o there,
+ * and i, f, c, o now. */
+static int place_in_keras1(int gates, int gate)
+{
+    static const int lstm[] = {0, 2, 1, 3};
+    return gates == 4 ? lstm[gate] : gate;
+}
+
+/* Keras 1 kept each gate's weights apart. */
+static heed_status take_gates_apart(const transfer *t, const heed_legacy_weight *w, heed_array *const *arrays, int gates)
+{
+    for (int part = 0; part < 3; part++) {
+        heed_variable *v = w[part].variable;
+        int64_t width = v->shape.dims[v->shape.rank - 1] / gates, rows = part == 2 ? 1 : v->shape.dims[0];
+        for (int gate = 0; gate < gates; gate++) {
+            const heed_array *a = arrays[3 * place_in_keras1(gates, gate) + part];
+            if (part == 2 ? !has_shape(a, 1, width, 0) : !has_shape(a, 2, rows, width))
+                return misfit(t, &w[part], a);
+            put_columns(v->data, gates * width, gate * width, a->data, rows, width);
+        }
+    }
+    return HEED_OK;
+}
+
+/* What cuDNN keeps as a kernel (F, u) of one gate: its transpose, read column by column. `at` is its first column in rows of
+ * `total`. */
+static void untangle_kernel(const float *from, float *to, int64_t features, int64_t units, int64_t total)
+{
+    for (int64_t i = 0; i < features; i++)
+        for (int64_t j = 0; j < units; j++) {
+            int64_t k = i + j * features;
+            to[i * total + j] = from[k / units * total + k % units];
+        }
+}
+
+/* Weights of a CuDNNLSTM or CuDNNGRU. */
+static heed_status take_cudnn(const transfer *t, const heed_legacy_weight *w, heed_array *const *arrays, int gates)
+{
+    heed_variable *kernel = w[0].variable, *recurrent = w[1].variable, *bias = w[2].variable;
+    int64_t features = kernel->shape.dims[0], total = kernel->shape.dims[1], units = total / gates;
+    if (!heed_shape_equal(&arrays[0]->shape, &kernel->shape))
+        return misfit(t, &w[0], arrays[0]);
+    if (!heed_shape_equal(&arrays[1]->shape, &recurrent->shape))
+        return misfit(t, &w[1], arrays[1]);
+    const float *u = arrays[1]->data, *b = arrays[2]->data;
+    for (int gate = 0; gate < gates; gate++) {
+        int64_t at = gate * units;
+        untangle_kernel((const float *)arrays[0]->data + at, kernel->data + at, features, units, total);
+        for (int64_t i = 0; i < units; i++)
+            for (int64_t j = 0; j < units; j++)
+                recurrent->data[i * total + at + j] = u[j * total + at + i];
+    }
+    for (int64_t i = 0; i < total; i++) {
+        bias->data[i] = gates == 4 ? b[i] + b[total + i] : b[i];
+        if (bias->count == 2 * total)
+            bias->data[total + i] = b[total + i];
+    }
+    return HEED_OK;
+}
+
+/* The number of gates of a cell whose weights had other forms once; 0 for other layers. */
+static int gates_of(const heed_layer *layer)
+{
+    const char *name = layer->layer_class->name;
+    return strcmp(name, "LSTMCell") == 0 ? 4 : strcmp(name, "GRUCell") == 0 ? 3 : 0;
+}
+
+/* Kernels of Keras 1's one-dimensional convolutions have a second dimension of 1. */
+static bool is_flat_kernel(const heed_array *a, const heed_variable *v)
+{
+    return a->shape.rank == 4 && v->shape.rank == 3 && a->shape.dims[1] == 1 && a->shape.dims[0] == v->shape.dims[0] &&
+           a->shape.dims[2] == v->shape.dims[1] && a->shape.dims[3] == v->shape.dims[2];
+}
+
+static heed_status take_one(const transfer *t, const heed_legacy_weight *w, const heed_array *a)
+{
+    if (!heed_shape_equal(&a->shape, &w->variable->shape) && !is_flat_kernel(a, w->variable))
+        return misfit(t, w, a);
+    memcpy(w->variable->data, a->data, (size_t)w->variable->count * sizeof(float));
+    return HEED_OK;
+}
+
+/* Takes the weights from number `i` on from the arrays from number `at` on; moves both on. */
+static heed_status take_next(const transfer *t, size_t *i, size_t *at)
+{
+    const heed_legacy_weight *w = &t->weights[*i];
+    heed_array **arrays = t->arrays + *at;
+    int gates = gates_of(w->owner);
+    bool cell = gates > 0 && *i + 3 <= t->weight_count && w[2].owner == w->owner && w->variable == w->owner->variables[0];
+    size_t left = t->array_count - *at, width = (size_t)gates;
+    if (cell && left >= 3 * width && arrays[0]->shape.rank == 2 &&
+        arrays[0]->shape.dims[1] * gates == w->variable->shape.dims[1]) {
+        HEED_TRY(take_gates_apart(t, w, arrays, gates));
+        *i += 3;
+        *at += 3 * width;
+    } else if (cell && left >= 3 && has_shape(arrays[2], 1, 2 * w->variable->shape.dims[1], 0)) {
+        HEED_TRY(take_cudnn(t, w, arrays, gates));
+        *i += 3;
+        *at += 3;
+    } else if (left == 0) {
+        return heed_layer_fail(t->layer, HEED_EFORMAT, "the weight '%s' is missing", w->variable->name);
+    } else {
+        HEED_TRY(take_one(t, w, arrays[0]));
+        *i += 1;
+        *at += 1;
+    }
+    return HEED_OK;
+}
+
+static heed_status take_all(const transfer *t)
+{
+    size_t i = 0, at = 0;
+    while (i < t->weight_count)
+        HEED_TRY(take_next(t, &i, &at));
+    if (at < t->array_count)
+        return heed_layer_fail(t->layer, HEED_EFORMAT, "the number of weights does not fit (expected %zu, found %zu)", at,
+                               t->array_count);
+    for (i = 0; i < t->weight_count; i++)
+        t->weights[i].variable->drawn = true;
+    return HEED_OK;
+}
+
+static heed_status find_array(heed_context *c, const heed_hdf5 *group, const char *name, heed_array **out)
+{
+    const heed_hdf5 *node = heed_hdf5_find(group, name);
+    char path[256];
+    if (node == NULL || node->array == NULL)
+        return heed_fail(c, HEED_EFORMAT, "%s/%s: the weight is missing", heed_hdf5_path(group, path, sizeof path), name);
+    return heed_array_convert(c, node->array, HEED_FLOAT32, out);
+}
+
+static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *group, const char *const *names, size_t count)
+{
+    transfer t = {.context = z->context, .layer = layer};
+    t.arrays = heed_alloc(z->context, count, sizeof *t.arrays);
+    heed_status status = t.arrays == NULL ? HEED_ENOMEM : heed_legacy_order(z, layer, &t.weights, &t.weight_count);
+    while (status == HEED_OK && t.array_count < count)
+        if ((status = find_array(z->context, group, names[t.array_count], &t.arrays[t.array_count])) == HEED_OK)
+            t.array_count++;
+    if (status == HEED_OK)
+        status = take_all(&t);
+    for (size_t i = 0; i < t.array_count; i++)
+        heed_array_free(z->context, t.arrays[i]);
+    heed_release(z->context, t.arrays);
+    return status;
+}
+
+/* ---- layers ---- */
+
+/* A layer of the file that has weights. */
+typedef struct stored {
+    const char        *name;
+    const heed_hdf5   *group;
+    const char *const *names;
+    size_t             count;
+} stored;
+
+static heed_status list_stored(heed_zone *z, const heed_hdf5 *group, stored **out, size_t *count)
+{
+    const char *const *layers;
+    size_t layer_count;
+    HEED_TRY(heed_hdf5_get_strings(group, "layer_names", &layers, &layer_count));
+    stored *items = *out = heed_zone_alloc(z, layer_count, sizeof *items);
+    *count = 0;
+    if (items == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < layer_count; i++) {
+        stored s = {.name = layers[i], .group = heed_hdf5_find(group, layers[i])};
+        if (s.group == NULL)
+            return heed_fail(z->context, HEED_EFORMAT, "the weights of layer '%s' are missing", s.name);
+        HEED_TRY(heed_hdf5_get_strings(s.group, "weight_names", &s.names, &s.count));
+        if (s.count > 0)
+            items[(*count)++] = s;
+    }
+    return HEED_OK;
+}
+
+/* The model's layers that have weights. */
+static heed_status list_layers(heed_zone *z, heed_model *m, heed_layer ***out, size_t *count)
+{
+    heed_layer **layers = *out = heed_zone_alloc(z, m->layer->child_count, sizeof *layers);
+    *count = 0;
+    if (layers == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < m->layer->child_count; i++)
+        if (heed_layer_weight_count(m->layer->children[i].layer) > 0)
+            layers[(*count)++] = m->layer->children[i].layer;
+    return HEED_OK;
+}
+
+static heed_status fill_in_order(heed_zone *z, heed_layer *const *layers, size_t layer_count, const stored *items,
+                                 size_t count)
+{
+    if (layer_count != count) {
+        heed_fail(z->context, HEED_EFORMAT, "the number of layers with weights does not fit (expected %zu, found %zu)",
+                  layer_count, count);
+        heed_hint(z->context, "weights can also be read by the layers' names");
+        return HEED_EFORMAT;
+    }
+    for (size_t i = 0; i < count; i++)
+        HEED_TRY(fill_layer(z, layers[i], items[i].group, items[i].names, items[i].count));
+    return HEED_OK;
+}
+
+static heed_status fill_by_name(heed_zone *z, heed_layer *const *layers, size_t layer_count, const stored *items,
+                                size_t count)
+{
+    for (size_t i = 0; i < layer_count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(layers[i]->name, items[k].name) == 0)
+                HEED_TRY(fill_layer(z, layers[i], items[k].group, items[k].names, items[k].count));
+    return HEED_OK;
+}
+
+static heed_status read_weights(heed_zone *z, heed_model *m, const heed_hdf5 *group, bool by_name)
+{
+    heed_layer **layers;
+    stored *items;
+    size_t layer_count, count;
+    HEED_TRY(list_layers(z, m, &layers, &layer_count));
+    HEED_TRY(list_stored(z, group, &items, &count));
+    return (by_name ? fill_by_name : fill_in_order)(z, layers, layer_count, items, count);
+}
+
+heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool by_name)
+{
+    heed_zone z;
+    heed_zone_init(&z, m->context);
+    heed_status status = read_weights(&z, m, group, by_name);
+    heed_zone_free(&z);
+    return status;
+}

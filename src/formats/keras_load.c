@@ -1,0 +1,217 @@
+/* Model files, read: archives, whole models in HDF5, architectures in JSON; and weights that lie apart from them. */
+#include "base/file.h"
+#include "formats/archive.h"
+#include "formats/keras_config.h"
+#include "formats/keras_legacy.h"
+#include "formats/keras_weights.h"
+
+#include <string.h>
+
+/* A model file, opened: what it is, and its text or tree. */
+typedef struct source {
+    heed_context   *context;
+    const char     *name; /* for errors */
+    heed_file_kind  kind;
+    heed_archive    archive;
+    heed_hdf5      *tree;  /* of HDF5 */
+    unsigned char  *text;  /* of JSON */
+    size_t          size;
+} source;
+
+static void close_source(source *s)
+{
+    heed_archive_free(&s->archive);
+    heed_hdf5_free(s->tree);
+    heed_release(s->context, s->text);
+}
+
+static heed_status unknown_kind(const source *s)
+{
+    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5 or JSON)", s->name);
+}
+
+static heed_status open_bytes(source *s, const void *bytes, size_t size)
+{
+    s->kind = heed_file_kind_of_bytes(bytes, size);
+    switch (s->kind) {
+    case HEED_FILE_ZIP: return heed_archive_read_memory(s->context, s->name, bytes, size, &s->archive);
+    case HEED_FILE_HDF5: return heed_hdf5_read(s->context, s->name, bytes, size, &s->tree);
+    case HEED_FILE_JSON:
+        s->text = heed_alloc_raw(s->context, size, 1);
+        if (s->text == NULL)
+            return HEED_ENOMEM;
+        memcpy(s->text, bytes, size);
+        s->size = size;
+        return HEED_OK;
+    default: return unknown_kind(s);
+    }
+}
+
+static heed_status open_path(source *s)
+{
+    HEED_TRY(heed_file_kind_of(s->context, s->name, &s->kind));
+    switch (s->kind) {
+    case HEED_FILE_ZIP:
+    case HEED_FILE_FOLDER: return heed_archive_read(s->context, s->name, &s->archive);
+    case HEED_FILE_HDF5: return heed_hdf5_read_file(s->context, s->name, &s->tree);
+    case HEED_FILE_JSON: return heed_file_read(s->context, s->name, HEED_JSON_MAX_BYTES, &s->text, &s->size);
+    default: return unknown_kind(s);
+    }
+}
+
+/* ---- weights ---- */
+
+/* Weights in a tree, in whichever of Keras' layouts it is; `config` may be NULL. */
+static heed_status read_tree_weights(heed_model *m, const heed_hdf5 *tree, const heed_load_config *config)
+{
+    const heed_hdf5 *legacy = heed_legacy_weights_group(tree);
+    HEED_TRY(heed_model_complete(m));
+    if (legacy != NULL)
+        return heed_legacy_read_weights(m, legacy, config != NULL && config->weights_by_name);
+    return heed_keras_read_weights(m, tree);
+}
+
+static heed_status read_weights_of(heed_model *m, source *s, const heed_load_config *config)
+{
+    switch (s->kind) {
+    case HEED_FILE_ZIP:
+    case HEED_FILE_FOLDER: return read_tree_weights(m, s->archive.weights, config);
+    case HEED_FILE_HDF5: return read_tree_weights(m, s->tree, config);
+    default: return heed_fail(m->context, HEED_EFORMAT, "no weights in it (expected HDF5 or a .keras archive)");
+    }
+}
+
+static heed_status read_weights_file(heed_model *m, const char *path, const heed_load_config *config)
+{
+    source s = {.context = m->context, .name = path};
+    heed_status status = open_path(&s);
+    if (status == HEED_OK && (status = read_weights_of(m, &s, config)) != HEED_OK)
+        heed_fail_in(m->context, status, path);
+    close_source(&s);
+    return status;
+}
+
+heed_status heed_load_weights(heed_model *m, const char *path)
+{
+    HEED_TRY(heed_model_complete(m));
+    return read_weights_file(m, path, NULL);
+}
+
+/* ---- models ---- */
+
+/* Training settings that heed does not know do not keep a model from being used. */
+static heed_status read_compile(heed_model *m, const heed_json *settings)
+{
+    heed_context *c = m->context;
+    heed_status status = heed_keras_read_compile(m, settings);
+    if (status == HEED_OK || status == HEED_ENOMEM)
+        return status;
+    heed_log(c, HEED_LOG_WARNING, "%s: the training settings are left out: %s", heed_model_name(m), heed_error(c));
+    heed_error_clear(c);
+    return HEED_OK;
+}
+
+static heed_status read_assets(heed_model *m, const heed_archive *archive)
+{
+    for (size_t i = 0; i < archive->asset_count; i++)
+        HEED_TRY(heed_set_asset(m, archive->assets[i].name, archive->assets[i].bytes, archive->assets[i].size));
+    return HEED_OK;
+}
+
+static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+{
+    heed_json *object;
+    r->version = s->archive.keras_version;
+    HEED_TRY(heed_json_parse(z, "config.json", s->archive.config, s->archive.config_size, &object));
+    HEED_TRY(heed_keras_read_model(s->context, object, r, out));
+    HEED_TRY(read_compile(*out, heed_json_find(object, "compile_config")));
+    if ((*out)->closed && r->options->weights == NULL) { /* else nobody knows the weights' shapes, and the file has none */
+        HEED_TRY(heed_keras_read_weights(*out, s->archive.weights));
+        HEED_TRY(heed_keras_read_optimizer(*out, s->archive.weights));
+    }
+    return read_assets(*out, &s->archive);
+}
+
+static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+{
+    heed_json *object, *settings;
+    HEED_TRY(heed_legacy_read_architecture(z, s->tree, &object, &r->version));
+    HEED_TRY(heed_keras_read_model(s->context, object, r, out));
+    HEED_TRY(heed_legacy_read_settings(z, s->tree, r, &settings));
+    HEED_TRY(read_compile(*out, settings));
+    if (!(*out)->closed || r->options->weights != NULL)
+        return HEED_OK;
+    HEED_TRY(read_tree_weights(*out, s->tree, r->options));
+    return heed_legacy_read_optimizer(*out, s->tree);
+}
+
+static heed_status read_json(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+{
+    heed_json *object;
+    HEED_TRY(heed_json_parse(z, s->name, s->text, s->size, &object));
+    return heed_keras_read_model(s->context, object, r, out);
+}
+
+/* Reads what is open, and what the caller wants beside it. */
+static heed_status read_source(source *s, const heed_load_config *config, heed_model **out)
+{
+    static const heed_load_config none = {0};
+    heed_keras_reading r = {.options = config == NULL ? &none : config};
+    heed_model *m = NULL;
+    heed_zone z;
+    heed_zone_init(&z, s->context);
+    heed_status status = s->kind == HEED_FILE_HDF5   ? read_hdf5(s, &z, &r, &m)
+                         : s->kind == HEED_FILE_JSON ? read_json(s, &z, &r, &m)
+                                                     : read_archive(s, &z, &r, &m);
+    heed_zone_free(&z);
+    if (status != HEED_OK && status != HEED_ENOMEM && s->kind != HEED_FILE_JSON)
+        heed_fail_in(s->context, status, s->name);
+    if (status == HEED_OK && r.options->weights != NULL)
+        status = read_weights_file(m, r.options->weights, r.options);
+    if (status == HEED_OK)
+        *out = m;
+    else
+        heed_model_free(m);
+    return status;
+}
+
+heed_status heed_load_model_with(heed_context *c, const char *path, const heed_load_config *config, heed_model **out)
+{
+    source s = {.context = c, .name = path};
+    *out = NULL;
+    heed_status status = open_path(&s);
+    if (status == HEED_OK)
+        status = read_source(&s, config, out);
+    close_source(&s);
+    return status;
+}
+
+heed_status heed_load_model_memory(heed_context *c, const char *name, const void *bytes, size_t size,
+                                   const heed_load_config *config, heed_model **out)
+{
+    source s = {.context = c, .name = name};
+    *out = NULL;
+    heed_status status = open_bytes(&s, bytes, size);
+    if (status == HEED_OK)
+        status = read_source(&s, config, out);
+    close_source(&s);
+    return status;
+}
+
+heed_status heed_load(heed_context *c, const char *path, heed_model **out)
+{
+    return heed_load_model_with(c, path, NULL, out);
+}
+
+heed_status heed_model_from_json(heed_context *c, const char *json, heed_model **out)
+{
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_json *object;
+    *out = NULL;
+    heed_status status = heed_json_parse(&z, "architecture", json, strlen(json), &object);
+    if (status == HEED_OK)
+        status = heed_keras_read_model(c, object, NULL, out);
+    heed_zone_free(&z);
+    return status;
+}
