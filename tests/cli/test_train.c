@@ -289,7 +289,7 @@ static void test_bad_input(void **state)
          "pairs.tsv/checkpoint.keras: cannot write: Not a directory\n"},
         {"mkdir -p run; cp pairs.tsv run/checkpoint.keras; heed train pairs.tsv --save m.keras --checkpoint run --resume; s=$?; "
          "rm -r run; (exit $s)", 1,
-         "run/checkpoint.keras: not a Keras archive (expected a zip file or a folder)\n"},
+         "run/checkpoint.keras: not a model file (expected a .keras archive, HDF5 or JSON)\n"},
         {"heed train pairs.tsv --save m.keras --recipe alchemy", 2,
          "alchemy: no recipe of this name\n"
          "hint: the recipes are gru-attention and dates; heed train --list-recipes explains them\n"},

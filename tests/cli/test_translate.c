@@ -180,10 +180,10 @@ static void test_translate_refuses(void **state)
         const char *error;
     } cases[] = {
         {"heed translate no.keras", 1, "no.keras: cannot open: No such file or directory\n"},
-        {"heed translate m.png", 1, "m.png: not a Keras archive (expected a zip file or a folder)\n"},
-        {"heed translate m.other", 1, "m.other: not a Keras archive (expected a zip file or a folder)\n"},
+        {"heed translate m.png", 1, "m.png: not a model file (expected a .keras archive, HDF5 or JSON)\n"},
+        {"heed translate m.other", 1, "m.other: not a model file (expected a .keras archive, HDF5 or JSON)\n"},
         {"heed translate m.short", 1, "m.short: cannot open as a zip archive: Not a zip archive\n"},
-        {"heed translate /dev/null", 1, "/dev/null: not a Keras archive (expected a zip file or a folder)\n"},
+        {"heed translate /dev/null", 1, "/dev/null: not a model file (expected a .keras archive, HDF5 or JSON)\n"},
         {"heed translate folder.keras", 1, "folder.keras: config.json is missing (expected a Keras archive)\n"},
         {"heed translate m.keras no.txt", 1, "no.txt: cannot open: No such file or directory\n"},
         {"heed translate m.keras .", 1, ".: cannot read: Is a directory\n"},

@@ -104,7 +104,6 @@ static void keeps_checkpoints(void **state)
     memcpy(first, heed_variable_data(heed_weight_at(w.model, 0)), 3 * sizeof(float));
     CHECK(w.context, heed_load(w.context, "test_callbacks_02.keras", &again));
     assert_memory_equal(first, heed_variable_data(heed_weight_at(again, 0)), 3 * sizeof(float));
-    assert_int_not_equal(heed_load_weights(again, "test_callbacks_02.keras"), HEED_OK); /* no file of weights */
     CHECK(w.context, heed_save_weights(w.model, "test_callbacks.weights.h5"));
     memset(heed_variable_data(heed_weight_at(again, 0)), 0, 3 * sizeof(float));
     CHECK(w.context, heed_load_weights(again, "test_callbacks.weights.h5"));
