@@ -162,6 +162,8 @@ HEED_API heed_tensor *heed_op_slice(heed_tensor *x, int axis, int64_t begin, int
 /** `before` and `after` copies of `value` around `axis`. */
 HEED_API heed_tensor *heed_op_pad(heed_tensor *x, int axis, int64_t before, int64_t after, float value);
 HEED_API heed_tensor *heed_op_reverse(heed_tensor *x, int axis);
+/** Each element plus all before it along `axis`; of float32 or int32. */
+HEED_API heed_tensor *heed_op_cumsum(heed_tensor *x, int axis);
 /** Each element `times` times along `axis`: a a b b (NumPy's repeat). */
 HEED_API heed_tensor *heed_op_repeat(heed_tensor *x, int axis, int64_t times);
 

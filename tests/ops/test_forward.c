@@ -115,6 +115,17 @@ static void argmax(const heed_array *a, const heed_shape *s, double *y)
     }
 }
 
+static void cumsum(const heed_array *a, const heed_shape *s, double *y, int axis)
+{
+    for (int64_t i = 0; i < heed_shape_count(s); i++) {
+        int64_t index[HEED_MAX_RANK];
+        unravel(s, i, index);
+        y[i] = heed_test_at(&a[0], i);
+        if (index[axis]-- > 0)
+            y[i] += y[ravel(s, index)];
+    }
+}
+
 static void softmax(const heed_array *a, const heed_shape *s, double *y, bool masked)
 {
     int64_t n = row_size(&a[0]), count = heed_shape_count(s);
@@ -515,6 +526,10 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
     X(reverse_last, heed_op_reverse(x[0], -1), IS(30, 700), moved(a, s, y, from_end_of_700, 0), EXACT, ANY(30, 700))   \
     X(reverse_mask, heed_op_reverse(x[0], 0), IS(4, 3), moved(a, s, y, from_end_of_4, 0), EXACT, MASK(4, 3))           \
     X(reverse_nothing, heed_op_reverse(x[0], 0), IS(0, 3), moved(a, s, y, from_end_of_4, 0), EXACT, ANY(0, 3))         \
+    X(cumsum_last, heed_op_cumsum(x[0], -1), IS(30, 70), cumsum(a, s, y, 1), SUMMED,ANY(30, 70))                       \
+    X(cumsum_middle, heed_op_cumsum(x[0], 1), IS(3, 7, 9), cumsum(a, s, y, 1), SUMMED,ANY(3, 7, 9))                    \
+    X(cumsum_ids, heed_op_cumsum(x[0], 0), IS(40, 3), cumsum(a, s, y, 0), EXACT, IDS(9, 40, 3))                        \
+    X(cumsum_nothing, heed_op_cumsum(x[0], 1), IS(3, 0), cumsum(a, s, y, 1), EXACT, ANY(3, 0))                         \
     X(repeat_first, heed_op_repeat(x[0], 0, 3), IS(30, 600), moved(a, s, y, a_third_first, 0), EXACT, ANY(10, 600))    \
     X(repeat_last, heed_op_repeat(x[0], -1, 2), IS(30, 600), moved(a, s, y, half_last, 0), EXACT, IDS(9, 30, 300))     \
     X(repeat_no_times, heed_op_repeat(x[0], 0, 0), IS(0, 6), moved(a, s, y, a_third_first, 0), EXACT, ANY(10, 6))      \

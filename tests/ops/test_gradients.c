@@ -164,6 +164,8 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(reverse, reverse_first, heed_op_reverse(x[0], 0), ANY(4, 3))                                                     \
     X(reverse, reverse_middle, heed_op_reverse(x[0], 1), ANY(2, 3, 2))                                                 \
     X(reverse, reverse_last, heed_op_reverse(x[0], -1), ANY(2, 3))                                                     \
+    X(cumsum, cumsum_middle, heed_op_cumsum(x[0], 1), ANY(2, 3, 2))                                                    \
+    X(cumsum, cumsum_last, heed_op_cumsum(x[0], -1), ANY(2, 3))                                                        \
     X(repeat, repeat_first, heed_op_repeat(x[0], 0, 3), ANY(2, 3))                                                     \
     X(repeat, repeat_last, heed_op_repeat(x[0], -1, 2), ANY(2, 3))                                                     \
     X(gather, gather, heed_op_gather(x[0], x[1]), ANY(5, 3), IDS(5, 2, 4))                                             \

@@ -68,6 +68,8 @@ static heed_tensor *lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previo
     X(pad, heed_op_pad(x[0], 0, -1, 2, 0), "pad: ", "negative", ANY(4, 3))                                             \
     X(pad_huge, heed_op_pad(x[0], 0, INT64_MAX, 2, 0), "pad: ", "too large", ANY(4, 3))                                \
     X(reverse, heed_op_reverse(x[0], 5), "reverse: ", "axis 5", ANY(4, 3))                                             \
+    X(cumsum, heed_op_cumsum(x[0], 2), "cumsum: ", "axis 2", ANY(4, 3))                                                \
+    X(cumsum_mask, heed_op_cumsum(x[0], 0), "cumsum: ", "found bool", MASK(4, 3))                                      \
     X(repeat, heed_op_repeat(x[0], 0, -2), "repeat: ", "found -2", ANY(4, 3))                                          \
     X(repeat_huge, heed_op_repeat(x[0], 0, INT64_MAX / 2), "repeat: ", "number of times", ANY(4, 3))                   \
     X(gather, heed_op_gather(x[0], x[1]), "gather: ", "expected int32", ANY(4, 3), ANY(2))                             \
