@@ -93,7 +93,8 @@ const heed_layer_class heed_reversible_embedding_class = {
     .shapes = "x (B, ...), whole numbers from 0 to input_dim - 1 -> y (B, ..., output_dim); with reverse=True, x (B, ..., "
               "output_dim) -> y (B, ..., input_dim)",
     .masks = "with mask_zero, x != 0 goes on as the mask; none of the reverse way",
-    .weights = "embeddings (input_dim, output_dim); reverse_embeddings (output_dim, input_dim) unless tied",
+    .weights = "embeddings (input_dim, output_dim)\n"
+               "reverse_embeddings (output_dim, input_dim): without tie_weights",
     .source = "Keras, layers/core/reversible_embedding.py; Press and Wolf 2016, arXiv:1608.05859",
     .differs = "an id out of range is refused; Keras gives some row, zeros or an error, by backend",
 };

@@ -276,6 +276,7 @@ static const sample samples[] = {
     {"InputLayer", "", ONE(2, {2, 3})},
     {"Dense", "5, activation='gelu', kernel_regularizer='l2', activity_regularizer='l1'", ONE(2, {2, 3})},
     {"Embedding", "4, 5, mask_zero=True", ONE(2, {2, 3})},
+    {"ReversibleEmbedding", "4, 5, mask_zero=True, tie_weights=False", ONE(2, {2, 3})},
     {"Activation", "sparsemax", ONE(2, {2, 3})},
     {"Dropout", "0.5, noise_shape=[None, 1, None]", 1, {X3}},
     {"LSTM", "3, dropout=0.5, recurrent_dropout=0.5, return_sequences=True", 1, {X3}},
@@ -368,7 +369,7 @@ static heed_status try_sample(heed_context *c, void *user)
     heed_status status = make_sample(c, s, &t.layer);
     if (status == HEED_OK)
         status = heed_graph_create(c, &t.graph);
-    heed_dtype dtype = strcmp(s->class_name, "Embedding") == 0 ? HEED_INT32 : HEED_FLOAT32;
+    heed_dtype dtype = strstr(s->class_name, "Embedding") != NULL ? HEED_INT32 : HEED_FLOAT32;
     for (int i = 0; i < s->count && status == HEED_OK; i++)
         status = add_input(&t, dtype, s->shapes[i]);
     if (status == HEED_OK && s->shapes[0].rank == 3) { /* under a mask */
