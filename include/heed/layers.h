@@ -38,12 +38,12 @@ extern "C" {
 
 /** Every class here, as X(name). */
 #define HEED_LAYER_CLASS_MAP(X)                                                                                        \
-    X(input_layer) X(dense) X(embedding) X(reversible_embedding) X(activation) X(dropout)                              \
+    X(input_layer) X(dense) X(einsum_dense) X(embedding) X(reversible_embedding) X(activation) X(dropout)              \
     X(lstm) X(lstm_cell) X(gru) X(gru_cell) X(simple_rnn) X(simple_rnn_cell) X(rnn) X(stacked_rnn_cells)               \
     X(bidirectional) X(time_distributed)                                                                               \
     X(masking) X(flatten) X(reshape) X(permute) X(repeat_vector)                                                       \
     X(add) X(subtract) X(multiply) X(average) X(maximum) X(minimum) X(concatenate) X(dot)                              \
-    X(layer_normalization) X(softmax) X(relu) X(leaky_relu) X(elu) X(prelu)                                            \
+    X(softmax) X(relu) X(leaky_relu) X(elu) X(prelu)                                                                   \
     X(activity_regularization)                                                                                         \
     X(attention) X(additive_attention) X(attention_decoder)
 
@@ -83,6 +83,21 @@ extern HEED_API const heed_layer_class heed_input_layer_class;
 typedef struct heed_dense_config { HEED_DENSE_OPTIONS(HEED_OPTION_FIELD, ) } heed_dense_config;
 extern HEED_API const heed_layer_class heed_dense_class;
 #define heed_dense(...) HEED_SPEC(dense, HEED_DENSE_OPTIONS, __VA_ARGS__)
+
+/** y = activation(einsum(x, W) + b): products and sums over the letters of an equation, "abc,cd->abd"; an ellipsis
+ *  stands for any number of dimensions: "...x,xy->...y". Weights: kernel, bias, of the letters' sizes. */
+#define HEED_EINSUM_DENSE_OPTIONS(X, config)                                                                           \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, TEXT, equation, NULL, "", "letters of the input, the kernel and the output")                             \
+    X(config, SHAPE, output_shape, {0}, "[-1,)", "without the batch and the ellipsis; None: the input's size")         \
+    X(config, ACTIVATION, activation, NULL, "", "applied to the sum")                                                  \
+    X(config, TEXT, bias_axes, NULL, "", "letters of the output along which b differs; None: no b")                    \
+    HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_uniform")                                                           \
+    HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \
+    HEED_ACTIVITY_OPTION(X, config)
+typedef struct heed_einsum_dense_config { HEED_EINSUM_DENSE_OPTIONS(HEED_OPTION_FIELD, ) } heed_einsum_dense_config;
+extern HEED_API const heed_layer_class heed_einsum_dense_class;
+#define heed_einsum_dense(...) HEED_SPEC(einsum_dense, HEED_EINSUM_DENSE_OPTIONS, __VA_ARGS__)
 
 /** A row of a table for each id. Weight: embeddings (input_dim, output_dim). */
 #define HEED_EMBEDDING_OPTIONS(X, config)                                                                              \
@@ -222,26 +237,6 @@ extern HEED_API const heed_layer_class heed_concatenate_class;
 typedef struct heed_dot_config { HEED_DOT_OPTIONS(HEED_OPTION_FIELD, ) } heed_dot_config;
 extern HEED_API const heed_layer_class heed_dot_class;
 #define heed_dot(...) HEED_SPEC(dot, HEED_DOT_OPTIONS, __VA_ARGS__)
-
-/* ------------------------------------------------------------------------------------------------ normalization */
-
-/** y = (x - mean) / sqrt(variance + epsilon) gamma + beta, over the given axes. Weights: gamma, beta, of those axes'
- *  sizes. */
-#define HEED_LAYER_NORMALIZATION_OPTIONS(X, config)                                                                    \
-    HEED_LAYER_OPTIONS(X, config)                                                                                      \
-    X(config, SHAPE, axis, HEED_DIMS(1, -1), "", "one axis or several")                                                \
-    X(config, FLOAT, epsilon, 1e-3, "[0,)", "keeps the root from 0")                                                   \
-    X(config, BOOL, center, true, "", "whether beta is added")                                                         \
-    X(config, BOOL, scale, true, "", "whether gamma is multiplied with")                                               \
-    X(config, BOOL, rms_scaling, false, "",                                                                            \
-      "as Keras has it: x / sqrt(variance + epsilon) gamma, without mean and beta")                                    \
-    HEED_WEIGHT_OPTIONS(X, config, beta, "zeros")                                                                      \
-    HEED_WEIGHT_OPTIONS(X, config, gamma, "ones")
-typedef struct heed_layer_normalization_config {
-    HEED_LAYER_NORMALIZATION_OPTIONS(HEED_OPTION_FIELD, )
-} heed_layer_normalization_config;
-extern HEED_API const heed_layer_class heed_layer_normalization_class;
-#define heed_layer_normalization(...) HEED_SPEC(layer_normalization, HEED_LAYER_NORMALIZATION_OPTIONS, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------------------ activations */
 

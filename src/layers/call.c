@@ -40,11 +40,30 @@ void heed_call_add_loss(heed_call *call, heed_tensor *loss)
     pass->losses[pass->loss_count++] = loss;
 }
 
+static struct heed_update *find_update(const heed_pass *pass, const heed_variable *variable)
+{
+    for (size_t i = 0; pass != NULL && i < pass->update_count; i++)
+        if (pass->updates[i].variable == variable)
+            return &pass->updates[i];
+    return NULL;
+}
+
+heed_tensor *heed_call_value(const heed_call *call, heed_variable *variable)
+{
+    const struct heed_update *update = find_update(heed_call_pass(call), variable);
+    return update != NULL ? update->value : heed_graph_variable(call->graph, variable);
+}
+
 void heed_call_update(heed_call *call, heed_variable *variable, heed_tensor *value)
 {
     heed_pass *pass = heed_call_pass(call);
     if (pass == NULL || variable == NULL || value == NULL)
         return;
+    struct heed_update *earlier = find_update(pass, variable);
+    if (earlier != NULL) {
+        earlier->value = value;
+        return;
+    }
     GROW(call, pass->updates, pass->update_count, pass->update_capacity);
     pass->updates[pass->update_count++] = (struct heed_update){variable, value};
 }

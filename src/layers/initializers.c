@@ -13,6 +13,7 @@ typedef struct drawing {
     float            *data;
     int64_t           count;
     heed_random       random;
+    double            fan_in, fan_out; /* 0: as the shape tells */
 } drawing;
 
 typedef struct initializer_class {
@@ -151,8 +152,13 @@ static const initializer_class random_uniform =
       "which distribution")
 typedef struct scaling_config { SCALING_OPTIONS(HEED_OPTION_FIELD, ) } scaling_config;
 
-static void fans(const heed_shape *shape, double *in, double *out)
+static void fans(const drawing *d, double *in, double *out)
 {
+    const heed_shape *shape = d->shape;
+    *in = d->fan_in;
+    *out = d->fan_out;
+    if (*in > 0.0)
+        return;
     if (shape->rank < 2) {
         *in = *out = shape->rank == 0 ? 1.0 : (double)shape->dims[0];
         return;
@@ -169,7 +175,7 @@ static heed_status draw_variance_scaling(drawing *d, const void *config)
     const double truncated_deviation = 0.87962566103423978; /* of a standard normal cut at two */
     const scaling_config *o = config;
     double in, out;
-    fans(d->shape, &in, &out);
+    fans(d, &in, &out);
     double fan = strcmp(o->mode, "fan_in") == 0 ? in : strcmp(o->mode, "fan_out") == 0 ? out : (in + out) / 2.0;
     double variance = o->scale / fmax(1.0, fan);
     if (strcmp(o->distribution, "uniform") == 0)
@@ -304,7 +310,7 @@ const heed_object_family heed_initializers = {"initializer", "keras.initializers
 
 heed_status heed_variable_initialize(heed_context *c, heed_variable *v, uint64_t seed, uint64_t stream)
 {
-    drawing d = {c, &v->shape, v->data, v->count, {.seed = seed, .stream = stream}};
+    drawing d = {c, &v->shape, v->data, v->count, {.seed = seed, .stream = stream}, v->fan_in, v->fan_out};
     if (v->initializer == NULL || v->count == 0)
         return HEED_OK;
     heed_status status = draw_by(&d, v->initializer);

@@ -112,6 +112,9 @@ typedef struct heed_inner {
     heed_tensor        *outputs[HEED_MAX_OUTPUTS], *output_masks[HEED_MAX_OUTPUTS];
 } heed_inner;
 
+/* What a variable will be after the updates of this pass so far; else what it is. */
+heed_tensor *heed_call_value(const heed_call *call, heed_variable *variable);
+
 /* Calls `child` on `count` inputs in the graph and pass of `outer`; masks may be NULL: none. The outer call's keywords
  * do not reach it, unless passed here (may be NULL). */
 heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_layer *child, heed_tensor *const *inputs,

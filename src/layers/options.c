@@ -237,6 +237,8 @@ heed_status heed_options_check(heed_context *c, const char *who, heed_option_tab
 static heed_status read_int(heed_context *c, const heed_value *v, const char *what, bool none, int *out)
 {
     int64_t wide;
+    if (v->type == HEED_VALUE_LIST && v->count == 1) /* as Keras 2 has the axis of BatchNormalization */
+        v = v->first;
     if (none && v->type == HEED_VALUE_NULL) {
         *out = HEED_NONE;
         return HEED_OK;

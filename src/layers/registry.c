@@ -1,12 +1,14 @@
 /* Classes by name, and layers from what files and other languages say about them. */
 #include "heed/attention.h"
+#include "heed/normalization.h"
 #include "layers/layer.h"
 
 #include <string.h>
 
 #define HEED_CLASS_ROW(name) &heed_##name##_class,
-static const heed_layer_class *const built_in[] = {HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW)
-                                                   HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)};
+static const heed_layer_class *const built_in[] = {
+    HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW) HEED_NORMALIZATION_CLASS_MAP(HEED_CLASS_ROW)
+        HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)};
 #undef HEED_CLASS_ROW
 
 enum { BUILT_IN_COUNT = sizeof built_in / sizeof *built_in };
@@ -89,6 +91,8 @@ static const struct renamed {
     {"Dense", "W_regularizer", "kernel_regularizer"},
     {"Dense", "b_regularizer", "bias_regularizer"},
     {"Dense", "bias", "use_bias"},
+    {"BatchNormalization", "renorm_clipping", NULL}, /* renorm itself is refused */
+    {"BatchNormalization", "renorm_momentum", NULL},
     {"AttentionDecoder", "return_sequences", NULL}, /* it always does; the others never had an influence */
     {"AttentionDecoder", "return_state", NULL},
     {"AttentionDecoder", "go_backwards", NULL},

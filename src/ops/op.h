@@ -23,6 +23,7 @@ struct heed_variable {
     bool       trainable;
     bool       drawn;     /* its numbers were set: drawn by the initializer, or loaded */
     struct heed_object *initializer, *regularizer, *constraint; /* of the layers room; NULL: none */
+    double     fan_in, fan_out; /* how many numbers a sum has, forwards and backwards; 0: as the shape tells */
 };
 
 /* Where a tensor's numbers are. */

@@ -497,6 +497,11 @@ GROUP(bidirectional)
 GROUP(time_distributed)
 GROUP(merge)
 GROUP(layer_normalization)
+GROUP(batch_normalization)
+GROUP(group_normalization)
+GROUP(rms_normalization)
+GROUP(unit_normalization)
+GROUP(einsum_dense)
 GROUP(attention)
 GROUP(attention_decoder)
 GROUP(self_attention)
@@ -511,7 +516,9 @@ int main(void)
         cmocka_unit_test(test_bidirectional), cmocka_unit_test(test_time_distributed), cmocka_unit_test(test_merge),
         cmocka_unit_test(test_layer_normalization), cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_decoder),
         cmocka_unit_test(test_self_attention),      cmocka_unit_test(test_multi_head), cmocka_unit_test(test_attention_layer),
-        cmocka_unit_test(test_layer_collection),
+        cmocka_unit_test(test_layer_collection),    cmocka_unit_test(test_batch_normalization),
+        cmocka_unit_test(test_group_normalization), cmocka_unit_test(test_rms_normalization),
+        cmocka_unit_test(test_unit_normalization),  cmocka_unit_test(test_einsum_dense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
