@@ -146,8 +146,9 @@ HEED_API heed_tensor *heed_op_argmax(heed_tensor *x);
 HEED_API heed_tensor *heed_op_softmax(heed_tensor *x, heed_tensor *mask);
 HEED_API heed_tensor *heed_op_log_softmax(heed_tensor *x);
 /** -log softmax(logits)[label] a row: logits (..., n), labels int32 (...), result (...). A label outside of 0..n-1 gives 0
- *  and no gradient. */
-HEED_API heed_tensor *heed_op_softmax_cross_entropy(heed_tensor *logits, heed_tensor *labels);
+ *  and no gradient. `smoothing`, 0..1: the share of the truth that is spread over all classes (Szegedy et al. 2016,
+ *  arXiv:1512.00567, section 7). */
+HEED_API heed_tensor *heed_op_softmax_cross_entropy(heed_tensor *logits, heed_tensor *labels, float smoothing);
 
 /** The same numbers in another shape; one size may be HEED_ANY. */
 HEED_API heed_tensor *heed_op_reshape(heed_tensor *x, const heed_shape *shape);

@@ -212,6 +212,8 @@ typedef struct heed_batch {
     const heed_array *sample_weights; /**< NULL, or float32 for each output (or one for all), of the shape of the loss
                                          or of its first dimensions; .data NULL: none for that output */
     int               weight_count;
+    double            label_smoothing; /**< 0..1, for losses whose targets are numbers of classes: the share of the truth
+                                            that is spread over all classes */
 } heed_batch;
 
 /** Runs one batch. outputs[i].data, which the caller sets up, receives output i; type and shape must be as they come.

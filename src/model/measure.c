@@ -178,6 +178,7 @@ static heed_tensor *categorical(const void *config, heed_tensor *t, heed_tensor 
     X(C, INT, axis, -1, "[-1,-1]", "axis of the classes")
 typedef struct sparse_config {
     SPARSE_OPTIONS(HEED_OPTION_FIELD, )
+    float label_smoothing; /* no option of Keras' class: see heed_loss_smoothed */
 } sparse_config;
 
 /* Class numbers as int32, without a last dimension of 1 that the prediction's classes stand for. */
@@ -193,7 +194,8 @@ static heed_tensor *sparse(const void *config, heed_tensor *t, heed_tensor *p, h
     const sparse_config *o = config;
     heed_tensor *labels = labels_for(t, p);
     heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_softmax);
-    heed_tensor *values = heed_op_softmax_cross_entropy(logits != NULL ? logits : heed_op_log(clipped(p)), labels);
+    heed_tensor *values = heed_op_softmax_cross_entropy(logits != NULL ? logits : heed_op_log(clipped(p)), labels,
+                                                        o->label_smoothing);
     if (isinf(o->ignore_class) || values == NULL)
         return values;
     heed_tensor *ignored = heed_op_cast(number(values, (float)o->ignore_class), HEED_INT32);
@@ -552,6 +554,24 @@ heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_
     if ((!over_all && !over_weights) || values == NULL || values->count == 0)
         return sum;
     return heed_op_scale(sum, 1.0f / (float)values->count, 0.0f);
+}
+
+heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out)
+{
+    *out = loss;
+    if (share == 0)
+        return HEED_OK;
+    if (loss->object_class != &sparse_class.class)
+        return heed_fail(z->context, HEED_EINVAL, "label_smoothing: only a sparse_categorical_crossentropy takes it here "
+                         "(found %s, which may have an option of that name)", loss->object_class->name);
+    sparse_config *config = heed_options_copy(z, HEED_TABLE_OF(loss->object_class), loss->config);
+    heed_object *copy = heed_zone_alloc(z, 1, sizeof *copy);
+    if (config == NULL || copy == NULL)
+        return HEED_ENOMEM;
+    config->label_smoothing = (float)share;
+    *copy = (heed_object){loss->object_class, config};
+    *out = copy;
+    return HEED_OK;
 }
 
 /* Means over the axes from..rank-1. */

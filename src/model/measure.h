@@ -38,6 +38,9 @@ const char *heed_measure_resolve(const char *name, const heed_shape *truth, cons
  */
 heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
                               heed_tensor *weights, heed_tensor *mask);
+/* The loss when this share of the truth is spread over all classes; itself when it is 0. HEED_EINVAL for a loss without
+ * classes by number. */
+heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out);
 /* What a metric makes of its total and count; 0 where the count is. */
 double heed_metric_result(const heed_object_class *metric, double total, double count);
 /* What a batch adds to a metric's total and to its count. */

@@ -83,7 +83,7 @@ static heed_status explain(heed_model *m, heed_program *p, int output, const cha
     return heed_fail_in(m->context, status, who);
 }
 
-static heed_status append_losses(heed_model *m, heed_program *p)
+static heed_status append_losses(heed_model *m, heed_program *p, const heed_batch *b)
 {
     const struct heed_training *t = m->training;
     for (int k = 0; k < m->output_count; k++) {
@@ -92,6 +92,7 @@ static heed_status append_losses(heed_model *m, heed_program *p)
         if (o->slot < 0)
             continue;
         HEED_TRY(settle(p, &heed_losses, o->text, o->object, k, &loss));
+        HEED_TRY(heed_loss_smoothed(&p->graph->zone, loss, b->label_smoothing, &loss));
         heed_tensor *value = heed_loss_number(loss, p->targets[k], p->outputs[k], as_floats(p->sample_weights[k]),
                                               output_mask(p, k));
         HEED_TRY(explain(m, p, k, o->text));
@@ -153,7 +154,7 @@ heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch 
         p->counts == NULL || p->gradients == NULL)
         return HEED_ENOMEM;
     HEED_TRY(make_points(m, p, b));
-    HEED_TRY(append_losses(m, p));
+    HEED_TRY(append_losses(m, p, b));
     if (p->purpose == HEED_FOR_TRAINING)
         HEED_TRY(append_gradients(m, p));
     return append_metrics(m, p);

@@ -1,4 +1,5 @@
-/* -log softmax(logits)[label], a row each. The softmax is not kept: the gradient takes it again from the logits, whose
+/* -log softmax(logits)[label], a row each; smoothed, the truth is spread: label has 1 - s + s/n of it and every other class
+ * s/n, so that a row costs s (logits[label] - mean(logits)) more. The softmax is not kept: the gradient takes it again from the logits, whose
  * memory it may take over. */
 #include "ops/walk.h"
 
@@ -30,8 +31,15 @@ typedef struct cross_entropy_work {
     const int32_t      *labels; /* (rows) */
     const float        *dy;     /* (rows); gradient only */
     float              *out;    /* the loss (rows); dx (rows, n) */
+    float               smoothing;
     int64_t             n, rows, per_tile;
 } cross_entropy_work;
+
+static float cross_entropy_row(const cross_entropy_work *w, const float *x, int32_t label)
+{
+    float loss = w->kernels->softmax_cross_entropy(w->n, x, label, NULL);
+    return w->smoothing == 0 ? loss : loss + w->smoothing * (x[label] - w->kernels->sum(w->n, x) / (float)w->n);
+}
 
 static void cross_entropy_tile(void *work, int64_t tile, int thread)
 {
@@ -40,11 +48,11 @@ static void cross_entropy_tile(void *work, int64_t tile, int thread)
     for (int64_t end = row + rows; row < end; row++) {
         int32_t label = w->labels[row];
         bool counts = label >= 0 && label < w->n;
-        w->out[row] = counts ? w->kernels->softmax_cross_entropy(w->n, w->x + row * w->n, label, NULL) : 0;
+        w->out[row] = counts ? cross_entropy_row(w, w->x + row * w->n, label) : 0;
     }
 }
 
-/* dx = dy (softmax(x) - one_hot(label)) */
+/* dx = dy (softmax(x) - (1 - s) one_hot(label) - s/n) */
 static void cross_entropy_gradient_tile(void *work, int64_t tile, int thread)
 {
     const cross_entropy_work *w = work;
@@ -57,8 +65,8 @@ static void cross_entropy_gradient_tile(void *work, int64_t tile, int thread)
             continue;
         }
         w->kernels->softmax(w->n, w->x + row * w->n, NULL, dx);
-        dx[label] -= 1;
-        w->kernels->unary(HEED_UNARY_SCALE, w->n, dx, w->dy[row], 0, dx);
+        dx[label] -= 1 - w->smoothing;
+        w->kernels->unary(HEED_UNARY_SCALE, w->n, dx, w->dy[row], -w->dy[row] * w->smoothing / (float)w->n, dx);
     }
 }
 
@@ -66,7 +74,7 @@ static void run_rows(const heed_exec *x, const heed_node *n, const float *dy, he
 {
     cross_entropy_work w = {.kernels = x->kernels, .x = heed_data(x, n->inputs[0]),
                             .labels = heed_data(x, n->inputs[1]), .dy = dy, .out = heed_data(x, n->outputs[0]),
-                            .n = heed_row_size(n->inputs[0]), .rows = n->inputs[1]->count};
+                            .smoothing = *(const float *)n->attributes, .n = heed_row_size(n->inputs[0]), .rows = n->inputs[1]->count};
     w.per_tile = heed_tile_rows(w.n);
     heed_parallel(x->pool, heed_tiles(w.rows, w.per_tile), function, &w);
 }
@@ -80,7 +88,7 @@ static heed_status cross_entropy_forward(const heed_exec *x, const heed_node *n)
 static heed_status cross_entropy_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx)
 {
     heed_tensor *inputs[] = {n->inputs[0], n->inputs[1], dy[0]};
-    dx[0] = heed_node_output(n->graph, &heed_kind_softmax_cross_entropy_gradient, NULL, 0, inputs, 3);
+    dx[0] = heed_node_output(n->graph, &heed_kind_softmax_cross_entropy_gradient, n->attributes, sizeof(float), inputs, 3);
     return n->graph->status;
 }
 
@@ -104,7 +112,8 @@ const heed_op heed_kind_softmax_cross_entropy_gradient = {
     .name = "softmax_cross_entropy_gradient", .shape = cross_entropy_gradient_shape,
     .forward = cross_entropy_gradient_forward, .in_place = 1, .no_gradient = "second derivatives are not taken"};
 
-heed_tensor *heed_op_softmax_cross_entropy(heed_tensor *logits, heed_tensor *labels)
+heed_tensor *heed_op_softmax_cross_entropy(heed_tensor *logits, heed_tensor *labels, float smoothing)
 {
-    return heed_node_output(NULL, &heed_kind_softmax_cross_entropy, NULL, 0, (heed_tensor *[]){logits, labels}, 2);
+    heed_tensor *inputs[] = {logits, labels};
+    return heed_node_output(NULL, &heed_kind_softmax_cross_entropy, &smoothing, sizeof smoothing, inputs, 2);
 }

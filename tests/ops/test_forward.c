@@ -145,14 +145,18 @@ static void log_softmax(const heed_array *a, const heed_shape *s, double *y)
         y[i] = log(y[i]);
 }
 
-static void cross_entropy(const heed_array *a, const heed_shape *s, double *y)
+static void cross_entropy(const heed_array *a, const heed_shape *s, double *y, double smoothing)
 {
     int64_t n = row_size(&a[0]);
     for (int64_t r = 0; r < heed_shape_count(s); r++) {
         double sum = 0, label = heed_test_at(&a[1], r);
         for (int64_t i = 0; i < n; i++)
             sum += exp(heed_test_at(&a[0], r * n + i));
-        y[r] = label < (double)n ? log(sum) - heed_test_at(&a[0], r * n + (int64_t)label) : 0;
+        y[r] = 0;
+        for (int64_t i = 0; i < n && label < (double)n; i++) {
+            double truth = smoothing / (double)n + (i == (int64_t)label ? 1 - smoothing : 0);
+            y[r] += truth * (log(sum) - heed_test_at(&a[0], r * n + i));
+        }
     }
 }
 
@@ -480,10 +484,12 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
     X(softmax_mask_scalar, heed_op_softmax(x[0], x[1]), IS(9, 4), softmax(a, s, y, true), CLOSE, ANY(9, 4),            \
       MASK_SCALAR)                                                                                                     \
     X(log_softmax, heed_op_log_softmax(x[0]), IS(9, 40, 31), log_softmax(a, s, y), CLOSE, ANY(9, 40, 31))              \
-    X(cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1]), IS(9, 40), cross_entropy(a, s, y), CLOSE,              \
+    X(cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1], 0), IS(9, 40), cross_entropy(a, s, y, 0), CLOSE,        \
       ANY(9, 40, 31), IDS(31, 9, 40))                                                                                  \
-    X(cross_entropy_outside, heed_op_softmax_cross_entropy(x[0], x[1]), IS(99), cross_entropy(a, s, y), CLOSE,         \
+    X(cross_entropy_outside, heed_op_softmax_cross_entropy(x[0], x[1], 0), IS(99), cross_entropy(a, s, y, 0), CLOSE,   \
       ANY(99, 4), IDS(6, 99))                                                                                          \
+    X(cross_entropy_smoothed, heed_op_softmax_cross_entropy(x[0], x[1], 0.3f), IS(99), cross_entropy(a, s, y, 0.3),    \
+      CLOSE, ANY(99, 31), IDS(33, 99))                                                                                          \
     X(reshape, heed_op_reshape(x[0], SHAPE(HEED_ANY, 6)), IS(2, 6), each1(a, s, y, same), EXACT, ANY(3, 4))            \
     X(reshape_scalar, heed_op_reshape(x[0], &(heed_shape){0}), IS_SCALAR, each1(a, s, y, same), EXACT, ANY(1, 1))      \
     X(expand_first, heed_op_expand(x[0], 0), IS(1, 3, 4), each1(a, s, y, same), EXACT, ANY(3, 4))                      \
@@ -583,7 +589,7 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
     X(rows_tanh_gradient, gradient(heed_op_tanh(x[0]), x[1], x[0]), ANY(900, 19), ANY(900, 19))                        \
     X(rows_softmax_gradient, gradient(heed_op_softmax(x[0], NULL), x[1], x[0]), ANY(30, 60, 17), ANY(30, 60, 17))      \
     X(rows_log_softmax_gradient, gradient(heed_op_log_softmax(x[0]), x[1], x[0]), ANY(900, 17), ANY(900, 17))          \
-    X(rows_cross_entropy_gradient, gradient(heed_op_softmax_cross_entropy(x[0], x[1]), x[2], x[0]), ANY(900, 19),      \
+    X(rows_cross_entropy_gradient, gradient(heed_op_softmax_cross_entropy(x[0], x[1], 0), x[2], x[0]), ANY(900, 19),   \
       IDS(21, 900), ANY(900))                                                                                          \
     X(rows_layer_norm_gradient, gradient(heed_op_layer_norm(x[0], NULL, NULL, 1e-3f), x[1], x[0]), ANY(900, 19),       \
       ANY(900, 19))                                                                                                    \

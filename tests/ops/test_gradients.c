@@ -144,8 +144,11 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(softmax, softmax_mask_row, heed_op_softmax(x[0], x[1]), ANY(2, 3, 5), MASK(2, 1, 5))                             \
     X(softmax, softmax_mask_column, heed_op_softmax(x[0], x[1]), ANY(2, 3, 5), MASK(3, 1))                             \
     X(log_softmax, log_softmax, heed_op_log_softmax(x[0]), ANY(3, 5))                                                  \
-    X(softmax_cross_entropy, cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1]), ANY(2, 3, 5), IDS(5, 2, 3))     \
-    X(softmax_cross_entropy, cross_entropy_outside, heed_op_softmax_cross_entropy(x[0], x[1]), ANY(9, 3), IDS(5, 9))   \
+    X(softmax_cross_entropy, cross_entropy, heed_op_softmax_cross_entropy(x[0], x[1], 0), ANY(2, 3, 5), IDS(5, 2, 3))  \
+    X(softmax_cross_entropy, cross_entropy_outside, heed_op_softmax_cross_entropy(x[0], x[1], 0), ANY(9, 3),           \
+      IDS(5, 9))                                                                                                       \
+    X(softmax_cross_entropy, cross_entropy_smoothed, heed_op_softmax_cross_entropy(x[0], x[1], 0.3f), ANY(9, 4),       \
+      IDS(5, 9))                                                                                                       \
     X(reshape, reshape, heed_op_reshape(x[0], SHAPE(4, HEED_ANY)), ANY(2, 3, 2))                                       \
     X(reshape, expand, heed_op_expand(x[0], -1), ANY(2, 3))                                                            \
     X(reshape, squeeze, heed_op_squeeze(x[0], 1), ANY(2, 1, 3))                                                        \

@@ -46,9 +46,9 @@ static heed_tensor *lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previo
     X(softmax_mask, heed_op_softmax(x[0], x[1]), "softmax: ", "broadcasts to (4, 3)", ANY(4, 3), MASK(2, 4, 3))        \
     X(softmax_mask_type, heed_op_softmax(x[0], x[1]), "softmax: ", "expected bool", ANY(4, 3), ANY(4, 3))              \
     X(log_softmax, heed_op_log_softmax(x[0]), "log_softmax: ", "scalar", ANY_SCALAR)                                   \
-    X(entropy, heed_op_softmax_cross_entropy(x[0], x[1]), "softmax_cross_entropy: ", "expected (4,)", ANY(4, 3),       \
+    X(entropy, heed_op_softmax_cross_entropy(x[0], x[1], 0), "softmax_cross_entropy: ", "expected (4,)", ANY(4, 3),    \
       IDS(3, 3))                                                                                                       \
-    X(entropy_labels, heed_op_softmax_cross_entropy(x[0], x[1]), "softmax_cross_entropy: ", "int32", ANY(4, 3),        \
+    X(entropy_labels, heed_op_softmax_cross_entropy(x[0], x[1], 0), "softmax_cross_entropy: ", "int32", ANY(4, 3),     \
       ANY(4))                                                                                                          \
     X(reshape, heed_op_reshape(x[0], SHAPE(5, HEED_ANY)), "reshape: ", "(5, None), found (4, 3)", ANY(4, 3))           \
     X(reshape_two, heed_op_reshape(x[0], SHAPE(HEED_ANY, HEED_ANY)), "reshape: ", "more than one", ANY(4, 3))          \
@@ -251,7 +251,7 @@ static void test_labels_outside(void **state)
         heed_graph *g = new_graph();
         heed_tensor *x = heed_op_reshape(FLOATS(g, 1, 1, 2, 2, 3, 3), &shape);
         heed_tensor *labels = ids(g, 3, (const int32_t[]){-1, 1, 2});
-        heed_tensor *loss = heed_op_softmax_cross_entropy(x, labels);
+        heed_tensor *loss = heed_op_softmax_cross_entropy(x, labels, 0);
         if (wanted == 0)
             EXPECT(loss, 0, 0.69314718f, 0);
         else
