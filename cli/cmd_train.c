@@ -26,9 +26,9 @@ static const cli_option options[] = {
     {"--recipe", CLI_BIND(train_values, recipe), "NAME", .help = "the model and its settings (default: gru-attention)"},
     {"--set", CLI_BIND(train_values, set), "NAME=VALUE", .help = "change a setting of the recipe; may be repeated"},
     {"--list-recipes", CLI_BIND(train_values, list_recipes), .help = "explain the recipes and their settings"},
-    {"--source-tokens", CLI_BIND(train_values, source_tokens), .choices = "characters|words",
+    {"--source-tokens", CLI_BIND(train_values, source_tokens), .choices = "characters|words|bpe|unigram",
      .help = "what the source is cut into (default: the recipe's)"},
-    {"--target-tokens", CLI_BIND(train_values, target_tokens), .choices = "characters|words",
+    {"--target-tokens", CLI_BIND(train_values, target_tokens), .choices = "characters|words|bpe|unigram",
      .help = "what the target is cut into (default: the recipe's)"},
     {"--validation", CLI_BIND(train_values, validation), "FILE",
      .help = "pairs to try along the way; the weights that do best on them are kept"},
@@ -46,8 +46,9 @@ static const cli_option options[] = {
 
 static const cli_example examples[] = {
     {"heed train pairs.tsv --recipe dates --minutes 3 --save dates.keras", "a translator of dates"},
-    {"heed train --source en.txt --target de.txt --source-tokens words --target-tokens words --save en-de.keras",
-     "from two files, word by word"},
+    {"heed train --source en.txt --target de.txt --source-tokens bpe --target-tokens bpe --set vocabulary=8000 "
+     "--set shared_vocabulary=True --save en-de.keras",
+     "from two files, in pieces of words"},
     {"heed train pairs.tsv --save m.keras --resume", "go on with a run that was interrupted"},
     {0},
 };

@@ -106,11 +106,22 @@ HEED_API void        heed_ids_free(heed_ids *list);
 
 /** Settings of a tokenizer; what is zero has its default. */
 typedef struct heed_tokenizer_config {
-    const char *kind;        /**< "characters" (Unicode code points; the default) or "words" (between white space) */
+    const char *kind;        /**< "characters" (Unicode code points; the default), "words" (between white space), or the
+                                  pieces of words that SentencePiece finds by "bpe" or "unigram" */
+    const char *normal_form; /**< of Unicode, into which text is brought first: "nfc" (the default), "nfkc" or "none" */
     bool        lowercase;   /**< by Unicode's rules that hold in every language; default: the case stays */
-    bool        as_written;  /**< default: text is first brought into Unicode's normal form C */
-    int32_t     most_tokens; /**< size of the vocabulary, special tokens included; default: no limit */
-    int64_t     least_count; /**< tokens seen less often are unknown; default: 1 */
+    int32_t     most_tokens; /**< size of the vocabulary, special tokens included; default: no limit. Of "bpe" and
+                                  "unigram" the very size, and the default 8000 */
+    int64_t     least_count; /**< characters, words: tokens seen less often are unknown; default: 1 */
+    /* bpe, unigram: */
+    double      character_coverage; /**< share of the text's characters that the vocabulary must be able to write, in
+                                         [0.98,1]; the rarest beyond it are unknown. Default: 1 */
+    int32_t     longest_piece;      /**< characters, 1..64; default: 16 */
+    bool        split_digits;       /**< every digit is a piece of its own */
+    bool        fewer_tokens;       /**< a text that has not as many pieces gives fewer; default: it is an error, which tells
+                                         the most that would do */
+    int64_t     learning_bytes;     /**< of text that is learnt from; from a longer one lines are picked at random, always
+                                         the same ones. Default: 64 MiB */
 } heed_tokenizer_config;
 
 /** Text to ids and back. It either learns its vocabulary from texts, or is given one. */
@@ -119,11 +130,16 @@ typedef struct heed_tokenizer heed_tokenizer;
 /** A tokenizer that has to learn: heed_tokenizer_count() for each text, then heed_tokenizer_learn(). */
 HEED_API heed_status heed_tokenizer_create(heed_context *c, const heed_tokenizer_config *config, heed_tokenizer **out);
 HEED_API heed_status heed_tokenizer_count(heed_tokenizer *t, const char *text, size_t length);
-/** Makes the vocabulary of what was counted: the most frequent token first, equals in the order of code points. */
+/** Makes the vocabulary of what was counted. Characters and words: the most frequent token first, equals in the order of
+ *  code points. bpe, unigram: as SentencePiece does; HEED_EINVAL when most_tokens does not suit the text, HEED_EUNSUPPORTED
+ *  when heed was built without SentencePiece, which only this function needs. */
 HEED_API heed_status heed_tokenizer_learn(heed_tokenizer *t);
+/** The same with one vocabulary for two tokenizers of a kind, from the texts of both, by the settings of the first. */
+HEED_API heed_status heed_tokenizer_learn_shared(heed_tokenizer *t, heed_tokenizer *other);
+/** Texts that were counted, and those of them that are or were learnt from. */
+HEED_API void heed_tokenizer_texts(const heed_tokenizer *t, int64_t *counted, int64_t *learnt);
 
-/** The state that was learnt, to be kept in a file (for the kinds there are: the vocabulary as text); freed with
- *  heed_free(). */
+/** The vocabulary as text: a token a line, and for "unigram" its score behind a TAB. Freed with heed_free(). */
 HEED_API heed_status heed_tokenizer_save(const heed_tokenizer *t, char **bytes, size_t *size);
 /** A tokenizer from its settings and what heed_tokenizer_save() gave; @p name is for errors. */
 HEED_API heed_status heed_tokenizer_load(heed_context *c, const heed_tokenizer_config *config, const char *name,

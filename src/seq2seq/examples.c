@@ -33,6 +33,19 @@ static heed_status count_pair(void *user, const heed_pair *p)
     return heed_tokenizer_count(l->target, p->target, p->target_length);
 }
 
+static heed_status learn_vocabularies(heed_context *c, const learning *l, bool shared)
+{
+    int64_t counted, learnt;
+    heed_tokenizer_texts(l->source, &counted, &learnt);
+    if (learnt < counted)
+        heed_log(c, HEED_LOG_NOTE, "the vocabulary is learnt from %lld of %lld lines", (long long)learnt,
+                 (long long)counted);
+    if (shared)
+        return heed_tokenizer_learn_shared(l->source, l->target);
+    HEED_TRY(heed_tokenizer_learn(l->source));
+    return heed_tokenizer_learn(l->target);
+}
+
 heed_status heed_examples_learn(heed_context *c, const heed_recipe_settings *s, const char *pairs, const char *targets,
                                 heed_tokenizer **source, heed_tokenizer **target)
 {
@@ -44,9 +57,7 @@ heed_status heed_examples_learn(heed_context *c, const heed_recipe_settings *s, 
     if (status == HEED_OK)
         status = for_each_pair(c, pairs, targets, count_pair, &l);
     if (status == HEED_OK)
-        status = heed_tokenizer_learn(l.source);
-    if (status == HEED_OK)
-        status = heed_tokenizer_learn(l.target);
+        status = learn_vocabularies(c, &l, s->shared_vocabulary);
     if (status != HEED_OK) {
         heed_tokenizer_free(l.target);
         heed_tokenizer_free(l.source);

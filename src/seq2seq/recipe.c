@@ -115,8 +115,18 @@ heed_status heed_recipe_copy(heed_zone *z, const heed_recipe *r, heed_recipe *ou
 
 heed_tokenizer_config heed_recipe_tokenizer(const heed_recipe_settings *s, bool source)
 {
-    return (heed_tokenizer_config){.kind = source ? s->source_tokens : s->target_tokens, .lowercase = source && s->lowercase,
-                                   .most_tokens = (int32_t)s->vocabulary, .least_count = source ? s->least_count : 1};
+    bool as_source = source || s->target_vocabulary == 0;
+    return (heed_tokenizer_config){
+        .kind = source ? s->source_tokens : s->target_tokens,
+        .normal_form = s->normal_form,
+        .lowercase = source ? s->lowercase : s->target_lowercase,
+        .most_tokens = (int32_t)(as_source ? s->vocabulary : s->target_vocabulary),
+        .least_count = source ? s->least_count : 1,
+        .character_coverage = s->character_coverage,
+        .longest_piece = (int32_t)s->longest_piece,
+        .split_digits = s->split_digits,
+        .fewer_tokens = s->fewer_tokens,
+    };
 }
 
 /* ---- models */

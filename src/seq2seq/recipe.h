@@ -8,11 +8,21 @@
 
 /* The settings that every recipe has: X(config, TYPE, name, default, range, meaning). Those of a kind's model follow them. */
 #define HEED_RECIPE_SETTINGS(X, config)                                                                                \
-    X(config, TEXT, source_tokens, "characters", "characters|words", "what the source is cut into")                    \
-    X(config, TEXT, target_tokens, "characters", "characters|words", "what the target is cut into")                    \
+    X(config, TEXT, source_tokens, "characters", "characters|words|bpe|unigram", "what the source is cut into")        \
+    X(config, TEXT, target_tokens, "characters", "characters|words|bpe|unigram", "what the target is cut into")        \
+    X(config, TEXT, normal_form, "nfc", "nfc|nfkc|none", "of Unicode, into which both sides are brought")              \
     X(config, BOOL, lowercase, false, "", "whether the source is lower-cased")                                         \
-    X(config, INT, vocabulary, 20000, "[8,)", "tokens a side at most, the most frequent ones")                         \
-    X(config, INT, least_count, 1, "[1,)", "a token seen less often is unknown")                                       \
+    X(config, BOOL, target_lowercase, false, "", "whether the target is lower-cased")                                  \
+    X(config, INT, vocabulary, 20000, "[8,)",                                                                          \
+      "tokens a side: of characters and words at most, the most frequent ones; of bpe and unigram just so many")       \
+    X(config, INT, target_vocabulary, 0, "[0,)", "the same for the target; 0: as the source")                          \
+    X(config, BOOL, shared_vocabulary, false, "", "one vocabulary for both sides, learnt from both")                   \
+    X(config, INT, least_count, 1, "[1,)", "a character or word seen less often in the source is unknown")             \
+    X(config, FLOAT, character_coverage, 1.0, "[0.98,1]", "share of the characters that bpe and unigram can write")    \
+    X(config, INT, longest_piece, 16, "[1,64]", "characters in a piece of bpe and unigram")                            \
+    X(config, BOOL, split_digits, false, "", "whether bpe and unigram take digits one by one")                         \
+    X(config, BOOL, fewer_tokens, false, "",                                                                           \
+      "whether bpe and unigram make do with fewer tokens where the text has not so many pieces; otherwise an error")   \
     X(config, INT, batch_size, 128, "[1,)", "pairs a training step")                                                   \
     X(config, FLOAT, learning_rate, 0.002, "(0,)", "of Adam, at its highest")                                          \
     X(config, TEXT, schedule, "cosine", "cosine|linear|constant", "how the rate falls after the warm-up")              \

@@ -86,10 +86,14 @@ static int32_t to_lower(const uint16_t *from, int32_t length, uint16_t *to, int3
     return u_strToLower((UChar *)to, capacity, (const UChar *)from, length, "", error);
 }
 
-static int32_t compose(const uint16_t *from, int32_t length, uint16_t *to, int32_t capacity, UErrorCode *error)
+static int32_t to_nfc(const uint16_t *from, int32_t length, uint16_t *to, int32_t capacity, UErrorCode *error)
 {
-    const UNormalizer2 *form = unorm2_getNFCInstance(error);
-    return unorm2_normalize(form, (const UChar *)from, length, (UChar *)to, capacity, error);
+    return unorm2_normalize(unorm2_getNFCInstance(error), (const UChar *)from, length, (UChar *)to, capacity, error);
+}
+
+static int32_t to_nfkc(const uint16_t *from, int32_t length, uint16_t *to, int32_t capacity, UErrorCode *error)
+{
+    return unorm2_normalize(unorm2_getNFKCInstance(error), (const UChar *)from, length, (UChar *)to, capacity, error);
 }
 
 /* Does a step and swaps the buffers, so that the result is in units[0]. */
@@ -126,10 +130,12 @@ static heed_status normalize_units(heed_normalizer *n, const char *text, size_t 
     u_strFromUTF8((UChar *)n->units[0], (int32_t)n->capacity[0], &count, text, (int32_t)length, &error);
     if (U_FAILURE(error))
         return fail_icu(n, error);
+    if (n->form == HEED_NFKC) /* it may bring in capitals: a letter's mathematical variants are that letter */
+        HEED_TRY(step(n, to_nfkc, &count));
     if (n->lowercase)
         HEED_TRY(step(n, to_lower, &count));
-    if (n->compose)
-        HEED_TRY(step(n, compose, &count));
+    if (n->form != HEED_AS_WRITTEN)
+        HEED_TRY(step(n, to_nfc, &count));
     n->text.context = n->context;
     n->text.length = 0;
     for (int32_t i = 0; i < count;) {
@@ -143,11 +149,12 @@ static heed_status normalize_units(heed_normalizer *n, const char *text, size_t 
     return heed_text_status(&n->text);
 }
 
-/* Below U+0300 nothing composes with what stands before it, so such text is in form C. */
-static bool is_composed(const char *text, size_t length)
+/* Below U+0300 nothing composes with what stands before it, so such text is in form C; ASCII is in form KC. */
+static bool is_in_form(heed_normal_form form, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)text[i] >= 0xcc)
+    unsigned char limit = form == HEED_NFKC ? 0x80 : 0xcc;
+    for (size_t i = 0; i < length && form != HEED_AS_WRITTEN; i++)
+        if ((unsigned char)text[i] >= limit)
             return false;
     return true;
 }
@@ -156,7 +163,7 @@ heed_status heed_normalize(heed_normalizer *n, const char *text, size_t length, 
 {
     *out = text;
     *out_length = length;
-    if (!n->lowercase && (!n->compose || is_composed(text, length)))
+    if (!n->lowercase && is_in_form(n->form, text, length))
         return HEED_OK;
     HEED_TRY(normalize_units(n, text, length));
     *out = n->text.bytes != NULL ? n->text.bytes : "";

@@ -12,14 +12,18 @@ typedef struct heed_word {
 } heed_word;
 heed_word heed_utf8_word(const char *text, size_t length);
 
-/* Brings texts into normal form C, lower case, both or neither. Keeps its buffers from one text to the next. Start with
+/* Unicode's normal forms; text as it was written may be in none of them. */
+typedef enum heed_normal_form { HEED_AS_WRITTEN, HEED_NFC, HEED_NFKC } heed_normal_form;
+
+/* Brings texts into a normal form, lower case, both or neither. Keeps its buffers from one text to the next. Start with
  * {.context = c, ...}. */
 typedef struct heed_normalizer {
-    heed_context *context;
-    bool          compose, lowercase;
-    heed_text     text;        /* the last result */
-    uint16_t     *units[2];    /* UTF-16 on the way */
-    size_t        capacity[2];
+    heed_context    *context;
+    heed_normal_form form;
+    bool             lowercase;
+    heed_text        text;     /* the last result */
+    uint16_t        *units[2]; /* UTF-16 on the way */
+    size_t           capacity[2];
 } heed_normalizer;
 
 /* *out is valid until the next call, and as long as `text` is: it may be that. `text` is UTF-8. */

@@ -178,7 +178,7 @@ static void test_learning(void **state)
     check_learns(&(heed_tokenizer_config){0}, "\xf0\x9f\x99\x82\xef\xbf\xbd\xc3\xa9z", /* not by UTF-16 */
                  "z|\xc3\xa9|\xef\xbf\xbd|\xf0\x9f\x99\x82|");
     check_learns(&(heed_tokenizer_config){0}, "e\xcc\x81", "\xc3\xa9|");
-    check_learns(&(heed_tokenizer_config){.as_written = true}, "e\xcc\x81", "e|\xcc\x81|");
+    check_learns(&(heed_tokenizer_config){.normal_form = "none"}, "e\xcc\x81", "e|\xcc\x81|");
     check_learns(&(heed_tokenizer_config){.kind = "words"}, " the cat  the\tdog\n", "the|cat|dog|");
     check_learns(&(heed_tokenizer_config){.kind = "words", .lowercase = true}, "The cat THE", "the|cat|");
     check_learns(&(heed_tokenizer_config){.kind = "words"}, "a [END] [UNK] b", "a|b|");
@@ -262,7 +262,7 @@ static void test_tokenizer_misuse(void **state)
     heed_context *c = context();
     heed_tokenizer *t;
     assert_int_equal(heed_tokenizer_create(c, &(heed_tokenizer_config){.kind = "syllables"}, &t), HEED_ENOTFOUND);
-    assert_string_equal(heed_error(c), "tokens: no such kind (expected characters or words, found \"syllables\")");
+    assert_string_equal(heed_error(c), "tokens: no such kind (expected characters, words, bpe or unigram, found \"syllables\")");
     assert_int_equal(heed_tokenizer_create(c, &(heed_tokenizer_config){.most_tokens = HEED_SPECIALS}, &t), HEED_EINVAL);
     assert_int_equal(heed_tokenizer_create(c, &(heed_tokenizer_config){.most_tokens = -1}, &t), HEED_EINVAL);
     assert_int_equal(heed_tokenizer_create(c, &(heed_tokenizer_config){.least_count = -1}, &t), HEED_EINVAL);
