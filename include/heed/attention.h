@@ -52,7 +52,11 @@ extern "C" {
  * steps i - w/2 to i - w/2 + w - 1, or with history_only i - w + 1 to i. attention_regularizer_weight adds that times
  * the sum of (A A^T - I)^2, a mean over the batch, to the loss.
  *
- * As first written, only padding is kept from attending to padding: other steps attend to it.
+ * With a width, time and memory grow with T times that width, not with T^2, unless all of the attention is asked for.
+ *
+ * As first written, only padding is kept from attending to padding: other steps attend to it. And padding with nothing but
+ * padding in its window attends to all steps that are hidden from it alike, those outside of the window too; here so up to
+ * 4,096 steps, beyond that it attends to its window.
  */
 #define HEED_SEQ_SELF_ATTENTION_OPTIONS(X, config)                                                                     \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \

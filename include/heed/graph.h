@@ -187,6 +187,25 @@ HEED_API heed_tensor *heed_op_random_normal(heed_graph *g, const heed_shape *sha
  *  result (B, Tq, Tk) = sum_u scale_u tanh(query_u + key_u). The (B, Tq, Tk, U) array is never built. */
 HEED_API heed_tensor *heed_op_additive_scores(heed_tensor *query, heed_tensor *key, heed_tensor *scale);
 
+/**
+ * Windows: attention that costs what it looks at. Query i sees `width` keys that follow one another, from number starts[i]
+ * on; starts is int32 (B, Tq), or (1, Tq) for all items alike. Keys before the first and behind the last do not exist:
+ * they keep their places in a window, where scores are 0 and nothing is added. heed_op_window_take() tells them apart.
+ */
+/** query (B, Tq, F), key (B, Tk, F): result (B, Tq, width) = q_i . k_j. */
+HEED_API heed_tensor *heed_op_window_scores(heed_tensor *query, heed_tensor *key, heed_tensor *starts, int64_t width);
+/** heed_op_additive_scores() within windows: result (B, Tq, width). */
+HEED_API heed_tensor *heed_op_window_additive_scores(heed_tensor *query, heed_tensor *key, heed_tensor *scale,
+                                                     heed_tensor *starts, int64_t width);
+/** weights (B, Tq, width), value (B, Tk, F): result (B, Tq, F) = sum_j a_ij v_j. */
+HEED_API heed_tensor *heed_op_window_sum(heed_tensor *weights, heed_tensor *value, heed_tensor *starts);
+/** weights (B, Tq, width), x (B, Tq, F): result (B, keys, F), row j being sum_i a_ij x_i. */
+HEED_API heed_tensor *heed_op_window_spread(heed_tensor *weights, heed_tensor *x, heed_tensor *starts, int64_t keys);
+/** weights (B, Tq, width) as (B, Tq, keys), zeros outside of the windows. */
+HEED_API heed_tensor *heed_op_window_dense(heed_tensor *weights, heed_tensor *starts, int64_t keys);
+/** x (B, Tq, Tk), B and Tq possibly 1: what it has within the windows, (B, Tq, width); 0 (false) where there is no key. */
+HEED_API heed_tensor *heed_op_window_take(heed_tensor *x, heed_tensor *starts, int64_t width);
+
 /** One LSTM step (gates in Keras' order i, f, c, o; logistic sigmoid and tanh): zx and zh (R, 4u) are the products of the
  *  input and of the state (zh may be NULL), c_previous (R, u). */
 HEED_API void heed_op_lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previous, heed_tensor **h, heed_tensor **c);

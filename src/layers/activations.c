@@ -203,15 +203,29 @@ static const char *const aliases[][2] = {
     {NULL, NULL}};
 const heed_object_family heed_activations = {"activation", "keras.activations", classes, aliases};
 
-heed_tensor *heed_activate(heed_tensor *x, const char *activation)
+/* NULL on failure, which the graph remembers. */
+static heed_object *parse(heed_graph *g, const char *activation)
 {
     heed_object *o;
+    heed_status status = heed_object_parse(&g->zone, &heed_activations, activation, &o);
+    if (status == HEED_OK)
+        return o;
+    heed_graph_fail(g, status, "%s", heed_error(g->context));
+    return NULL;
+}
+
+heed_tensor *heed_activate(heed_tensor *x, const char *activation)
+{
     if (x == NULL || activation == NULL)
         return x;
-    heed_status status = heed_object_parse(&x->graph->zone, &heed_activations, activation, &o);
-    if (status != HEED_OK)
-        return heed_graph_fail(x->graph, status, "%s", heed_error(x->graph->context));
-    return ((const activation_class *)o->object_class)->apply(x, o->config);
+    heed_object *o = parse(x->graph, activation);
+    return o == NULL ? NULL : ((const activation_class *)o->object_class)->apply(x, o->config);
+}
+
+bool heed_activation_is_elementwise(heed_graph *g, const char *activation)
+{
+    const heed_object *o = activation == NULL ? NULL : parse(g, activation);
+    return o == NULL || heed_options_find(HEED_TABLE_OF(o->object_class), "axis") == NULL;
 }
 
 heed_tensor *heed_relu_general(heed_tensor *x, double negative_slope, double max_value, double threshold_value)

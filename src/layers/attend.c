@@ -40,6 +40,20 @@ heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys)
     return heed_window(g, queries, keys, queries, 0);
 }
 
+heed_tensor *heed_window_starts(heed_graph *g, int64_t queries, int64_t behind)
+{
+    heed_tensor *i = positions(g, queries, &(heed_shape){2, {1, queries}});
+    return heed_op_cast(heed_op_scale(i, 1.0f, -(float)behind), HEED_INT32);
+}
+
+heed_tensor *heed_window_visible(heed_tensor *starts, heed_tensor *mask, int64_t keys, int64_t width)
+{
+    if (starts == NULL)
+        return NULL;
+    heed_tensor *all = heed_op_cast(heed_graph_fill(starts->graph, &(heed_shape){3, {1, 1, keys}}, 1.0f), HEED_BOOL);
+    return heed_op_window_take(mask == NULL ? all : heed_op_expand(mask, 1), starts, width);
+}
+
 heed_tensor *heed_attention_penalized(heed_tensor *scores, heed_tensor *const *seen, int count)
 {
     for (int i = 0; i < count; i++)

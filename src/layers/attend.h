@@ -13,6 +13,11 @@ heed_tensor *heed_window(heed_graph *g, int64_t queries, int64_t keys, int64_t b
 /* No key after the query. */
 heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys);
 
+/* The same as windows (graph.h): where they begin, int32 (1, queries), and which places of them have a key that the mask,
+ * bool (B, keys) or NULL, does not hide: bool (B or 1, queries, width). */
+heed_tensor *heed_window_starts(heed_graph *g, int64_t queries, int64_t behind);
+heed_tensor *heed_window_visible(heed_tensor *starts, heed_tensor *mask, int64_t keys, int64_t width);
+
 /* Softmax over the keys, of scores (..., Tq, Tk). Each of `seen` is NULL or bool that broadcasts against them: false hides a
  * key. Corrected, a hidden key weighs nothing, and where all are hidden every weight is 0. As first written, each reason to
  * hide a key takes 10000 from its score: where all are hidden they share the weight. */

@@ -120,6 +120,8 @@ heed_tensor *heed_call_value(const heed_call *call, heed_variable *variable);
 heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_layer *child, heed_tensor *const *inputs,
                             heed_tensor *const *masks, int count, const heed_value *keywords);
 
+/* Whether the activation makes each number of that number alone; softmax, say, does not. */
+bool heed_activation_is_elementwise(heed_graph *g, const char *activation);
 /* Keras' relu with all its options: x from the threshold on, at most max_value; else negative_slope (x - threshold). */
 heed_tensor *heed_relu_general(heed_tensor *x, double negative_slope, double max_value, double threshold_value);
 

@@ -54,25 +54,85 @@ static heed_status self_build(heed_layer *layer, const heed_shape *inputs, int c
 /* The variable in the graph; NULL for none. */
 static heed_tensor *in_graph(heed_graph *g, heed_variable *v) { return v == NULL ? NULL : heed_graph_variable(g, v); }
 
-static heed_tensor *scores(const heed_seq_self_attention_config *o, const self_attention *s, heed_tensor *x)
+/* How a step sees the others. */
+typedef struct view {
+    heed_tensor *starts; /* of the windows (graph.h), width steps wide; NULL: every step is compared with every step */
+    int64_t      behind, width; /* of a step's window: from so many steps before it on; width HEED_NONE: all steps */
+    heed_tensor *mask;   /* bool (B, T), or NULL */
+} view;
+
+/* So many steps at most are compared with every step for the sake of padding: 64 MB of scores a sequence. */
+enum { MOST_WHOLE_ROWS = 4096 };
+
+/* Whether windows do not tell everything. An activation may need whole rows; and, as first written, padding that has but
+ * padding in its window attends to all that is hidden from it, steps outside of the window too. */
+static bool needs_whole_rows(const heed_seq_self_attention_config *o, heed_tensor *x, const heed_tensor *mask)
 {
-    heed_graph *g = x->graph;
-    heed_tensor *wa = in_graph(g, s->wa), *e;
-    if (is_additive(o)) {
-        heed_tensor *query = heed_op_dense(x, in_graph(g, s->wt), in_graph(g, s->bh));
-        heed_tensor *key = heed_op_matmul(x, in_graph(g, s->wx));
-        e = heed_op_additive_scores(query, key, heed_op_squeeze(wa, 1));
-    } else
-        e = heed_op_matmul_transposed(heed_op_matmul(x, wa), false, x, true);
-    return heed_activate(s->ba == NULL ? e : heed_op_add(e, in_graph(g, s->ba)), o->attention_activation);
+    return (mask != NULL && !o->corrected && heed_tensor_dim(x, 1) <= MOST_WHOLE_ROWS) ||
+           !heed_activation_is_elementwise(x->graph, o->attention_activation);
 }
 
-static heed_tensor *window(const heed_seq_self_attention_config *o, const heed_tensor *x)
+static view view_of(const heed_seq_self_attention_config *o, heed_tensor *x, heed_tensor *mask)
 {
     int64_t steps = heed_tensor_dim(x, 1), width = o->attention_width;
-    if (o->history_only)
-        return heed_window(x->graph, steps, steps, width == HEED_NONE ? steps : width - 1, 0);
-    return width == HEED_NONE ? NULL : heed_window(x->graph, steps, steps, width / 2, width - 1 - width / 2);
+    view v = {.width = width, .behind = o->history_only ? width - 1 : width / 2,
+              .mask = heed_mask_bool(mask, steps)};
+    if (width != HEED_NONE && width < steps && !needs_whole_rows(o, x, v.mask))
+        v.starts = heed_window_starts(x->graph, steps, v.behind);
+    return v;
+}
+
+/* Before ba and the activation: (B, T, T), or within windows (B, T, width). */
+static heed_tensor *compared(const heed_seq_self_attention_config *o, const self_attention *s, const view *v,
+                             heed_tensor *x)
+{
+    heed_graph *g = x->graph;
+    heed_tensor *wa = in_graph(g, s->wa);
+    if (!is_additive(o)) {
+        heed_tensor *query = heed_op_matmul(x, wa);
+        return v->starts == NULL ? heed_op_matmul_transposed(query, false, x, true)
+                                 : heed_op_window_scores(query, x, v->starts, v->width);
+    }
+    heed_tensor *query = heed_op_dense(x, in_graph(g, s->wt), in_graph(g, s->bh));
+    heed_tensor *key = heed_op_matmul(x, in_graph(g, s->wx)), *scale = heed_op_squeeze(wa, 1);
+    return v->starts == NULL ? heed_op_additive_scores(query, key, scale)
+                             : heed_op_window_additive_scores(query, key, scale, v->starts, v->width);
+}
+
+static heed_tensor *scores(const heed_seq_self_attention_config *o, const self_attention *s, const view *v,
+                           heed_tensor *x)
+{
+    heed_tensor *e = compared(o, s, v, x);
+    return heed_activate(s->ba == NULL ? e : heed_op_add(e, in_graph(x->graph, s->ba)), o->attention_activation);
+}
+
+static heed_tensor *window(const heed_seq_self_attention_config *o, const view *v, const heed_tensor *x)
+{
+    int64_t steps = heed_tensor_dim(x, 1);
+    if (v->width == HEED_NONE)
+        return o->history_only ? heed_window_causal(x->graph, steps, steps) : NULL;
+    return heed_window(x->graph, steps, steps, v->behind, v->width - 1 - v->behind);
+}
+
+/* From scores (B, T, width). */
+static heed_tensor *weights_in_windows(const heed_seq_self_attention_config *o, const view *v, heed_tensor *x,
+                                       heed_tensor *e)
+{
+    int64_t steps = heed_tensor_dim(x, 1);
+    heed_tensor *valid = heed_window_visible(v->starts, v->mask, steps, v->width);
+    if (v->mask == NULL || o->corrected)
+        return heed_op_softmax(e, valid);
+    heed_tensor *seen = heed_op_or(valid, heed_op_expand(v->mask, 2));
+    return heed_op_softmax(heed_attention_penalized(e, &seen, 1), heed_window_visible(v->starts, NULL, steps, v->width));
+}
+
+/* From scores (B, T, T). */
+static heed_tensor *weights(const heed_seq_self_attention_config *o, const view *v, heed_tensor *x, heed_tensor *e)
+{
+    heed_tensor *seen[] = {window(o, v, x), heed_op_expand(v->mask, 1)};
+    if (v->mask != NULL && !o->corrected)
+        seen[1] = heed_op_or(seen[1], heed_op_expand(v->mask, 2));
+    return heed_attention_weights(e, seen, 2, o->corrected);
 }
 
 /* The sum of (A A^T - I)^2, a mean over the batch. */
@@ -87,17 +147,21 @@ static heed_tensor *likeness(heed_graph *g, heed_tensor *a)
 static heed_status self_call(heed_layer *layer, heed_call *call)
 {
     const heed_seq_self_attention_config *o = heed_layer_config(layer);
-    heed_tensor *x = call->inputs[0], *mask = heed_mask_bool(call->masks[0], heed_tensor_dim(x, 1));
-    heed_tensor *seen[] = {window(o, x), heed_op_expand(mask, 1)};
-    if (mask != NULL && !o->corrected)
-        seen[1] = heed_op_or(seen[1], heed_op_expand(mask, 2));
-    heed_tensor *a = heed_attention_weights(scores(o, heed_layer_state(layer), x), seen, 2, o->corrected);
-    heed_call_publish(call, layer, a);
-    call->outputs[0] = heed_op_matmul(a, x);
-    if (o->attention_regularizer_weight > 0.0)
-        heed_call_add_loss(call, heed_op_scale(likeness(call->graph, a), (float)o->attention_regularizer_weight, 0.0f));
+    heed_tensor *x = call->inputs[0];
+    view v = view_of(o, x, call->masks[0]);
+    heed_tensor *e = scores(o, heed_layer_state(layer), &v, x);
+    heed_tensor *a = v.starts == NULL ? weights(o, &v, x, e) : weights_in_windows(o, &v, x, e);
+    call->outputs[0] = v.starts == NULL ? heed_op_matmul(a, x) : heed_op_window_sum(a, x, v.starts);
+    bool penalized = o->attention_regularizer_weight > 0.0;
+    if (!penalized && !o->return_attention && !heed_call_wants_attention(call))
+        return HEED_OK;
+    heed_tensor *whole = v.starts == NULL ? a : heed_op_window_dense(a, v.starts, heed_tensor_dim(x, 1));
+    heed_call_publish(call, layer, whole);
+    if (penalized)
+        heed_call_add_loss(call, heed_op_scale(likeness(call->graph, whole), (float)o->attention_regularizer_weight,
+                                               0.0f));
     if (o->return_attention)
-        call->outputs[call->output_count++] = a;
+        call->outputs[call->output_count++] = whole;
     return HEED_OK;
 }
 

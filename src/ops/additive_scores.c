@@ -1,7 +1,8 @@
 /* Additive attention scores, sum_u v_u tanh(q_u + k_u), from exponentials of q and of k that are taken once:
  * tanh(q + k) = 1 - 2 / (1 + e^2q e^2k). A pair then costs no exponential, and no (B, Tq, Tk, U) array is built. The
- * exponentials are a node of their own, so that a recurrent decoder takes those of the keys once, not at each step. */
-#include "ops/walk.h"
+ * exponentials are a node of their own, so that a recurrent decoder takes those of the keys once, not at each step. With
+ * windows (see ops/window.h) a query is compared with the keys of its window alone. */
+#include "ops/window.h"
 
 #include <string.h>
 
@@ -47,13 +48,35 @@ const heed_op heed_kind_additive_exp = {
 
 /* ---- scores */
 
-enum { QUERY, KEY, SCALE, EXP_QUERY, EXP_KEY, BEYOND_QUERY, BEYOND_KEY, OPERANDS };
+/* STARTS is there where there are windows; behind it dy, in the gradient. */
+enum { QUERY, KEY, SCALE, EXP_QUERY, EXP_KEY, BEYOND_QUERY, BEYOND_KEY, STARTS, OPERANDS };
+
+typedef struct scores_attributes {
+    bool    windows;
+    int64_t width; /* of the windows */
+} scores_attributes;
+
+static const scores_attributes *attributes_of(const heed_node *n) { return n->attributes; }
 
 enum {
     TILE_PAIRS = 8 * HEED_TILE_ELEMENTS, /* elements of (Tq, Tk, U) that a tile of scores should go through */
     FEW_ITEMS = 8, /* with fewer batch items than these, the queries of an item are shared out in the gradient too */
     LEAST_QUERIES = 16,
 };
+
+/* Sets the scores' last dimension, once the operands are known to fit. */
+static heed_status set_scores(heed_node *n)
+{
+    const heed_shape *q = &n->inputs[QUERY]->shape;
+    bool windows = attributes_of(n)->windows;
+    int64_t columns = windows ? attributes_of(n)->width : n->inputs[KEY]->shape.dims[1];
+    if (windows)
+        HEED_TRY(heed_window_expect_starts(n, STARTS, q->dims[0], q->dims[1]));
+    if (columns < 0)
+        return heed_node_fail(n, "the width is negative (found %lld)", (long long)columns);
+    heed_node_set(n, 0, HEED_FLOAT32, &(heed_shape){3, {q->dims[0], q->dims[1], columns}});
+    return HEED_OK;
+}
 
 static heed_status additive_scores_shape(heed_node *n)
 {
@@ -66,16 +89,18 @@ static heed_status additive_scores_shape(heed_node *n)
                               heed_text_of(q, a), heed_text_of(k, b), heed_text_of(v, c));
     for (int i = 0; i <= SCALE; i++)
         HEED_TRY(heed_node_expect(n, i, HEED_FLOAT32));
-    heed_node_set(n, 0, HEED_FLOAT32, &(heed_shape){3, {q->shape.dims[0], q->shape.dims[1], k->shape.dims[1]}});
-    return HEED_OK;
+    return set_scores(n);
 }
 
 typedef struct scores_work {
     const heed_kernels *kernels;
     int64_t             batch, tq, tk, u;
+    const int32_t      *starts;      /* NULL: every query sees every key */
+    int64_t             starts_step; /* from one item to the next */
+    int64_t             columns;     /* of a row of scores: tk, or the width of the windows */
     const float        *q, *k, *v, *exp_q, *exp_k;
     const uint8_t      *beyond_q, *beyond_k;
-    float              *e;               /* (B, Tq, Tk) */
+    float              *e;               /* (B, Tq, columns) */
     int64_t             block, blocks;   /* queries of a block, blocks of an item */
     int64_t             per_tile, units; /* a unit is a block of an item */
     /* gradient only */
@@ -88,8 +113,12 @@ typedef struct scores_work {
 static scores_work scores_of(const heed_exec *x, const heed_node *n)
 {
     const heed_shape *q = &n->inputs[QUERY]->shape, *k = &n->inputs[KEY]->shape;
+    bool windows = attributes_of(n)->windows;
     return (scores_work){
         .kernels = x->kernels, .batch = q->dims[0], .tq = q->dims[1], .tk = k->dims[1], .u = q->dims[2],
+        .starts = windows ? heed_data(x, n->inputs[STARTS]) : NULL,
+        .starts_step = windows ? heed_window_starts_step(n->inputs[STARTS]) : 0,
+        .columns = windows ? attributes_of(n)->width : k->dims[1],
         .q = heed_data(x, n->inputs[QUERY]), .k = heed_data(x, n->inputs[KEY]), .v = heed_data(x, n->inputs[SCALE]),
         .exp_q = heed_data(x, n->inputs[EXP_QUERY]), .exp_k = heed_data(x, n->inputs[EXP_KEY]),
         .beyond_q = heed_data(x, n->inputs[BEYOND_QUERY]), .beyond_k = heed_data(x, n->inputs[BEYOND_KEY])};
@@ -97,18 +126,41 @@ static scores_work scores_of(const heed_exec *x, const heed_node *n)
 
 static bool beyond(const scores_work *w, int64_t b) { return w->beyond_q[b] || w->beyond_k[b]; }
 
+/* Some queries of an item that see the same keys, from one on. */
+typedef struct meeting {
+    int64_t b, query, queries, key, keys;
+    int64_t place; /* in a row of scores, of the first key */
+} meeting;
+
+/* What query `query` of item b meets: `queries` that see every key, or itself with its window. */
+static meeting meet(const scores_work *w, int64_t b, int64_t query, int64_t queries)
+{
+    if (w->starts == NULL)
+        return (meeting){b, query, queries, 0, w->tk, 0};
+    heed_window_part p = heed_window_within(w->starts[b * w->starts_step + query], w->columns, 0, w->tk);
+    return (meeting){b, query, 1, p.first, p.count, p.skip};
+}
+
+static void score(const scores_work *w, meeting m)
+{
+    int64_t q = (m.b * w->tq + m.query) * w->u, k = (m.b * w->tk + m.key) * w->u;
+    float *e = w->e + (m.b * w->tq + m.query) * w->columns;
+    if (m.keys < w->columns)
+        memset(e, 0, (size_t)(m.queries * w->columns) * sizeof *e);
+    if (beyond(w, m.b))
+        w->kernels->additive_scores_tanh(m.queries, m.keys, w->u, w->q + q, w->k + k, w->v, e + m.place, w->columns);
+    else
+        w->kernels->additive_scores(m.queries, m.keys, w->u, w->exp_q + q, w->exp_k + k, w->v, e + m.place, w->columns);
+}
+
 static void scores_tile(void *work, int64_t tile, int thread)
 {
     const scores_work *w = work;
     int64_t unit, n = heed_tile_range(w->units, w->per_tile, tile, &unit);
     for (int64_t end = unit + n; unit < end; unit++) {
         int64_t b = unit / w->blocks, query, queries = heed_tile_range(w->tq, w->block, unit % w->blocks, &query);
-        int64_t q = (b * w->tq + query) * w->u, k = b * w->tk * w->u;
-        float *e = w->e + (b * w->tq + query) * w->tk;
-        if (beyond(w, b))
-            w->kernels->additive_scores_tanh(queries, w->tk, w->u, w->q + q, w->k + k, w->v, e, w->tk);
-        else
-            w->kernels->additive_scores(queries, w->tk, w->u, w->exp_q + q, w->exp_k + k, w->v, e, w->tk);
+        for (meeting m; queries > 0; query += m.queries, queries -= m.queries)
+            score(w, m = meet(w, b, query, queries));
     }
 }
 
@@ -116,7 +168,7 @@ static heed_status additive_scores_forward(const heed_exec *x, const heed_node *
 {
     scores_work w = scores_of(x, n);
     w.e = heed_data(x, n->outputs[0]);
-    int64_t of_query = w.tk * w.u > 0 ? w.tk * w.u : 1; /* pairs */
+    int64_t of_query = w.columns * w.u > 0 ? w.columns * w.u : 1; /* pairs */
     w.block = TILE_PAIRS / of_query;
     w.block = w.block < 1 ? 1 : w.block < w.tq ? w.block : w.tq > 0 ? w.tq : 1;
     w.blocks = heed_tiles(w.tq, w.block);
@@ -130,9 +182,10 @@ static heed_status additive_scores_forward(const heed_exec *x, const heed_node *
 static heed_status additive_scores_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx)
 {
     heed_tensor *inputs[OPERANDS + 1];
-    memcpy(inputs, n->inputs, OPERANDS * sizeof *inputs);
-    inputs[OPERANDS] = dy[0];
-    heed_node *g = heed_node_add(n->graph, &heed_kind_additive_scores_gradient, NULL, 0, inputs, OPERANDS + 1, 3);
+    memcpy(inputs, n->inputs, (size_t)n->input_count * sizeof *inputs);
+    inputs[n->input_count] = dy[0];
+    heed_node *g = heed_node_add(n->graph, &heed_kind_additive_scores_gradient, n->attributes, sizeof(scores_attributes),
+                                 inputs, n->input_count + 1, 3);
     for (int i = QUERY; i <= SCALE && g != NULL; i++)
         dx[i] = g->outputs[i];
     return n->graph->status;
@@ -172,6 +225,20 @@ static size_t additive_gradient_scratch(const heed_node *n, int threads)
     return (size_t)(q->dims[0] * ((blocks - 1) * k->dims[1] + blocks) * q->dims[2]) * sizeof(float);
 }
 
+/* Adds the gradients of what met; dk is of the item's first key. */
+static void add_gradient(const scores_work *w, meeting m, float *dk, float *dv)
+{
+    int64_t u = w->u, q = (m.b * w->tq + m.query) * u, k = (m.b * w->tk + m.key) * u;
+    const float *de = w->de + (m.b * w->tq + m.query) * w->columns + m.place;
+    float *dq = w->dq + q;
+    dk += m.key * u;
+    if (beyond(w, m.b))
+        w->kernels->additive_gradient_tanh(m.queries, m.keys, u, w->q + q, w->k + k, w->v, de, w->columns, dq, dk, dv);
+    else
+        w->kernels->additive_gradient(m.queries, m.keys, u, w->exp_q + q, w->exp_k + k, w->v, de, w->columns, dq, dk,
+                                      dv);
+}
+
 static void additive_gradient_tile(void *work, int64_t tile, int thread)
 {
     const scores_work *w = work;
@@ -179,17 +246,13 @@ static void additive_gradient_tile(void *work, int64_t tile, int thread)
     for (int64_t end = unit + n; unit < end; unit++) {
         int64_t b = unit / w->blocks, block = unit % w->blocks;
         int64_t query, queries = heed_tile_range(w->tq, w->block, block, &query);
-        int64_t q = (b * w->tq + query) * u, k = b * keys;
-        const float *de = w->de + (b * w->tq + query) * w->tk;
-        float *dq = w->dq + q, *dv = w->more_dv + unit * u;
-        float *dk = block == 0 ? w->dk + k : w->more_dk + (b * (w->blocks - 1) + block - 1) * keys;
+        float *dq = w->dq + (b * w->tq + query) * u, *dv = w->more_dv + unit * u;
+        float *dk = block == 0 ? w->dk + b * keys : w->more_dk + (b * (w->blocks - 1) + block - 1) * keys;
         memset(dq, 0, (size_t)(queries * u) * sizeof *dq);
         memset(dk, 0, (size_t)keys * sizeof *dk);
         memset(dv, 0, (size_t)u * sizeof *dv);
-        if (beyond(w, b))
-            w->kernels->additive_gradient_tanh(queries, w->tk, u, w->q + q, w->k + k, w->v, de, w->tk, dq, dk, dv);
-        else
-            w->kernels->additive_gradient(queries, w->tk, u, w->exp_q + q, w->exp_k + k, w->v, de, w->tk, dq, dk, dv);
+        for (meeting m; queries > 0; query += m.queries, queries -= m.queries)
+            add_gradient(w, m = meet(w, b, query, queries), dk, dv);
     }
 }
 
@@ -204,7 +267,7 @@ static void add_blocks_tile(void *work, int64_t b, int thread)
 static heed_status additive_gradient_forward(const heed_exec *x, const heed_node *n)
 {
     scores_work w = scores_of(x, n);
-    w.de = heed_data(x, n->inputs[OPERANDS]);
+    w.de = heed_data(x, n->inputs[n->input_count - 1]);
     w.dq = heed_data(x, n->outputs[QUERY]);
     w.dk = heed_data(x, n->outputs[KEY]);
     w.block = gradient_block(w.batch, w.tq);
@@ -212,7 +275,7 @@ static heed_status additive_gradient_forward(const heed_exec *x, const heed_node
     w.units = w.batch * w.blocks;
     w.more_dk = heed_scratch(x, n);
     w.more_dv = w.more_dk + w.batch * (w.blocks - 1) * w.tk * w.u;
-    int64_t of_unit = (w.block < w.tq ? w.block : w.tq) * w.tk * w.u;
+    int64_t of_unit = (w.block < w.tq ? w.block : w.tq) * w.columns * w.u;
     w.per_tile = TILE_PAIRS / (of_unit > 0 ? of_unit : 1);
     w.per_tile = w.per_tile < 1 ? 1 : w.per_tile;
     heed_parallel(x->pool, heed_tiles(w.units, w.per_tile), additive_gradient_tile, &w);
@@ -237,13 +300,26 @@ static heed_node *exponentials(heed_tensor *x)
     return fits ? heed_node_add(NULL, &heed_kind_additive_exp, NULL, 0, &x, 1, 2) : NULL;
 }
 
-heed_tensor *heed_op_additive_scores(heed_tensor *query, heed_tensor *key, heed_tensor *scale)
+static heed_tensor *additive(heed_tensor *query, heed_tensor *key, heed_tensor *scale, heed_tensor *starts,
+                             scores_attributes attributes)
 {
     heed_node *q = exponentials(query), *k = exponentials(key);
-    heed_tensor *inputs[OPERANDS] = {query, key, scale};
+    heed_tensor *inputs[OPERANDS] = {query, key, scale, [STARTS] = starts};
     for (int i = 0; i < 2; i++) {
         inputs[EXP_QUERY + 2 * i] = q == NULL ? query : q->outputs[i];
         inputs[EXP_KEY + 2 * i] = k == NULL ? key : k->outputs[i];
     }
-    return heed_node_output(NULL, &heed_kind_additive_scores, NULL, 0, inputs, OPERANDS);
+    return heed_node_output(NULL, &heed_kind_additive_scores, &attributes, sizeof attributes, inputs,
+                            attributes.windows ? OPERANDS : STARTS);
+}
+
+heed_tensor *heed_op_additive_scores(heed_tensor *query, heed_tensor *key, heed_tensor *scale)
+{
+    return additive(query, key, scale, NULL, (scores_attributes){0});
+}
+
+heed_tensor *heed_op_window_additive_scores(heed_tensor *query, heed_tensor *key, heed_tensor *scale,
+                                            heed_tensor *starts, int64_t width)
+{
+    return additive(query, key, scale, starts, (scores_attributes){true, width});
 }

@@ -257,6 +257,60 @@ static void additive(const heed_array *a, const heed_shape *s, double *y)
     }
 }
 
+/* The number of the key at place i of the windows (B, Tq, width), from ids `a` that are two higher than the starts; -1 where
+ * there is none. */
+static int64_t key_of(const heed_array *ids, const heed_shape *s, int64_t i, int64_t keys)
+{
+    int64_t row = i / s->dims[2], j = (int64_t)heed_test_at(ids, row % heed_array_count(ids)) - 2 + i % s->dims[2];
+    return j < 0 || j >= keys ? -1 : j;
+}
+
+/* Operands: query, key, (scale, )starts. */
+static void window_scores(const heed_array *a, const heed_shape *s, double *y, bool additive)
+{
+    int64_t tk = a[1].shape.dims[1], u = row_size(&a[0]);
+    for (int64_t i = 0; i < heed_shape_count(s); i++) {
+        int64_t row = i / s->dims[2], k = key_of(&a[additive ? 3 : 2], s, i, tk);
+        y[i] = 0;
+        for (int64_t l = 0; l < u && k >= 0; l++) {
+            double q = heed_test_at(&a[0], row * u + l), key = heed_test_at(&a[1], (row / s->dims[1] * tk + k) * u + l);
+            y[i] += additive ? heed_test_at(&a[2], l) * tanh(q + key) : q * key;
+        }
+    }
+}
+
+/* Operands: weights, value, starts; or, spread the other way, weights, x, starts. */
+static void window_sum(const heed_array *a, const heed_shape *s, double *y, bool spread)
+{
+    const heed_shape *w = &a[0].shape;
+    int64_t f = s->dims[2], tk = spread ? s->dims[1] : a[1].shape.dims[1];
+    for (int64_t i = 0; i < heed_shape_count(w); i++) {
+        int64_t row = i / w->dims[2], k = key_of(&a[2], w, i, tk), key = row / w->dims[1] * tk + k;
+        for (int64_t l = 0; l < f && k >= 0; l++)
+            y[(spread ? key : row) * f + l] +=
+                heed_test_at(&a[0], i) * heed_test_at(&a[1], (spread ? row : key) * f + l);
+    }
+}
+
+static void window_dense(const heed_array *a, const heed_shape *s, double *y)
+{
+    for (int64_t i = 0; i < heed_array_count(&a[0]); i++) {
+        int64_t k = key_of(&a[1], &a[0].shape, i, s->dims[2]);
+        if (k >= 0)
+            y[i / row_size(&a[0]) * s->dims[2] + k] = heed_test_at(&a[0], i);
+    }
+}
+
+static void window_take(const heed_array *a, const heed_shape *s, double *y)
+{
+    int64_t keys = row_size(&a[0]);
+    for (int64_t i = 0; i < heed_shape_count(s); i++) {
+        int64_t row = i / s->dims[2], k = key_of(&a[1], s, i, keys);
+        int64_t from = a[0].shape.dims[1] == 1 ? row / s->dims[1] : row;
+        y[i] = k < 0 ? 0 : heed_test_at(&a[0], from * keys + k);
+    }
+}
+
 static double logistic(double x) { return 1 / (1 + exp(-x)); }
 
 /* h and c side by side */
@@ -362,6 +416,12 @@ static heed_tensor *gradient(heed_tensor *y, heed_tensor *dy, heed_tensor *by)
 }
 
 static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
+
+/* Ids as the starts of windows: two lower, so that some windows begin before the first key. */
+static heed_tensor *starts(heed_tensor *ids)
+{
+    return heed_op_cast(heed_op_scale(heed_op_cast(ids, HEED_FLOAT32), 1, -2), HEED_INT32);
+}
 
 static heed_tensor *lstm_gradient(heed_tensor *const *x)
 {
@@ -552,6 +612,26 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
     X(additive, scores(x), IS(3, 60, 33), additive(a, s, y), SCORED, ANY(3, 60, 65), ANY(3, 33, 65), ANY(65))          \
     X(additive_step, scores(x), IS(70, 1, 33), additive(a, s, y), SCORED, ANY(70, 1, 65), ANY(70, 33, 65), ANY(65))    \
     X(additive_large, scores(x), IS(3, 5, 33), additive(a, s, y), CLOSE, LARGE(3, 5, 65), LARGE(3, 33, 65), ANY(65))   \
+    X(additive_windows, heed_op_window_additive_scores(x[0], x[1], x[2], starts(x[3]), 7), IS(3, 60, 7),               \
+      window_scores(a, s, y, true), SCORED, ANY(3, 60, 65), ANY(3, 33, 65), ANY(65), IDS(40, 3, 60))                   \
+    X(additive_windows_large, heed_op_window_additive_scores(x[0], x[1], x[2], starts(x[3]), 7), IS(3, 6, 7),          \
+      window_scores(a, s, y, true), CLOSE, LARGE(3, 6, 65), LARGE(3, 33, 65), ANY(65), IDS(40, 1, 6))                  \
+    X(window_scores, heed_op_window_scores(x[0], x[1], starts(x[2]), 7), IS(3, 300, 7), window_scores(a, s, y, false), \
+      SUMMED, ANY(3, 300, 65), ANY(3, 133, 65), IDS(140, 3, 300))                                                      \
+    X(window_scores_wide, heed_op_window_scores(x[0], x[1], starts(x[2]), 50), IS(2, 9, 50),                           \
+      window_scores(a, s, y, false), SUMMED, ANY(2, 9, 5), ANY(2, 13, 5), IDS(20, 1, 9))                               \
+    X(window_sum, heed_op_window_sum(x[0], x[1], starts(x[2])), IS(3, 300, 65), window_sum(a, s, y, false), SUMMED,    \
+      ANY(3, 300, 7), ANY(3, 133, 65), IDS(140, 3, 300))                                                               \
+    X(window_spread, heed_op_window_spread(x[0], x[1], starts(x[2]), 133), IS(3, 133, 65), window_sum(a, s, y, true),  \
+      SUMMED, ANY(3, 300, 7), ANY(3, 300, 65), IDS(140, 3, 300))                                                       \
+    X(window_spread_no_key, heed_op_window_spread(x[0], x[1], starts(x[2]), 0), IS(3, 0, 5), window_sum(a, s, y, true),\
+      EXACT, ANY(3, 4, 2), ANY(3, 4, 5), IDS(4, 1, 4))                                                                 \
+    X(window_dense, heed_op_window_dense(x[0], starts(x[1]), 133), IS(3, 300, 133), window_dense(a, s, y), EXACT,      \
+      ANY(3, 300, 7), IDS(140, 3, 300))                                                                                \
+    X(window_take, heed_op_window_take(x[0], starts(x[1]), 7), IS(3, 300, 7), window_take(a, s, y), EXACT,             \
+      ANY(3, 300, 133), IDS(140, 1, 300))                                                                              \
+    X(window_take_mask, heed_op_window_take(x[0], starts(x[1]), 7), IS(3, 300, 7), window_take(a, s, y), EXACT,        \
+      MASK(3, 1, 133), IDS(140, 3, 300))                                                                               \
     X(additive_nothing, scores(x), IS(3, 5, 0), additive(a, s, y), CLOSE, ANY(3, 5, 6), ANY(3, 0, 6), ANY(6))          \
     X(gather_gradient, gradient(heed_op_gather(x[0], x[1]), x[2], x[0]), IS(1100, 130), gather_gradient(a, s, y),      \
       SUMMED, ANY(1100, 130), IDS(600, 9, 50), ANY(9, 50, 130))                                                        \
@@ -584,6 +664,13 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
     X(rows_softmax, heed_op_softmax(x[0], x[1]), ANY(30, 60, 17), MASK(30, 1, 17))                                     \
     X(rows_layer_norm, heed_op_layer_norm(x[0], x[1], x[2], 1e-3f), ANY(900, 19), ANY(19), ANY(19))                    \
     X(rows_additive, scores(x), LARGE(50, 9, 33), ANY(50, 20, 33), ANY(33))                                            \
+    X(rows_windows, heed_op_window_scores(x[0], x[1], starts(x[2]), 7), ANY(50, 9, 33), ANY(50, 20, 33),               \
+      IDS(20, 50, 9))                                                                                                  \
+    X(rows_window_sum, heed_op_window_sum(x[0], x[1], starts(x[2])), ANY(50, 9, 7), ANY(50, 20, 33), IDS(20, 50, 9))   \
+    X(rows_window_spread, heed_op_window_spread(x[0], x[1], starts(x[2]), 20), ANY(50, 9, 7), ANY(50, 9, 33),          \
+      IDS(20, 50, 9))                                                                                                  \
+    X(rows_additive_windows, heed_op_window_additive_scores(x[0], x[1], x[2], starts(x[3]), 7), ANY(50, 9, 33),        \
+      ANY(50, 20, 33), ANY(33), IDS(20, 50, 9))                                                                        \
     X(rows_lstm, lstm_both(x[0], x[1], x[2]), ANY(300, 132), ANY(300, 132), ANY(300, 33))                              \
     X(rows_gru, heed_op_gru(x[0], x[1], x[2]), ANY(300, 99), ANY(300, 99), ANY(300, 33))                               \
     X(rows_tanh_gradient, gradient(heed_op_tanh(x[0]), x[1], x[0]), ANY(900, 19), ANY(900, 19))                        \

@@ -48,6 +48,12 @@ static heed_tensor *with_noise(heed_tensor *x)
 
 static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
 
+/* Ids as the starts of windows: two lower, so that some windows begin before the first key. */
+static heed_tensor *starts(heed_tensor *ids)
+{
+    return heed_op_cast(heed_op_scale(heed_op_cast(ids, HEED_FLOAT32), 1, -2), HEED_INT32);
+}
+
 /* h' = tanh(x W + h U) k over time, all outputs and the last state beside each other. Operands: x (B, T, F), the first
  * h (B, H), W (F, H), U (H, H), k (B, H), and a mask or lengths if there are six. */
 static heed_status recurrent_step(void *cell, heed_step *s)
@@ -183,6 +189,20 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(additive_scores, additive, scores(x), ANY(2, 3, 5), ANY(2, 4, 5), ANY(5))                                        \
     X(additive_scores, additive_step, scores(x), ANY(3, 1, 17), ANY(3, 4, 17), ANY(17))                                \
     X(additive_scores, additive_blocks, scores(x), ANY(1, 35, 3), ANY(1, 2, 3), ANY(3))                                \
+    X(additive_scores, additive_windows, heed_op_window_additive_scores(x[0], x[1], x[2], starts(x[3]), 3),            \
+      ANY(2, 5, 9), ANY(2, 4, 9), ANY(9), IDS(6, 2, 5))                                                                \
+    X(window_scores, window_scores, heed_op_window_scores(x[0], x[1], starts(x[2]), 3), ANY(2, 5, 4), ANY(2, 4, 4),    \
+      IDS(6, 2, 5))                                                                                                    \
+    X(window_scores, window_scores_alike, heed_op_window_scores(x[0], x[1], starts(x[2]), 3), ANY(2, 5, 4),            \
+      ANY(2, 4, 4), IDS(6, 1, 5))                                                                                      \
+    X(window_scores, window_scores_itself, heed_op_window_scores(x[0], x[0], starts(x[1]), 2), ANY(1, 90, 1),          \
+      IDS(90, 1, 90))                                                                                                  \
+    X(window_sum, window_sum, heed_op_window_sum(x[0], x[1], starts(x[2])), ANY(2, 5, 3), ANY(2, 4, 4), IDS(6, 2, 5))  \
+    X(window_spread, window_spread, heed_op_window_spread(x[0], x[1], starts(x[2]), 4), ANY(2, 5, 3), ANY(2, 5, 4),    \
+      IDS(6, 2, 5))                                                                                                    \
+    X(window_dense, window_dense, heed_op_window_dense(x[0], starts(x[1]), 4), ANY(2, 5, 3), IDS(6, 2, 5))             \
+    X(window_take, window_take, heed_op_window_take(x[0], starts(x[1]), 3), ANY(2, 5, 4), IDS(6, 2, 5))                \
+    X(window_take, window_take_row, heed_op_window_take(x[0], starts(x[1]), 3), ANY(1, 1, 4), IDS(6, 2, 5))            \
     X(additive_scores, additive_large, scores(x), LARGE(2, 3, 4), ANY(2, 3, 4), ANY(4))                                \
     X(lstm, lstm, lstm_both(x[0], x[1], x[2]), ANY(3, 20), ANY(3, 20), ANY(3, 5))                                      \
     X(lstm, lstm_h_only, lstm_one(x[0], x[1], x[2], false), ANY(2, 12), ANY(2, 12), ANY(2, 3))                         \

@@ -89,6 +89,29 @@ static heed_tensor *lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previo
     X(additive_rank, heed_op_additive_scores(x[0], x[0], x[0]), "additive_scores: ", "(B, Tq, U)", ANY(4))             \
     X(additive_type, heed_op_additive_scores(x[0], x[1], x[2]), "additive_scores: ", "operand 2", ANY(2, 3, 4),        \
       IDS(2, 2, 3, 4), ANY(4))                                                                                         \
+    X(additive_starts, heed_op_window_additive_scores(x[0], x[1], x[2], x[3], 3), "additive_scores: ",                 \
+      "expected (2, 3), or 1 for the first, found (2, 5)", ANY(2, 3, 4), ANY(2, 5, 4), ANY(4), IDS(3, 2, 5))           \
+    X(additive_width, heed_op_window_additive_scores(x[0], x[1], x[2], x[3], -1), "additive_scores: ", "found -1",     \
+      ANY(2, 3, 4), ANY(2, 5, 4), ANY(4), IDS(3, 2, 3))                                                                \
+    X(window_scores, heed_op_window_scores(x[0], x[1], x[2], 3), "window_scores: ", "found (2, 3, 4) and (2, 5, 3)",   \
+      ANY(2, 3, 4), ANY(2, 5, 3), IDS(3, 2, 3))                                                                        \
+    X(window_scores_width, heed_op_window_scores(x[0], x[1], x[2], -3), "window_scores: ", "found -3",                 \
+      ANY(2, 3, 4), ANY(2, 5, 4), IDS(3, 2, 3))                                                                        \
+    X(window_scores_huge, heed_op_window_scores(x[0], x[1], x[2], INT64_MAX), "window_scores: ", "too large",          \
+      ANY(2, 3, 4), ANY(2, 5, 4), IDS(3, 2, 3))                                                                        \
+    X(window_sum, heed_op_window_sum(x[0], x[1], x[2]), "window_sum: ", "found (2, 3, 4) and (1, 5, 3)",               \
+      ANY(2, 3, 4), ANY(1, 5, 3), IDS(3, 2, 3))                                                                        \
+    X(window_sum_type, heed_op_window_sum(x[0], x[1], x[2]), "window_sum: ", "operand 3", ANY(2, 3, 4), ANY(2, 5, 3),  \
+      ANY(2, 3))                                                                                                       \
+    X(window_spread, heed_op_window_spread(x[0], x[1], x[2], 4), "window_spread: ", "found (2, 3, 4) and (2, 5, 3)",   \
+      ANY(2, 3, 4), ANY(2, 5, 3), IDS(3, 2, 3))                                                                        \
+    X(window_spread_keys, heed_op_window_spread(x[0], x[1], x[2], -4), "window_spread: ", "found 0 and -4",            \
+      ANY(2, 3, 4), ANY(2, 3, 3), IDS(3, 2, 3))                                                                        \
+    X(window_dense, heed_op_window_dense(x[0], x[1], 4), "window_dense: ", "3 dimensions, found (3, 4)", ANY(3, 4),    \
+      IDS(3, 2, 3))                                                                                                    \
+    X(window_take, heed_op_window_take(x[0], x[1], -4), "window_take: ", "found -4", ANY(2, 3, 4), IDS(3, 2, 3))       \
+    X(window_take_starts, heed_op_window_take(x[0], x[1], 4), "window_take: ", "found (3, 3)", ANY(2, 3, 4),           \
+      IDS(3, 3, 3))                                                                                                    \
     X(lstm, lstm(x[0], x[1], x[2]), "lstm: ", "expected (2, 12), found (2, 9)", ANY(2, 12), ANY(2, 9), ANY(2, 3))      \
     X(lstm_rows, lstm(x[0], NULL, x[1]), "lstm: ", "expected (3, 12), found (2, 12)", ANY(2, 12), ANY(3, 3))           \
     X(gru, heed_op_gru(x[0], x[1], x[2]), "gru: ", "expected (2, 9), found (2, 12)", ANY(2, 9), ANY(2, 12),            \
