@@ -8,6 +8,10 @@
 
 /* Every sub-command, in the order of `heed --help`. */
 #define CLI_COMMANDS(X) \
+    X(predict)          \
+    X(convert)          \
+    X(fit)              \
+    X(evaluate)         \
     X(train)            \
     X(translate)        \
     X(score)            \

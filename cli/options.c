@@ -166,7 +166,7 @@ static bool take_item(const parser *p, slot s, const char *text)
 {
     cli_list *list = s.value;
     if (list->items == NULL)
-        list->items = malloc((size_t)p->argc * sizeof *list->items); /* no list can have more */
+        list->items = calloc((size_t)p->argc + 1, sizeof *list->items); /* no list can have more */
     if (list->items == NULL)
         return wrong(p, "%s: out of memory", s.option->name);
     list->items[list->count++] = text;

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 typedef struct cli_list {
-    const char **items; /* borrowed from the command line */
+    const char **items; /* borrowed from the command line; NULL behind the last, and where there is none */
     size_t       count;
 } cli_list;
 

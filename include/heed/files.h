@@ -32,13 +32,44 @@ HEED_API heed_status heed_arrays_load(heed_context *c, const char *path, heed_ar
  */
 HEED_API heed_status heed_arrays_save(const heed_arrays *a, const char *path);
 
+/**
+ * The arrays of a file, some rows (of the first dimension) at a time: for more than memory holds. Memory does not depend on
+ * the number of rows, but for an `.npz` from standard input and for arrays in Fortran's order, which are read whole. What
+ * files are read, and how arrays are named and converted, is as heed_arrays_load() says.
+ */
+typedef struct heed_array_reader heed_array_reader;
+
+HEED_API heed_status heed_array_reader_open(heed_context *c, const char *path, heed_array_reader **out);
+HEED_API int         heed_array_reader_count(const heed_array_reader *r);
+/** Of the arrays in the file; index in 0..count-1. The shape's first size is HEED_ANY where only the end tells it. */
+HEED_API const char       *heed_array_reader_name(const heed_array_reader *r, int index);
+HEED_API const heed_shape *heed_array_reader_shape(const heed_array_reader *r, int index);
+HEED_API heed_dtype        heed_array_reader_dtype(const heed_array_reader *r, int index);
+/** The next rows of an array: as many as asked for, fewer only at the end, and NULL behind it. The caller frees *out. */
+HEED_API heed_status heed_array_reader_next(heed_array_reader *r, int index, int64_t rows, heed_array **out);
+HEED_API void        heed_array_reader_close(heed_array_reader *r); /**< NULL is allowed */
+
+/**
+ * Writes arrays some rows at a time, to the same bytes that heed_arrays_save() writes. The rows wait in temporary files
+ * beside `path`, for an `.npz` twice; the file appears whole at the commit, or not at all.
+ */
+typedef struct heed_array_writer heed_array_writer;
+
+HEED_API heed_status heed_array_writer_open(heed_context *c, const char *path, heed_array_writer **out);
+/** More rows of the same arrays, by name; the first call says which there are, of what types and sizes. */
+HEED_API heed_status heed_array_writer_add(heed_array_writer *w, const heed_arrays *rows);
+HEED_API heed_status heed_array_writer_commit(heed_array_writer *w);
+/** Without a commit before it, leaves no file behind. NULL is allowed. */
+HEED_API void heed_array_writer_free(heed_array_writer *w);
+
 /* ------------------------------------------------------------------------------------------------ models */
 
 /** What to do where a file alone does not say it. Texts are read during the call only. */
 typedef struct heed_load_config {
     int unused; /**< so that the macro can give a first value */
-    /** NULL, or where the weights are instead of the file's own: `.h5`, `.weights.h5`, `.weights.json` with its shards, `.keras`.
-     *  Needed by an architecture in JSON, which has none; without it such a model begins with weights drawn by its seed. */
+    /** NULL, or where the weights are instead of the file's own: `.h5`, `.weights.h5`, `.weights.json` with its shards, `.keras`,
+     *  `.npz` (by path, as heed_save_model() writes it). Needed by an architecture in JSON, which has none; without it such a
+     *  model begins with weights drawn by its seed. */
     const char *weights;
     /** Whether weights of an older `.h5` go to layers of the same name, whatever else is in file and model. By default they go
      *  by order, and all of them have to fit. */

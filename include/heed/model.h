@@ -257,6 +257,10 @@ typedef struct heed_compile_config {
 #define heed_compile(model, ...) heed_compile_with((model), &(heed_compile_config){0, __VA_ARGS__})
 HEED_API heed_status heed_compile_with(heed_model *m, const heed_compile_config *config);
 HEED_API bool        heed_is_compiled(const heed_model *m);
+/** Changes what is given and keeps the rest: the optimizer with its state, losses with their weights, metrics. A model
+ *  that is not compiled is compiled, as heed_compile() does. */
+#define heed_recompile(model, ...) heed_recompile_with((model), &(heed_compile_config){0, __VA_ARGS__})
+HEED_API heed_status heed_recompile_with(heed_model *m, const heed_compile_config *changes);
 
 /** Results by Keras' own names: "loss", "accuracy", "val_loss". Borrowed, valid during the call that hands them out. */
 typedef struct heed_logs {
@@ -336,6 +340,8 @@ HEED_API void heed_stop_training(heed_model *m);
 
 HEED_API double      heed_learning_rate(const heed_model *m); /**< of the next step */
 HEED_API heed_status heed_set_learning_rate(heed_model *m, double rate); /**< HEED_ESTATE if a schedule decides */
+/** As heed_set_learning_rate(), in place of a schedule too. */
+HEED_API heed_status heed_fix_learning_rate(heed_model *m, double rate);
 
 /** What the optimizer keeps, in Keras' order and by Keras' names: "iteration", "learning_rate", "adam/kernel_momentum",
  * ... Made by the first step, by loading, or by heed_optimizer_build(). */
@@ -412,6 +418,8 @@ HEED_API heed_status heed_checkpoint_with(heed_context *c, const heed_checkpoint
 
 /** Writes a line an epoch: "epoch", then the logs by name; "NA" where a value is missing. */
 HEED_API heed_status heed_csv_log(heed_context *c, const char *path, bool append, heed_callback **out);
+/** Writes event files for TensorBoard, with the tags that Keras has, to `folder`/train and `folder`/validation. */
+HEED_API heed_status heed_tensorboard(heed_context *c, const char *folder, heed_callback **out);
 /** Ends the training with HEED_EDIVERGED when the loss is not a finite number. */
 HEED_API heed_status heed_terminate_on_nan(heed_context *c, heed_callback **out);
 /** Sets the learning rate at each epoch's begin to what `schedule` makes of its number and the rate so far. */

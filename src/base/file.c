@@ -137,6 +137,14 @@ heed_status heed_output_write(heed_output *o, const void *bytes, size_t size)
     return write_all(o, o->descriptor, bytes, size);
 }
 
+heed_status heed_output_write_at_begin(heed_output *o, const void *bytes, size_t size)
+{
+    if (lseek(o->descriptor, 0, SEEK_SET) < 0)
+        return cannot_write(o);
+    HEED_TRY(heed_output_write(o, bytes, size));
+    return lseek(o->descriptor, 0, SEEK_END) < 0 ? cannot_write(o) : HEED_OK;
+}
+
 /* The permissions a plain open() would have given: mkostemp makes files private. */
 static mode_t usual_mode(void)
 {

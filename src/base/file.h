@@ -21,6 +21,8 @@ typedef struct heed_output {
 
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out);
 heed_status heed_output_write(heed_output *o, const void *bytes, size_t size);
+/* Replaces the first bytes. */
+heed_status heed_output_write_at_begin(heed_output *o, const void *bytes, size_t size);
 /* For libraries that write to a name of their own: they open o->temporary themselves, close it, then commit. */
 heed_status heed_output_commit(heed_output *o);
 /* Closes the descriptor, for outputs without a temporary file; that is when some systems report a failed write. */

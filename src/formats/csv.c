@@ -5,45 +5,69 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { FIELD_SIZE = 64 }; /* a field as long as this is no number */
+enum { FIELD_SIZE = 64, BUFFER = 1 << 12 }; /* a field as long as FIELD_SIZE is no number */
 
-typedef struct reader {
+struct heed_csv {
+    heed_source  *source;
     heed_context *context;
-    const char   *name, *next, *end;
-    size_t        line;
-} reader;
+    const char   *name;
+    size_t        line, columns; /* columns 0: no line was read yet */
+    bool          numbers;       /* a row of numbers was read */
+    heed_status   status;        /* of reading the source */
+    float        *values;        /* rows not handed out yet */
+    size_t        count, capacity;
+    size_t        used, filled;
+    char          buffer[BUFFER];
+};
 
-typedef struct table {
-    float *values;
-    size_t count, capacity, columns;
-} table;
+/* ---- bytes ---- */
 
-static bool at_line_end(const reader *r) { return r->next == r->end || *r->next == '\n' || *r->next == '\r'; }
+/* The next byte, or -1 at the end. */
+static int peek(heed_csv *r)
+{
+    if (r->used == r->filled && r->status == HEED_OK) {
+        r->status = heed_source_read(r->source, r->buffer, BUFFER, &r->filled);
+        r->used = 0;
+    }
+    return r->status == HEED_OK && r->used < r->filled ? (unsigned char)r->buffer[r->used] : -1;
+}
 
-static void skip_line_end(reader *r)
+static bool accept(heed_csv *r, int byte)
+{
+    bool there = peek(r) == byte;
+    r->used += there;
+    return there;
+}
+
+static bool at_line_end(heed_csv *r) { return peek(r) < 0 || peek(r) == '\n' || peek(r) == '\r'; }
+
+static void skip_line_end(heed_csv *r)
 {
     r->line++;
-    if (r->next < r->end && *r->next == '\r')
-        r->next++;
-    if (r->next < r->end && *r->next == '\n')
-        r->next++;
+    accept(r, '\r');
+    accept(r, '\n');
 }
+
+static void skip_byte_order_mark(heed_csv *r)
+{
+    if (peek(r) >= 0 && r->filled >= 3 && memcmp(r->buffer, "\xef\xbb\xbf", 3) == 0)
+        r->used = 3;
+}
+
+/* ---- fields and rows ---- */
 
 /* Takes a field and the comma behind it. Its text, cut to fit, goes into `field`; in quotes, two quotes are one. Returns
  * whether another field follows in the line. */
-static bool take_field(reader *r, char field[FIELD_SIZE])
+static bool take_field(heed_csv *r, char field[FIELD_SIZE])
 {
     size_t length = 0;
-    while (r->next < r->end && (*r->next == ' ' || *r->next == '\t'))
-        r->next++;
-    bool quoted = r->next < r->end && *r->next == '"';
-    r->next += quoted;
-    while (r->next < r->end) {
-        char byte = *r->next;
+    while (accept(r, ' ') || accept(r, '\t'))
+        continue;
+    bool quoted = accept(r, '"');
+    for (int byte; (byte = peek(r)) >= 0;) {
         if (quoted && byte == '"') {
-            r->next++;
-            if (r->next == r->end || *r->next != '"')
-                quoted = false;
+            r->used++;
+            quoted = peek(r) == '"';
             if (!quoted)
                 continue;
         } else if (!quoted && (byte == ',' || at_line_end(r))) {
@@ -51,15 +75,13 @@ static bool take_field(reader *r, char field[FIELD_SIZE])
         }
         r->line += quoted && byte == '\n';
         if (length < FIELD_SIZE - 1)
-            field[length++] = byte;
-        r->next++;
+            field[length++] = (char)byte;
+        r->used++;
     }
     while (length > 0 && (field[length - 1] == ' ' || field[length - 1] == '\t'))
         length--;
     field[length] = '\0';
-    bool more = r->next < r->end && *r->next == ',';
-    r->next += more;
-    return more;
+    return accept(r, ',');
 }
 
 static bool parse_field(const char *field, float *out)
@@ -70,8 +92,18 @@ static bool parse_field(const char *field, float *out)
     return end != field && *end == '\0';
 }
 
-/* A line's numbers behind those of the table. *bad is the number of the first field that is none, 0 if all are. */
-static heed_status read_row(reader *r, table *t, size_t *fields, size_t *bad, char text[FIELD_SIZE])
+static heed_status add_value(heed_csv *r, float value)
+{
+    void *values = r->values;
+    heed_status status = heed_grow(r->context, &values, &r->capacity, r->count, sizeof *r->values);
+    r->values = values;
+    HEED_TRY(status);
+    r->values[r->count++] = value;
+    return HEED_OK;
+}
+
+/* A line's numbers behind those that wait. *bad is the number of the first field that is none, 0 if all are. */
+static heed_status read_fields(heed_csv *r, size_t *fields, size_t *bad, char text[FIELD_SIZE])
 {
     *fields = *bad = 0;
     bool more = true;
@@ -84,62 +116,104 @@ static heed_status read_row(reader *r, table *t, size_t *fields, size_t *bad, ch
             *bad = *fields;
             memcpy(text, field, FIELD_SIZE);
         }
-        void *values = t->values;
-        heed_status status = heed_grow(r->context, &values, &t->capacity, t->count, sizeof *t->values);
-        t->values = values;
-        HEED_TRY(status);
-        t->values[t->count++] = value;
+        HEED_TRY(add_value(r, value));
     }
+    return r->status;
+}
+
+/* One line; the first may be a header, which leaves no numbers. */
+static heed_status read_line(heed_csv *r)
+{
+    size_t line = r->line, fields, bad;
+    char text[FIELD_SIZE];
+    bool first = r->columns == 0;
+    HEED_TRY(read_fields(r, &fields, &bad, text));
+    skip_line_end(r);
+    if (first)
+        r->columns = fields;
+    if (fields != r->columns)
+        return heed_fail(r->context, HEED_EFORMAT, "%s: line %zu: expected %zu fields, found %zu", r->name, line,
+                         r->columns, fields);
+    if (bad != 0 && !first)
+        return heed_fail(r->context, HEED_EFORMAT, "%s: line %zu, field %zu: expected a number, found \"%s\"", r->name,
+                         line, bad, text);
+    if (bad != 0)
+        r->count = 0;
+    r->numbers |= bad == 0;
     return HEED_OK;
 }
 
-static heed_status read_table(reader *r, table *t)
+/* Reads until so many numbers wait, or the end. */
+static heed_status read_rows(heed_csv *r, int64_t rows)
 {
-    bool first = true;
-    while (r->next < r->end) {
-        if (at_line_end(r)) { /* an empty line */
+    while (peek(r) >= 0 && (r->columns == 0 || r->count / r->columns < (uint64_t)rows)) {
+        if (at_line_end(r)) /* an empty line */
             skip_line_end(r);
-            continue;
-        }
-        size_t line = r->line, fields, bad;
-        char text[FIELD_SIZE];
-        HEED_TRY(read_row(r, t, &fields, &bad, text));
-        skip_line_end(r);
-        if (first)
-            t->columns = fields;
-        if (fields != t->columns)
-            return heed_fail(r->context, HEED_EFORMAT, "%s: line %zu: expected %zu fields, found %zu", r->name, line,
-                             t->columns, fields);
-        if (bad != 0 && !first)
-            return heed_fail(r->context, HEED_EFORMAT, "%s: line %zu, field %zu: expected a number, found \"%s\"", r->name,
-                             line, bad, text);
-        if (bad != 0)
-            t->count = 0; /* a header */
-        first = false;
+        else
+            HEED_TRY(read_line(r));
     }
-    if (t->count == 0)
-        return heed_fail(r->context, HEED_EFORMAT, "%s: no numbers in it", r->name);
+    HEED_TRY(r->status);
+    return r->numbers ? HEED_OK
+                      : heed_fail(r->context, HEED_EFORMAT, "%s: no numbers in it", r->name);
+}
+
+/* ---- a whole text ---- */
+
+heed_status heed_csv_open(heed_source *s, const char *name, heed_csv **out)
+{
+    heed_csv *r = *out = heed_alloc_raw(s->context, 1, sizeof *r);
+    if (r == NULL)
+        return HEED_ENOMEM;
+    memset(r, 0, offsetof(heed_csv, buffer));
+    r->source = s;
+    r->context = s->context;
+    r->name = name;
+    r->line = 1;
+    skip_byte_order_mark(r);
+    heed_status status = read_rows(r, 1); /* which tells how many columns there are */
+    if (status != HEED_OK) {
+        heed_csv_close(r);
+        *out = NULL;
+    }
+    return status;
+}
+
+heed_status heed_csv_next(heed_csv *r, int64_t rows, heed_array **out)
+{
+    *out = NULL;
+    HEED_TRY(read_rows(r, rows));
+    if (r->count == 0)
+        return HEED_OK;
+    heed_shape shape = {.rank = 2, .dims = {(int64_t)(r->count / r->columns), (int64_t)r->columns}};
+    HEED_TRY(heed_array_create(r->context, HEED_FLOAT32, &shape, out));
+    memcpy((*out)->data, r->values, r->count * sizeof *r->values);
+    r->count = 0;
     return HEED_OK;
+}
+
+size_t heed_csv_columns(const heed_csv *r) { return r->columns; }
+
+void heed_csv_close(heed_csv *r)
+{
+    if (r == NULL)
+        return;
+    heed_release(r->context, r->values);
+    heed_release(r->context, r);
 }
 
 heed_status heed_csv_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_array **out)
 {
+    heed_source s;
+    heed_csv *csv;
     *out = NULL;
-    reader r = {.context = c, .name = name, .next = bytes, .line = 1};
-    r.end = r.next + size;
-    if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
-        r.next += 3;
-    table t = {0};
-    heed_status status = read_table(&r, &t);
-    if (status == HEED_OK) {
-        heed_shape shape = {.rank = 2, .dims = {(int64_t)(t.count / t.columns), (int64_t)t.columns}};
-        status = heed_array_create(c, HEED_FLOAT32, &shape, out);
-    }
-    if (status == HEED_OK)
-        memcpy((*out)->data, t.values, t.count * sizeof *t.values);
-    heed_release(c, t.values);
+    heed_source_of_memory(c, name, bytes, size, &s);
+    HEED_TRY(heed_csv_open(&s, name, &csv));
+    heed_status status = heed_csv_next(csv, INT64_MAX, out);
+    heed_csv_close(csv);
     return status;
 }
+
+/* ---- writing ---- */
 
 static void write_element(heed_text *t, const heed_array *a, int64_t i)
 {

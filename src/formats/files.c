@@ -1,6 +1,7 @@
 #include "heed/files.h"
 
 #include "base/file.h"
+#include "formats/array_file.h"
 #include "formats/csv.h"
 #include "formats/npy.h"
 #include "formats/zip.h"
@@ -24,10 +25,9 @@ static char *without_ending(heed_context *c, const char *text, size_t cut)
     return copy;
 }
 
-/* ---- reading ---- */
+/* ---- names ---- */
 
-/* "folder/x.npy" is called "x". */
-static char *name_of(heed_context *c, const char *path)
+char *heed_array_name_of_path(heed_context *c, const char *path)
 {
     if (strcmp(path, "-") == 0)
         return heed_strdup(c, "array");
@@ -35,26 +35,78 @@ static char *name_of(heed_context *c, const char *path)
     return without_ending(c, name, dot != NULL ? strlen(dot) : 0);
 }
 
+heed_status heed_array_name_of_member(heed_context *c, const char *path, const char *member, char **out)
+{
+    *out = NULL;
+    if (!ends_with(member, npy_ending))
+        return heed_fail(c, HEED_EFORMAT, "%s: %s: not an array (expected names that end in .npy)", path, member);
+    *out = without_ending(c, member, strlen(npy_ending));
+    return *out == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+bool heed_array_file_may_be_csv(const char *path) { return ends_with(path, ".csv") || strcmp(path, "-") == 0; }
+
+heed_status heed_array_file_refuse(heed_context *c, const char *path)
+{
+    return heed_fail(c, HEED_EFORMAT, "%s: not a file of arrays (expected .npy, .npz or .csv)", path);
+}
+
+heed_status heed_array_file_kind(heed_context *c, const char *path, heed_array_file *out)
+{
+    bool npz = ends_with(path, ".npz") || strcmp(path, "-") == 0, npy = ends_with(path, npy_ending);
+    *out = npz ? HEED_ARRAYS_NPZ : npy ? HEED_ARRAYS_NPY : HEED_ARRAYS_CSV;
+    if (!npz && !npy && !ends_with(path, ".csv"))
+        return heed_fail(c, HEED_EINVAL, "%s: what to write is not clear (expected a name in .npy, .npz or .csv)", path);
+    return HEED_OK;
+}
+
+heed_status heed_array_member(heed_zone *z, const char *path, const char *name, const char **out)
+{
+    *out = NULL;
+    if (!heed_zip_name_is_safe(name))
+        return heed_fail(z->context, HEED_EINVAL, "%s: an array cannot be called \"%s\" in a file", path, name);
+    *out = heed_zone_printf(z, "%s%s", name, npy_ending);
+    return *out == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+heed_status heed_array_refuse_several(heed_context *c, const char *path, size_t count)
+{
+    heed_fail(c, HEED_EINVAL, "%s: it takes one array (found %zu)", path, count);
+    heed_hint(c, "write them to an .npz");
+    return HEED_EINVAL;
+}
+
+heed_status heed_array_check_csv(heed_context *c, const char *path, const heed_shape *shape)
+{
+    char text[128];
+    if (shape->rank <= 2)
+        return HEED_OK;
+    heed_fail(c, HEED_ESHAPE, "%s: an array of shape %s (expected at most 2 dimensions)", path,
+              heed_shape_text(shape, text, sizeof text));
+    heed_hint(c, "write it as .npy or .npz");
+    return HEED_ESHAPE;
+}
+
+/* ---- reading ---- */
+
 static heed_status read_npz_member(heed_zip *z, const char *path, size_t index, heed_arrays *out)
 {
     heed_context *c = out->context;
     const char *name = heed_zip_name(z, index);
-    if (!ends_with(name, npy_ending))
-        return heed_fail(c, HEED_EFORMAT, "%s: %s: not an array (expected names that end in .npy)", path, name);
+    char *called;
+    HEED_TRY(heed_array_name_of_member(c, path, name, &called));
     unsigned char *bytes;
     size_t size;
-    HEED_TRY(heed_zip_read(z, index, SIZE_MAX / 2, &bytes, &size));
-    heed_array *array;
-    heed_status status = heed_npy_read(c, name, bytes, size, &array);
-    heed_release(c, bytes);
-    if (status != HEED_OK)
-        return status == HEED_ENOMEM ? status : heed_fail_in(c, status, path);
-    char *called = without_ending(c, name, strlen(npy_ending));
-    if (called == NULL) {
-        heed_array_free(c, array);
-        return HEED_ENOMEM;
+    heed_array *array = NULL;
+    heed_status status = heed_zip_read(z, index, SIZE_MAX / 2, &bytes, &size);
+    if (status == HEED_OK) {
+        status = heed_npy_read(c, name, bytes, size, &array);
+        heed_release(c, bytes);
+        if (status != HEED_OK && status != HEED_ENOMEM)
+            heed_fail_in(c, status, path);
     }
-    status = heed_arrays_add(out, called, array);
+    if (status == HEED_OK)
+        status = heed_arrays_add(out, called, array);
     heed_release(c, called);
     return status;
 }
@@ -76,11 +128,11 @@ static heed_status read_one(const char *path, const unsigned char *bytes, size_t
     heed_array *array;
     if (heed_npy_is(bytes, size))
         HEED_TRY(heed_npy_read(c, path, bytes, size, &array));
-    else if (ends_with(path, ".csv") || strcmp(path, "-") == 0)
+    else if (heed_array_file_may_be_csv(path))
         HEED_TRY(heed_csv_read(c, path, bytes, size, &array));
     else
-        return heed_fail(c, HEED_EFORMAT, "%s: not a file of arrays (expected .npy, .npz or .csv)", path);
-    char *name = name_of(c, path);
+        return heed_array_file_refuse(c, path);
+    char *name = heed_array_name_of_path(c, path);
     if (name == NULL) {
         heed_array_free(c, array);
         return HEED_ENOMEM;
@@ -109,11 +161,7 @@ static heed_status pack_npz(const heed_arrays *a, const char *path, heed_zone *n
 {
     for (size_t i = 0; i < a->count; i++) {
         unsigned char *bytes;
-        if (!heed_zip_name_is_safe(a->items[i].name))
-            return heed_fail(a->context, HEED_EINVAL, "%s: an array cannot be called \"%s\" in a file", path, a->items[i].name);
-        members[i].name = heed_zone_printf(names, "%s%s", a->items[i].name, npy_ending);
-        if (members[i].name == NULL)
-            return HEED_ENOMEM;
+        HEED_TRY(heed_array_member(names, path, a->items[i].name, &members[i].name));
         HEED_TRY(heed_npy_write(a->context, a->items[i].array, &bytes, &members[i].size));
         members[i].bytes = bytes;
     }
@@ -146,13 +194,7 @@ static heed_status write_npy(heed_context *c, const heed_array *a, const char *p
 
 static heed_status write_csv(heed_context *c, const heed_array *a, const char *path)
 {
-    if (a->shape.rank > 2) {
-        char shape[128];
-        heed_status status = heed_fail(c, HEED_ESHAPE, "%s: an array of shape %s (expected at most 2 dimensions)", path,
-                                       heed_shape_text(&a->shape, shape, sizeof shape));
-        heed_hint(c, "write it as .npy or .npz");
-        return status;
-    }
+    HEED_TRY(heed_array_check_csv(c, path, &a->shape));
     heed_text text = {.context = c};
     heed_status status = heed_csv_write(a, &text);
     if (status == HEED_OK)
@@ -164,17 +206,14 @@ static heed_status write_csv(heed_context *c, const heed_array *a, const char *p
 heed_status heed_arrays_save(const heed_arrays *a, const char *path)
 {
     heed_context *c = a->context;
+    heed_array_file kind;
     if (a->count == 0)
         return heed_fail(c, HEED_EINVAL, "%s: no array to write", path);
-    if (ends_with(path, ".npz") || strcmp(path, "-") == 0)
+    HEED_TRY(heed_array_file_kind(c, path, &kind));
+    if (kind == HEED_ARRAYS_NPZ)
         return write_npz(a, path);
-    bool npy = ends_with(path, npy_ending);
-    if (!npy && !ends_with(path, ".csv"))
-        return heed_fail(c, HEED_EINVAL, "%s: what to write is not clear (expected a name in .npy, .npz or .csv)", path);
-    if (a->count != 1) {
-        heed_fail(c, HEED_EINVAL, "%s: it takes one array (found %zu)", path, a->count);
-        heed_hint(c, "write them to an .npz");
-        return HEED_EINVAL;
-    }
-    return npy ? write_npy(c, a->items[0].array, path) : write_csv(c, a->items[0].array, path);
+    if (a->count != 1)
+        return heed_array_refuse_several(c, path, a->count);
+    const heed_array *only = a->items[0].array;
+    return kind == HEED_ARRAYS_NPY ? write_npy(c, only, path) : write_csv(c, only, path);
 }

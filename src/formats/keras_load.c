@@ -81,8 +81,17 @@ static heed_status read_weights_of(heed_model *m, source *s, const heed_load_con
     }
 }
 
+static bool is_npz(const char *path)
+{
+    static const char ending[] = ".npz";
+    size_t length = strlen(path);
+    return length >= strlen(ending) && strcmp(path + length - strlen(ending), ending) == 0;
+}
+
 static heed_status read_weights_file(heed_model *m, const char *path, const heed_load_config *config)
 {
+    if (is_npz(path)) /* by its name: an archive of Keras is a zip file as well */
+        return heed_npz_read_weights(m, path);
     source s = {.context = m->context, .name = path};
     heed_status status = open_path(&s);
     if (status == HEED_OK && (status = read_weights_of(m, &s, config)) != HEED_OK)

@@ -94,24 +94,6 @@ static heed_status save_json(heed_model *m, const char *path)
     return status;
 }
 
-/* The weights by path; equal paths, of layers of one name in several models, are numbered. */
-static heed_status save_npz(heed_model *m, const char *path)
-{
-    heed_arrays all = {.context = m->context};
-    heed_status status = HEED_OK;
-    for (size_t i = 0; i < m->weight_count && status == HEED_OK; i++) {
-        heed_variable *v = m->weights[i].variable;
-        heed_array own = {HEED_FLOAT32, v->shape, v->data}, *copy;
-        status = heed_array_convert(m->context, &own, HEED_FLOAT32, &copy);
-        if (status == HEED_OK)
-            status = heed_arrays_add(&all, m->weights[i].path, copy);
-    }
-    if (status == HEED_OK)
-        status = heed_arrays_save(&all, path);
-    heed_arrays_free(&all);
-    return status;
-}
-
 static bool ends_with(const char *text, const char *ending)
 {
     size_t length = strlen(text), tail = strlen(ending);
@@ -124,7 +106,7 @@ heed_status heed_save_model_with(heed_model *m, const char *path, const heed_sav
     if (ends_with(path, ".weights.h5"))
         return save_weights(m, path);
     if (ends_with(path, ".npz"))
-        return save_npz(m, path);
+        return heed_npz_write_weights(m, path);
     if (ends_with(path, ".json"))
         return save_json(m, path);
     if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))

@@ -13,4 +13,8 @@ heed_status heed_keras_read_weights(heed_model *m, const heed_hdf5 *root);
 heed_status heed_keras_write_optimizer(heed_model *m, heed_hdf5 *root);
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root);
 
+/* An .npz of all weights by path. */
+heed_status heed_npz_write_weights(heed_model *m, const char *path);
+heed_status heed_npz_read_weights(heed_model *m, const char *path);
+
 #endif

@@ -15,12 +15,6 @@ bool heed_npy_is(const void *bytes, size_t size) { return size >= MAGIC_SIZE && 
 
 /* ---- the header: a Python dictionary as text, {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } ---- */
 
-typedef struct npy_header {
-    heed_encoding encoding;
-    bool          fortran_order;
-    heed_shape    shape;
-} npy_header;
-
 typedef struct parser {
     heed_context *context;
     const char   *name;
@@ -103,7 +97,7 @@ static heed_status parse_shape(parser *p, heed_shape *out)
     return HEED_OK;
 }
 
-static heed_status parse_header(parser *p, npy_header *out)
+static heed_status parse_header(parser *p, heed_npy_header *out)
 {
     enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
     int seen = 0;
@@ -136,6 +130,76 @@ static heed_status parse_header(parser *p, npy_header *out)
 
 /* ---- reading ---- */
 
+static heed_status cut_off(heed_context *c, const char *name, const heed_npy_header *h, size_t found)
+{
+    char shape[128];
+    return heed_fail(c, HEED_EFORMAT, "%s: the file is cut off (shape %s of %zu bytes each, found %zu bytes)", name,
+                     heed_shape_text(&h->shape, shape, sizeof shape), h->encoding.size, found);
+}
+
+/* The text of the header as a string of its own, and how many bytes were taken for it. */
+static heed_status take_header(heed_source *s, const char *name, char **text, size_t *taken)
+{
+    heed_context *c = s->context;
+    unsigned char prefix[MAGIC_SIZE + 6];
+    size_t got, length = 0;
+    *text = NULL;
+    HEED_TRY(heed_source_read(s, prefix, PREFIX_SIZE, &got));
+    if (!heed_npy_is(prefix, got))
+        return heed_fail(c, HEED_EFORMAT, "%s: not an .npy file", name);
+    int version = got > MAGIC_SIZE ? prefix[MAGIC_SIZE] : 1;
+    if (version < 1 || version > 3)
+        return heed_fail(c, HEED_EUNSUPPORTED, "%s: version %d of the .npy format (expected 1, 2 or 3)", name, version);
+    size_t length_bytes = version == 1 ? 2 : 4, more = 0, size;
+    if (version > 1 && got == PREFIX_SIZE)
+        HEED_TRY(heed_source_read(s, prefix + PREFIX_SIZE, 2, &more));
+    got += more;
+    for (size_t i = 0; i < length_bytes; i++)
+        length |= (size_t)prefix[MAGIC_SIZE + 2 + i] << 8 * i;
+    bool cut = got < MAGIC_SIZE + 2 + length_bytes || (heed_source_size(s, &size) && length > size - got);
+    if (cut || length > MAX_HEADER)
+        return heed_fail(c, HEED_EFORMAT, "%s: the header of the .npy file is cut off or too long", name);
+    *taken = got + length;
+    *text = heed_alloc(c, length + 1, 1);
+    if (*text == NULL)
+        return HEED_ENOMEM;
+    heed_status status = heed_source_read(s, *text, length, &got);
+    if (status == HEED_OK && got < length)
+        status = heed_fail(c, HEED_EFORMAT, "%s: the header of the .npy file is cut off or too long", name);
+    return status;
+}
+
+heed_status heed_npy_read_header(heed_source *s, const char *name, heed_npy_header *out)
+{
+    char *text;
+    size_t taken = 0, size;
+    *out = (heed_npy_header){0};
+    heed_status status = take_header(s, name, &text, &taken);
+    if (status == HEED_OK)
+        status = parse_header(&(parser){s->context, name, text}, out);
+    heed_release(s->context, text);
+    HEED_TRY(status);
+    int64_t count = heed_shape_count(&out->shape);
+    bool known = heed_source_size(s, &size);
+    if (count < 0 || (known && (uint64_t)count > (size - taken) / out->encoding.size))
+        return cut_off(s->context, name, out, known ? size - taken : 0);
+    return HEED_OK;
+}
+
+heed_status heed_npy_read_rows(heed_source *s, const char *name, const heed_npy_header *h, int64_t rows,
+                               unsigned char *bytes, heed_array **out)
+{
+    heed_shape shape = h->shape;
+    shape.dims[0] = rows;
+    size_t size = (size_t)heed_shape_count(&shape) * h->encoding.size, got;
+    *out = NULL;
+    HEED_TRY(heed_source_read(s, bytes, size, &got));
+    if (got < size)
+        return cut_off(s->context, name, h, got);
+    heed_status status = heed_encoding_decode(s->context, &h->encoding, &shape, bytes, out);
+    return status == HEED_EFORMAT ? heed_fail_in(s->context, status, name) : status;
+}
+
 /* An array whose elements stand with the first index running fastest, put in our order. Takes `a` over. */
 static heed_status from_fortran(heed_context *c, heed_array *a, heed_array **out)
 {
@@ -159,47 +223,14 @@ static heed_status from_fortran(heed_context *c, heed_array *a, heed_array **out
     return status;
 }
 
-/* The text of the header, as a string of its own, and where the numbers begin. */
-static heed_status take_header(heed_context *c, const char *name, const unsigned char *bytes, size_t size, char **text,
-                               size_t *begin)
-{
-    *text = NULL;
-    if (!heed_npy_is(bytes, size))
-        return heed_fail(c, HEED_EFORMAT, "%s: not an .npy file", name);
-    int version = size > MAGIC_SIZE ? bytes[MAGIC_SIZE] : 1;
-    size_t length_bytes = version == 1 ? 2 : 4, length = 0;
-    if (version < 1 || version > 3)
-        return heed_fail(c, HEED_EUNSUPPORTED, "%s: version %d of the .npy format (expected 1, 2 or 3)", name, version);
-    *begin = MAGIC_SIZE + 2 + length_bytes;
-    for (size_t i = 0; i < length_bytes && *begin <= size; i++)
-        length |= (size_t)bytes[MAGIC_SIZE + 2 + i] << 8 * i;
-    if (*begin > size || length > size - *begin || length > MAX_HEADER)
-        return heed_fail(c, HEED_EFORMAT, "%s: the header of the .npy file is cut off or too long", name);
-    *text = heed_alloc(c, length + 1, 1);
-    if (*text == NULL)
-        return HEED_ENOMEM;
-    memcpy(*text, bytes + *begin, length);
-    *begin += length;
-    return HEED_OK;
-}
-
 heed_status heed_npy_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_array **out)
 {
+    heed_source s;
+    heed_npy_header h;
     *out = NULL;
-    char *text;
-    size_t begin = 0;
-    HEED_TRY(take_header(c, name, bytes, size, &text, &begin));
-    npy_header h = {0};
-    heed_status status = parse_header(&(parser){c, name, text}, &h);
-    heed_release(c, text);
-    HEED_TRY(status);
-    int64_t count = heed_shape_count(&h.shape);
-    if (count < 0 || (uint64_t)count > (size - begin) / h.encoding.size) {
-        char shape[128];
-        return heed_fail(c, HEED_EFORMAT, "%s: the file is cut off (shape %s of %zu bytes each, found %zu bytes)", name,
-                         heed_shape_text(&h.shape, shape, sizeof shape), h.encoding.size, size - begin);
-    }
-    status = heed_encoding_decode(c, &h.encoding, &h.shape, (const unsigned char *)bytes + begin, out);
+    heed_source_of_memory(c, name, bytes, size, &s);
+    HEED_TRY(heed_npy_read_header(&s, name, &h));
+    heed_status status = heed_encoding_decode(c, &h.encoding, &h.shape, s.memory + s.memory_used, out);
     if (status == HEED_EFORMAT)
         return heed_fail_in(c, status, name);
     HEED_TRY(status);
@@ -216,33 +247,38 @@ static heed_status append(void *end, const void *bytes, size_t size)
     return HEED_OK;
 }
 
-/* The header's text, without the padding; at most a few hundred bytes. */
-static int write_header(const heed_array *a, char *text, size_t size)
+/* Spaces where the first dimension has fewer digits than it may have, so that rows can be added without moving the
+ * numbers; then as many as make the numbers begin at a multiple of 64. All as NumPy has it. */
+size_t heed_npy_write_header(heed_dtype dtype, const heed_shape *shape, unsigned char bytes[HEED_NPY_HEADER])
 {
     static const char *const descr[] = {
         [HEED_FLOAT32] = "<f4", [HEED_INT32] = "<i4", [HEED_BOOL] = "|b1",
         [HEED_FLOAT64] = "<f8", [HEED_INT64] = "<i8", [HEED_UINT8] = "|u1",
     };
-    char shape[256];
-    heed_shape_text(&a->shape, shape, sizeof shape);
-    return snprintf(text, size, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr[a->dtype], shape);
+    enum { MOST_DIGITS = 21 };
+    char text[256];
+    heed_shape_text(shape, text, sizeof text);
+    int length = snprintf((char *)bytes + PREFIX_SIZE, HEED_NPY_HEADER - PREFIX_SIZE,
+                          "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr[dtype], text);
+    int digits = shape->rank == 0 ? MOST_DIGITS : (int)strcspn(text + 1, ",)");
+    size_t used = PREFIX_SIZE + (size_t)length, least = used + (size_t)(MOST_DIGITS - digits) + 1;
+    size_t size = (least + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, header = size - PREFIX_SIZE;
+    memset(bytes + used, ' ', size - used);
+    memcpy(bytes, magic, MAGIC_SIZE);
+    memcpy(bytes + MAGIC_SIZE, (unsigned char[]){1, 0, header & 0xff, (unsigned char)(header >> 8)}, 4);
+    bytes[size - 1] = '\n';
+    return size;
 }
 
 heed_status heed_npy_write(heed_context *c, const heed_array *a, unsigned char **out, size_t *size)
 {
-    char text[512];
-    size_t length = (size_t)write_header(a, text, sizeof text);
-    /* as NumPy has it: spaces and a newline, so that the numbers begin at a multiple of 64 */
-    size_t begin = (PREFIX_SIZE + length + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, header = begin - PREFIX_SIZE;
+    unsigned char header[HEED_NPY_HEADER];
+    size_t begin = heed_npy_write_header(a->dtype, &a->shape, header);
     *size = begin + (size_t)heed_array_count(a) * heed_dtype_size(a->dtype);
-    unsigned char *bytes = *out = heed_alloc_raw(c, *size, 1);
-    if (bytes == NULL)
+    unsigned char *next = *out = heed_alloc_raw(c, *size, 1);
+    if (next == NULL)
         return HEED_ENOMEM;
-    memcpy(bytes, magic, MAGIC_SIZE);
-    memcpy(bytes + MAGIC_SIZE, (unsigned char[]){1, 0, header & 0xff, (unsigned char)(header >> 8)}, 4);
-    memset(bytes + PREFIX_SIZE, ' ', header);
-    memcpy(bytes + PREFIX_SIZE, text, length);
-    bytes[begin - 1] = '\n';
-    unsigned char *next = bytes + begin;
+    memcpy(next, header, begin);
+    next += begin;
     return heed_encoding_encode(a, append, &next);
 }

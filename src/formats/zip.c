@@ -229,29 +229,101 @@ heed_status heed_zip_read(heed_zip *z, size_t index, size_t limit, unsigned char
     return status;
 }
 
+/* ---- reading in order ---- */
+
+struct heed_zip_stream {
+    heed_zip   *zip;
+    size_t      index, size, done;
+    zip_file_t *file;
+};
+
+heed_context *heed_zip_context(const heed_zip *z) { return z->context; }
+size_t        heed_zip_stream_size(const heed_zip_stream *s) { return s->size; }
+
+heed_status heed_zip_stream_open(heed_zip *z, size_t index, heed_zip_stream **out)
+{
+    size_t size = 0;
+    *out = NULL;
+    HEED_TRY(claimed_size(z, index, SIZE_MAX / 2, &size));
+    heed_zip_stream *s = heed_alloc(z->context, 1, sizeof *s);
+    if (s == NULL)
+        return HEED_ENOMEM;
+    *s = (heed_zip_stream){.zip = z, .index = index, .size = size, .file = zip_fopen_index(z->zip, index, 0)};
+    if (s->file == NULL) {
+        heed_release(z->context, s);
+        return fail(z->context, z->name, heed_zip_name(z, index), zip_get_error(z->zip));
+    }
+    *out = s;
+    return HEED_OK;
+}
+
+/* Up to `size` bytes more; none at the end. */
+static heed_status read_piece(heed_zip_stream *s, unsigned char *bytes, size_t size, size_t *got)
+{
+    heed_zip *z = s->zip;
+    const char *name = heed_zip_name(z, s->index);
+    zip_int64_t n = zip_fread(s->file, bytes, size);
+    if (n < 0)
+        return fail(z->context, z->name, name, zip_file_get_error(s->file));
+    *got = (size_t)n;
+    s->done += *got;
+    if (s->done > s->size || (n == 0 && s->done < s->size))
+        return heed_fail(z->context, HEED_EFORMAT, "%s: %s: damaged (expected %zu bytes, found %s)", z->name, name,
+                         s->size, n == 0 ? "fewer" : "more");
+    return HEED_OK;
+}
+
+heed_status heed_zip_stream_read(heed_zip_stream *s, unsigned char *bytes, size_t size, size_t *got)
+{
+    size_t piece = 1;
+    while (*got < size && piece > 0) {
+        HEED_TRY(read_piece(s, bytes + *got, size - *got, &piece));
+        *got += piece;
+    }
+    unsigned char none; /* reading on at the end is what checks the checksum */
+    return s->done == s->size ? read_piece(s, &none, 1, &piece) : HEED_OK;
+}
+
+void heed_zip_stream_close(heed_zip_stream *s)
+{
+    if (s == NULL)
+        return;
+    zip_fclose(s->file);
+    heed_release(s->zip->context, s);
+}
+
 /* ---- writing ---- */
 
-static heed_status add_member(heed_context *c, const char *path, zip_t *zip, const heed_zip_member *m)
+/* Members to be written: bytes, or files. */
+typedef struct content {
+    const heed_zip_member *members;
+    const heed_zip_file   *files; /* NULL: members */
+    size_t                 count;
+} content;
+
+static heed_status add_member(heed_context *c, const char *path, zip_t *zip, const content *all, size_t i)
 {
     enum { FIRST_OF_JANUARY_1980 = 1 << 5 | 1 };
-    zip_source_t *source = zip_source_buffer(zip, m->bytes, m->size, 0);
-    zip_int64_t index = source == NULL ? -1 : zip_file_add(zip, m->name, source, ZIP_FL_ENC_UTF_8);
+    const char *name = all->files != NULL ? all->files[i].name : all->members[i].name;
+    zip_source_t *source = all->files != NULL ? zip_source_file(zip, all->files[i].path, 0, -1)
+                                              : zip_source_buffer(zip, all->members[i].bytes, all->members[i].size, 0);
+    zip_int64_t index = source == NULL ? -1 : zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
     if (index < 0) {
         zip_source_free(source);
-        return fail(c, path, m->name, zip_get_error(zip));
+        return fail(c, path, name, zip_get_error(zip));
     }
     if (zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
         zip_file_set_dostime(zip, (zip_uint64_t)index, 0, FIRST_OF_JANUARY_1980, 0) != 0)
-        return fail(c, path, m->name, zip_get_error(zip));
+        return fail(c, path, name, zip_get_error(zip));
     return HEED_OK;
 }
 
 /* Fills and closes the archive, whatever happens. */
-static heed_status write_members(heed_context *c, const char *path, zip_t *zip, const heed_zip_member *members, size_t count)
+static heed_status write_members(heed_context *c, const char *path, zip_t *zip, const content *all)
 {
     heed_status status = HEED_OK;
-    for (size_t i = 0; i < count && status == HEED_OK; i++)
-        status = add_member(c, path, zip, &members[i]);
+    for (size_t i = 0; i < all->count && status == HEED_OK; i++)
+        status = add_member(c, path, zip, all, i);
     if (status == HEED_OK && zip_close(zip) == 0)
         return HEED_OK;
     if (status == HEED_OK)
@@ -260,9 +332,9 @@ static heed_status write_members(heed_context *c, const char *path, zip_t *zip, 
     return status;
 }
 
-heed_status heed_zip_write(heed_context *c, const char *path, const heed_zip_member *members, size_t count)
+static heed_status write_archive(heed_context *c, const char *path, const content *all)
 {
-    if (count == 0)
+    if (all->count == 0)
         return heed_fail(c, HEED_EINVAL, "%s: an archive of no members", path);
     heed_output output;
     HEED_TRY(heed_output_open(c, path, &output));
@@ -270,7 +342,7 @@ heed_status heed_zip_write(heed_context *c, const char *path, const heed_zip_mem
     heed_status status;
     zip_t *zip = zip_open(output.temporary, ZIP_CREATE | ZIP_TRUNCATE, &code);
     if (zip != NULL) {
-        status = write_members(c, path, zip, members, count);
+        status = write_members(c, path, zip, all);
     } else {
         zip_error_t error;
         zip_error_init_with_code(&error, code);
@@ -281,4 +353,14 @@ heed_status heed_zip_write(heed_context *c, const char *path, const heed_zip_mem
         status = heed_output_commit(&output);
     heed_output_abandon(&output);
     return status;
+}
+
+heed_status heed_zip_write(heed_context *c, const char *path, const heed_zip_member *members, size_t count)
+{
+    return write_archive(c, path, &(content){.members = members, .count = count});
+}
+
+heed_status heed_zip_write_files(heed_context *c, const char *path, const heed_zip_file *files, size_t count)
+{
+    return write_archive(c, path, &(content){.files = files, .count = count});
 }

@@ -95,15 +95,21 @@ static heed_status read_config(heed_model *m, struct heed_training *t, const hee
     return HEED_OK;
 }
 
-static heed_status make_training(heed_model *m, const heed_compile_config *config, const heed_value *optimizer)
+/* With an optimizer as it is, which is taken over, or made anew of a value. */
+static heed_status make_training(heed_model *m, const heed_compile_config *config, const heed_value *optimizer,
+                                 heed_optimizer *kept)
 {
     struct heed_training *t = heed_alloc(m->context, 1, sizeof *t);
-    if (t == NULL)
+    if (t == NULL) {
+        heed_optimizer_free(kept);
         return HEED_ENOMEM;
+    }
     heed_zone_init(&t->zone, m->context);
     heed_training_free(m);
     m->training = t;
-    HEED_TRY(heed_optimizer_create(m->context, optimizer, &t->optimizer));
+    t->optimizer = kept;
+    if (kept == NULL)
+        HEED_TRY(heed_optimizer_create(m->context, optimizer, &t->optimizer));
     return read_config(m, t, config);
 }
 
@@ -112,7 +118,7 @@ heed_status heed_compile_value(heed_model *m, const heed_compile_config *config,
     HEED_TRY(heed_model_status(m));
     heed_programs_clear(m);
     m->step = 0;
-    heed_status status = make_training(m, config, optimizer);
+    heed_status status = make_training(m, config, optimizer, NULL);
     if (status != HEED_OK)
         heed_training_free(m);
     return status;
@@ -128,6 +134,81 @@ heed_status heed_compile_with(heed_model *m, const heed_compile_config *config)
         heed_value_parse(&z, "optimizer", config->optimizer == NULL ? "rmsprop" : config->optimizer, &optimizer);
     if (status == HEED_OK)
         status = heed_compile_value(m, config, optimizer);
+    heed_zone_free(&z);
+    return status;
+}
+
+/* ---- changing a part */
+
+static bool has_losses(const heed_compile_config *config)
+{
+    bool any = config->loss != NULL;
+    for (int k = 0; k < HEED_MAX_LOSSES; k++)
+        any |= config->losses[k] != NULL;
+    return any;
+}
+
+/* The losses so far; copies, for what they are part of is about to go. */
+static heed_status keep_losses(heed_zone *z, const heed_model *m, heed_compile_config *out)
+{
+    const struct heed_training *t = m->training;
+    HEED_TRY(copy_text(z, t->loss, &out->loss));
+    for (int k = 0; k < HEED_MAX_LOSSES; k++)
+        HEED_TRY(copy_text(z, t->losses[k], &out->losses[k]));
+    if (t->loss_weights == NULL || out->loss_weights != NULL)
+        return HEED_OK;
+    double *weights = heed_zone_alloc(z, (size_t)m->output_count, sizeof *weights);
+    if (weights == NULL)
+        return HEED_ENOMEM;
+    memcpy(weights, t->loss_weights, (size_t)m->output_count * sizeof *weights);
+    out->loss_weights = weights;
+    return HEED_OK;
+}
+
+static heed_status keep_metrics(heed_zone *z, const struct heed_training *t, heed_compile_config *out)
+{
+    int counts[2] = {0};
+    for (int i = 0; i < t->metric_count; i++) {
+        const heed_metric *metric = &t->metrics[i];
+        const char **list = metric->weighted ? out->weighted_metrics : out->metrics, **text;
+        text = &list[counts[metric->weighted]++];
+        *text = metric->output_name == NULL ? heed_zone_strdup(z, metric->text)
+                                            : heed_zone_printf(z, "%s: %s", metric->output_name, metric->text);
+        if (*text == NULL)
+            return HEED_ENOMEM;
+    }
+    return HEED_OK;
+}
+
+static heed_status recompile(heed_zone *z, heed_model *m, const heed_compile_config *changes)
+{
+    heed_compile_config config = *changes;
+    heed_value *optimizer = NULL;
+    if (!has_losses(changes))
+        HEED_TRY(keep_losses(z, m, &config));
+    if (changes->metrics[0] == NULL && changes->weighted_metrics[0] == NULL)
+        HEED_TRY(keep_metrics(z, m->training, &config));
+    if (changes->optimizer != NULL) {
+        HEED_TRY(heed_value_parse(z, "optimizer", changes->optimizer, &optimizer));
+        return heed_compile_value(m, &config, optimizer);
+    }
+    heed_optimizer *kept = m->training->optimizer;
+    m->training->optimizer = NULL;
+    heed_programs_clear(m);
+    heed_status status = make_training(m, &config, NULL, kept);
+    if (status != HEED_OK)
+        heed_training_free(m);
+    return status;
+}
+
+heed_status heed_recompile_with(heed_model *m, const heed_compile_config *changes)
+{
+    HEED_TRY(heed_model_status(m));
+    if (m->training == NULL)
+        return heed_compile_with(m, changes);
+    heed_zone z;
+    heed_zone_init(&z, m->context);
+    heed_status status = recompile(&z, m, changes);
     heed_zone_free(&z);
     return status;
 }
@@ -303,6 +384,14 @@ heed_status heed_set_learning_rate(heed_model *m, double rate)
     if (m->training == NULL)
         return heed_fail(m->context, HEED_ESTATE, "%s: the model is not compiled (heed_compile)", heed_model_name(m));
     return heed_optimizer_set_rate(m->training->optimizer, rate);
+}
+
+heed_status heed_fix_learning_rate(heed_model *m, double rate)
+{
+    HEED_TRY(heed_model_status(m));
+    if (m->training != NULL)
+        HEED_TRY(heed_optimizer_drop_schedule(m->training->optimizer));
+    return heed_set_learning_rate(m, rate);
 }
 
 /* ---- sizes */

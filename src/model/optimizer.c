@@ -120,17 +120,23 @@ static const char *own_name(const heed_optimizer *o)
     return o->common.name == NULL ? o->class->class.name : o->common.name;
 }
 
-static heed_status add_counters(heed_optimizer *o)
+static heed_status add_counter(heed_optimizer *o, heed_dtype dtype, const char *name, double initial)
 {
     static const heed_shape scalar = {0};
     void *data;
-    const char *iteration = heed_zone_printf(&o->zone, "%s/iteration", own_name(o));
-    const char *rate = heed_zone_printf(&o->zone, "%s/learning_rate", own_name(o));
-    if (iteration == NULL || rate == NULL)
-        return HEED_ENOMEM;
-    HEED_TRY(add_array(o, HEED_INT64, &scalar, iteration, 0.0, &data));
-    return o->schedule != NULL ? HEED_OK
-                               : add_array(o, HEED_FLOAT32, &scalar, rate, o->common.learning_rate, &data);
+    name = heed_zone_printf(&o->zone, "%s/%s", own_name(o), name);
+    return name == NULL ? HEED_ENOMEM : add_array(o, dtype, &scalar, name, initial, &data);
+}
+
+static heed_status add_rate(heed_optimizer *o)
+{
+    return add_counter(o, HEED_FLOAT32, "learning_rate", o->common.learning_rate);
+}
+
+static heed_status add_counters(heed_optimizer *o)
+{
+    HEED_TRY(add_counter(o, HEED_INT64, "iteration", 0.0));
+    return o->schedule != NULL ? HEED_OK : add_rate(o);
 }
 
 static heed_status set_up(heed_optimizer *o, const heed_value *v)
@@ -505,6 +511,24 @@ heed_status heed_optimizer_set_rate(heed_optimizer *o, double rate)
                          own_name(o), rate);
     *(float *)o->arrays.items[1].array->data = (float)rate;
     return HEED_OK;
+}
+
+heed_status heed_optimizer_drop_schedule(heed_optimizer *o)
+{
+    if (o->schedule == NULL)
+        return HEED_OK;
+    double rate = heed_optimizer_rate(o);
+    HEED_TRY(add_rate(o));
+    o->schedule = NULL;
+    heed_arrays *a = &o->arrays; /* the rate's place is the second */
+    for (size_t i = a->count - 1; i > 1; i--) {
+        void *array = a->items[i].array;
+        char *name = a->items[i].name;
+        a->items[i] = a->items[i - 1];
+        a->items[i - 1].array = array;
+        a->items[i - 1].name = name;
+    }
+    return heed_optimizer_set_rate(o, rate);
 }
 
 int heed_optimizer_arrays(const heed_optimizer *o) { return (int)o->arrays.count; }

@@ -26,6 +26,8 @@ void heed_optimizer_finish(heed_optimizer *o);
 
 double      heed_optimizer_rate(const heed_optimizer *o); /* of the next step */
 heed_status heed_optimizer_set_rate(heed_optimizer *o, double rate);
+/* Makes the rate a number, where a schedule decides. */
+heed_status heed_optimizer_drop_schedule(heed_optimizer *o);
 int64_t     heed_optimizer_iterations(const heed_optimizer *o);
 
 /* What it keeps. */
