@@ -183,6 +183,34 @@ HEED_API heed_tensor *heed_op_dropout(heed_tensor *x, float rate);
 HEED_API heed_tensor *heed_op_random_uniform(heed_graph *g, const heed_shape *shape);
 HEED_API heed_tensor *heed_op_random_normal(heed_graph *g, const heed_shape *shape);
 
+/** What the weights of a query that sees no key are. */
+typedef enum heed_blind {
+    HEED_BLIND_ZEROS,      /**< zeros */
+    HEED_BLIND_EVEN,       /**< the same for all keys, the hidden ones too: as when 1e9 is taken from their scores */
+    HEED_BLIND_EVEN_FIXED, /**< the same, as when -1e9 is put in the scores' place: without a gradient to them */
+    HEED_BLIND_SECOND,     /**< softmax over the keys that one of key_mask and band hides, but not both */
+} heed_blind;
+
+/** How heed_op_attention() attends. Zero is the default of every member; what hides a key hides it for good. */
+typedef struct heed_op_attention_config {
+    float        scale;         /**< of the scores; 0: 1/sqrt(D) */
+    heed_tensor *key_mask;      /**< NULL; bool (B, Tk); or lengths, int32 (B) */
+    heed_tensor *query_mask;    /**< NULL; bool (B, Tq); or lengths: a query left out gives zeros */
+    heed_tensor *mask;          /**< NULL; or bool that broadcasts to (B, N, Tq, Tk) */
+    bool         banded;        /**< whether query i sees keys i - behind to i + ahead only; causal: ahead 0 */
+    int64_t      behind, ahead; /**< INT64_MAX / 2 and more: no limit */
+    float        dropout;       /**< of the weights, once they are made: 0 to less than 1 */
+    heed_blind   blind;
+} heed_op_attention_config;
+
+/** Scaled dot product attention (Vaswani et al. 2017, section 3.2.1): softmax(scale q k^T) v for each head. query (B, Tq,
+ *  N, D), key (B, Tk, M, D), value (B, Tk, M, E), where M divides N and N/M heads in a row share one of the key's; result
+ *  (B, Tq, N, E). Nothing of Tq x Tk is kept, for the gradient neither, and keys out of reach cost nothing; but with
+ *  `weights` not NULL it receives those of all heads, before dropout, (B, N, Tq, Tk), and the result is the same to the
+ *  bit. */
+HEED_API heed_tensor *heed_op_attention(heed_tensor *query, heed_tensor *key, heed_tensor *value,
+                                        const heed_op_attention_config *config, heed_tensor **weights);
+
 /** Additive attention scores (Bahdanau et al. 2014, section A.1.2): query (B, Tq, U), key (B, Tk, U), scale (U):
  *  result (B, Tq, Tk) = sum_u scale_u tanh(query_u + key_u). The (B, Tq, Tk, U) array is never built. */
 HEED_API heed_tensor *heed_op_additive_scores(heed_tensor *query, heed_tensor *key, heed_tensor *scale);

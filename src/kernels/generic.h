@@ -61,6 +61,12 @@ void heed_generic_additive_gradient(int64_t tq, int64_t tk, int64_t u, const flo
 void heed_generic_additive_gradient_tanh(int64_t tq, int64_t tk, int64_t u, const float *q, const float *k,
                                          const float *v, const float *de, int64_t lde, float *dq, float *dk, float *dv);
 
+void heed_generic_attention_hide(int64_t n, const uint8_t *keep, float *s);
+void heed_generic_attention_softmax(int64_t m, int64_t n, float *s, int64_t lds, float *top, float *total, int64_t d,
+                                    float *o, int64_t ldo);
+void heed_generic_attention_gradient(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
+                                     const float *delta, float scale);
+
 void heed_generic_random_uniform(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y);
 void heed_generic_random_normal(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y);
 void heed_generic_dropout(int64_t n, const float *x, float rate, uint64_t seed, uint64_t stream, uint64_t first,

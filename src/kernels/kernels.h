@@ -155,6 +155,18 @@ typedef struct heed_kernels {
     void (*additive_gradient_tanh)(int64_t tq, int64_t tk, int64_t u, const float *q, const float *k, const float *v,
                                    const float *de, int64_t lde, float *dq, float *dk, float *dv);
 
+    /* ---- scaled dot product attention over one block of keys; scores s (m, n) in powers of two, -INFINITY what is hidden */
+    void (*attention_hide)(int64_t n, const uint8_t *keep, float *s); /* a row of scores: those whose byte is 0 */
+    /* The softmax so far, of which top (m), total (m) and o (m, d) hold the largest score, the sum and the weighted values:
+     * at first -INFINITY, 0 and 0. s becomes 2^(s - top) with the new top; total and o are brought to it, and total takes
+     * in the new ones: o is left to the caller. */
+    void (*attention_softmax)(int64_t m, int64_t n, float *s, int64_t lds, float *top, float *total, int64_t d, float *o,
+                              int64_t ldo);
+    /* s becomes the weights p = 2^(s - norm), norm (m) = top + log2(total), and dp their scores' gradient
+     * scale p (dp - delta), delta (m) */
+    void (*attention_gradient)(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
+                               const float *delta, float scale);
+
     /* ---- random numbers: element i is a function of (seed, stream, first + i); `first` is a multiple of 4 */
     void (*random_uniform)(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y); /* [0,1), 24 bits */
     void (*random_normal)(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y);  /* Box and Muller */

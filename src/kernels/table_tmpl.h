@@ -7,6 +7,7 @@
 #include "kernels/tables.h"
 
 #include "kernels/additive_tmpl.h"
+#include "kernels/attention_tmpl.h"
 #include "kernels/elementwise_tmpl.h"
 #include "kernels/gemm_tmpl.h"
 #include "kernels/loops_tmpl.h"
@@ -48,6 +49,9 @@ const heed_kernels TABLE = {
     .additive_scores_tanh = additive_scores_tanh,
     .additive_gradient = additive_gradient,
     .additive_gradient_tanh = additive_gradient_tanh,
+    .attention_hide = attention_hide,
+    .attention_softmax = attention_softmax,
+    .attention_gradient = attention_gradient,
     .random_uniform = random_uniform,
     .random_normal = random_normal,
     .dropout = dropout,

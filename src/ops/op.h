@@ -124,6 +124,7 @@ struct heed_op {
     X(gather) X(gather_gradient) X(one_hot) X(layer_norm) X(layer_norm_gradient) X(dropout) X(random)                  \
     X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \
     X(window_scores) X(window_sum) X(window_spread) X(window_dense) X(window_take)                                     \
+    X(attention) X(attention_gradient)                                                                                 \
     X(lstm) X(lstm_gradient) X(gru) X(gru_gradient) X(scan)
 
 #define HEED_OP_DECLARE(name) extern const heed_op heed_kind_##name;

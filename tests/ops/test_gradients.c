@@ -54,6 +54,25 @@ static heed_tensor *starts(heed_tensor *ids)
     return heed_op_cast(heed_op_scale(heed_op_cast(ids, HEED_FLOAT32), 1, -2), HEED_INT32);
 }
 
+/* Result and weights of an attention, or one of them; operands q, k, v and maybe a mask. */
+static heed_tensor *attended(heed_tensor *const *x, heed_op_attention_config config, bool with_weights)
+{
+    heed_tensor *weights = NULL, *y = heed_op_attention(x[0], x[1], x[2], &config, with_weights ? &weights : NULL);
+    if (!with_weights)
+        return y;
+    heed_tensor *both[] = {heed_op_reshape(y, SHAPE(HEED_ANY)), heed_op_reshape(weights, SHAPE(HEED_ANY))};
+    return heed_op_concatenate(both, 2, 0);
+}
+
+static heed_tensor *attention_weights(heed_tensor *const *x)
+{
+    heed_tensor *weights;
+    heed_op_attention(x[0], x[1], x[2], &(heed_op_attention_config){.scale = 0.7f}, &weights);
+    return weights;
+}
+
+#define ATTENTION(...) attended(x, (heed_op_attention_config){__VA_ARGS__}, false)
+
 /* h' = tanh(x W + h U) k over time, all outputs and the last state beside each other. Operands: x (B, T, F), the first
  * h (B, H), W (F, H), U (H, H), k (B, H), and a mask or lengths if there are six. */
 static heed_status recurrent_step(void *cell, heed_step *s)
@@ -204,6 +223,29 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(window_take, window_take, heed_op_window_take(x[0], starts(x[1]), 3), ANY(2, 5, 4), IDS(6, 2, 5))                \
     X(window_take, window_take_row, heed_op_window_take(x[0], starts(x[1]), 3), ANY(1, 1, 4), IDS(6, 2, 5))            \
     X(additive_scores, additive_large, scores(x), LARGE(2, 3, 4), ANY(2, 3, 4), ANY(4))                                \
+    X(attention, attention, ATTENTION(0), SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3))                     \
+    X(attention, attention_shared, ATTENTION(.scale = 2), SMALL(2, 3, 4, 5), SMALL(2, 4, 2, 5), SMALL(2, 4, 2, 3))     \
+    X(attention, attention_causal, ATTENTION(.banded = true, .behind = 1 << 20), SMALL(1, 5, 2, 4), SMALL(1, 5, 2, 4), \
+      SMALL(1, 5, 2, 3))                                                                                               \
+    X(attention, attention_band, ATTENTION(.banded = true, .behind = 2, .ahead = 1), SMALL(1, 9, 1, 3),                \
+      SMALL(1, 9, 1, 3), SMALL(1, 9, 1, 3))                                                                            \
+    X(attention, attention_keys, ATTENTION(.key_mask = x[3]), SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3), \
+      MASK(2, 5))                                                                                                      \
+    X(attention, attention_lengths, ATTENTION(.key_mask = x[3], .query_mask = x[4]), SMALL(2, 3, 2, 4),                \
+      SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3), IDS(5, 2), IDS(3, 2))                                                      \
+    X(attention, attention_mask, ATTENTION(.mask = x[3]), SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3),     \
+      MASK(2, 1, 3, 5))                                                                                                \
+    X(attention, attention_even_fixed, ATTENTION(.mask = x[3], .blind = HEED_BLIND_EVEN_FIXED), SMALL(2, 3, 1, 4),     \
+      SMALL(2, 5, 1, 4), SMALL(2, 5, 1, 3), MASK(3, 5))                                                                \
+    X(attention, attention_second, ATTENTION(.key_mask = x[3], .banded = true, .behind = 9,                            \
+      .blind = HEED_BLIND_SECOND), SMALL(2, 5, 1, 4), SMALL(2, 5, 1, 4), SMALL(2, 5, 1, 3), MASK(2, 5))                \
+    X(attention, attention_dropout, ATTENTION(.dropout = 0.3f), SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4),                  \
+      SMALL(2, 5, 2, 3))                                                                                               \
+    X(attention, attention_both, attended(x, (heed_op_attention_config){.key_mask = x[3], .dropout = 0.2f}, true),     \
+      SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3), IDS(6, 2))                                              \
+    X(attention, attention_weights, attention_weights(x), SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3))     \
+    X(attention, attention_tiles, ATTENTION(.banded = true, .behind = 30, .ahead = 1), SMALL(1, 110, 1, 2),            \
+      SMALL(1, 40, 1, 2), SMALL(1, 40, 1, 1))                                                                          \
     X(lstm, lstm, lstm_both(x[0], x[1], x[2]), ANY(3, 20), ANY(3, 20), ANY(3, 5))                                      \
     X(lstm, lstm_h_only, lstm_one(x[0], x[1], x[2], false), ANY(2, 12), ANY(2, 12), ANY(2, 3))                         \
     X(lstm, lstm_c_only, lstm_one(x[0], x[1], x[2], true), ANY(2, 12), ANY(2, 12), ANY(2, 3))                          \
