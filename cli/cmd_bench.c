@@ -1,42 +1,49 @@
-#include "command.h"
+#include "bench.h"
 #include "heed/seq2seq.h"
 #include "report.h"
 #include "settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-typedef struct bench_values {
-    const char *what, *recipe;
-    cli_list    set;
-    int64_t     batch, length, target_length, vocabulary, target_vocabulary, steps;
-    bool        json;
-} bench_values;
+#include <string.h>
 
 static const cli_option options[] = {
-    {"WHAT", CLI_BIND(bench_values, what), .standard = "train", .choices = "train", .help = "the work to time"},
-    {"--recipe", CLI_BIND(bench_values, recipe), "NAME", "gru-attention", .help = "whose model is trained"},
-    {"--set", CLI_BIND(bench_values, set), "NAME=VALUE", .help = "change a setting of the recipe"},
-    {"--batch", CLI_BIND(bench_values, batch), "N", .help = "pairs a step (default: the recipe's)", CLI_AT_LEAST(1)},
-    {"--length", CLI_BIND(bench_values, length), "N", "16", "source tokens", CLI_AT_LEAST(1)},
-    {"--target-length", CLI_BIND(bench_values, target_length), "N", "11", "target tokens", CLI_AT_LEAST(1)},
-    {"--vocabulary", CLI_BIND(bench_values, vocabulary), "N", "1000", "source tokens there are", CLI_BETWEEN(5, 1e9)},
-    {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15", "target tokens there are",
+    {"WHAT", CLI_BIND(bench_values, what), .choices = "train|attention", .help = "the work to time; by default all, one after the other"},
+    {"--recipe", CLI_BIND(bench_values, recipe), "NAME", "gru-attention", .help = "train: whose model is trained"},
+    {"--set", CLI_BIND(bench_values, set), "NAME=VALUE", .help = "train: change a setting of the recipe"},
+    {"--batch", CLI_BIND(bench_values, batch), "N", .help = "sequences at a time (default: the recipe's, or 1)",
+     CLI_AT_LEAST(1)},
+    {"--length", CLI_BIND(bench_values, length), "N", "16", "train: source tokens", CLI_AT_LEAST(1)},
+    {"--target-length", CLI_BIND(bench_values, target_length), "N", "11", "train: target tokens", CLI_AT_LEAST(1)},
+    {"--vocabulary", CLI_BIND(bench_values, vocabulary), "N", "1000", "train: source tokens there are",
      CLI_BETWEEN(5, 1e9)},
-    {"--steps", CLI_BIND(bench_values, steps), "N", "20", "steps that are timed", CLI_BETWEEN(1, 1e6)},
-    {"--json", CLI_BIND(bench_values, json), .help = "print one JSON object"},
+    {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15", "train: target tokens there are",
+     CLI_BETWEEN(5, 1e9)},
+    {"--heads", CLI_BIND(bench_values, heads), "N", "8", "attention: heads", CLI_BETWEEN(1, 1e6)},
+    {"--query-length", CLI_BIND(bench_values, query_length), "N", "512", "attention: queries", CLI_BETWEEN(1, 1e8)},
+    {"--key-length", CLI_BIND(bench_values, key_length), "N", .help = "attention: keys (default: as queries)",
+     CLI_BETWEEN(1, 1e8)},
+    {"--head-size", CLI_BIND(bench_values, head_size), "N", "64", "attention: features of a head", CLI_BETWEEN(1, 1e6)},
+    {"--causal", CLI_BIND(bench_values, causal), .help = "attention: no key after the query is seen"},
+    {"--lengths", CLI_BIND(bench_values, lengths), .help = "attention: the keys are padded, by up to half"},
+    {"--width", CLI_BIND(bench_values, width), "N", .help = "attention: a window of so many keys is seen",
+     CLI_BETWEEN(1, 1e8)},
+    {"--weights", CLI_BIND(bench_values, weights), .help = "attention: the weights are returned too"},
+    {"--backward", CLI_BIND(bench_values, backward), .help = "attention: with the gradients"},
+    {"--steps", CLI_BIND(bench_values, steps), "N", "20", "runs that are timed", CLI_BETWEEN(1, 1e6)},
+    {"--json", CLI_BIND(bench_values, json), .help = "print a JSON object a work"},
     {0},
 };
 
 static const cli_example examples[] = {
     {"heed bench train --recipe dates --batch 128 --length 16 --json", "a training step of the date translator"},
+    {"heed bench attention --heads 8 --query-length 2048 --causal --backward", "a layer's share of such a step"},
     {0},
 };
 
-static int run(cli_session *s, const void *values)
+static int bench_train(cli_session *s, const bench_values *v)
 {
-    const bench_values *v = values;
-    char *settings;
+    char *settings, work[80], more[80];
     int exit_status = cli_settings_join(&v->set, NULL, 0, &settings);
     if (exit_status != CLI_DONE)
         return exit_status;
@@ -48,14 +55,23 @@ static int run(cli_session *s, const void *values)
     free(settings);
     if (status != HEED_OK)
         return cli_refused(s, status);
-    double tokens = (double)t.batch * (double)v->target_length;
-    if (v->json)
-        printf("{\"work\": \"train %s\", \"threads\": %d, \"ms\": %.4f, \"median_ms\": %.4f, \"tokens_per_second\": %.0f, \"weights\": %lld}\n",
-               v->recipe, heed_threads(s->context), 1e3 * t.best, 1e3 * t.median, tokens / t.best, (long long)t.weights);
-    else
-        printf("train %s, %d threads: %.3f ms a step at best, %.3f median; %.0f target tokens/s; %lld weights\n",
-               v->recipe, heed_threads(s->context), 1e3 * t.best, 1e3 * t.median, tokens / t.best, (long long)t.weights);
+    snprintf(work, sizeof work, "train %s", v->recipe);
+    snprintf(more, sizeof more, ", \"weights\": %lld", (long long)t.weights);
+    bench_print(s, v, &(bench_result){.work = work, .best = t.best, .median = t.median, .rate = "tokens_per_second",
+                                      .amount = (double)t.batch * (double)v->target_length, .more = more});
     return CLI_DONE;
+}
+
+static const bench_work works[] = {{"train", bench_train}, {"attention", bench_attention}};
+
+static int run(cli_session *s, const void *values)
+{
+    const bench_values *v = values;
+    int exit_status = CLI_DONE;
+    for (size_t i = 0; i < sizeof works / sizeof *works && exit_status == CLI_DONE; i++)
+        if (v->what == NULL || strcmp(v->what, works[i].name) == 0)
+            exit_status = works[i].run(s, v);
+    return exit_status;
 }
 
 const cli_command cli_bench = {

@@ -244,8 +244,8 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(attention, attention_both, attended(x, (heed_op_attention_config){.key_mask = x[3], .dropout = 0.2f}, true),     \
       SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3), IDS(6, 2))                                              \
     X(attention, attention_weights, attention_weights(x), SMALL(2, 3, 2, 4), SMALL(2, 5, 2, 4), SMALL(2, 5, 2, 3))     \
-    X(attention, attention_tiles, ATTENTION(.banded = true, .behind = 30, .ahead = 1), SMALL(1, 110, 1, 2),            \
-      SMALL(1, 40, 1, 2), SMALL(1, 40, 1, 1))                                                                          \
+    X(attention, attention_tiles, ATTENTION(.banded = true, .behind = 30, .ahead = 1), SMALL(1, 99, 1, 1),             \
+      SMALL(1, 13, 1, 1), SMALL(1, 13, 1, 1))                                                                          \
     X(lstm, lstm, lstm_both(x[0], x[1], x[2]), ANY(3, 20), ANY(3, 20), ANY(3, 5))                                      \
     X(lstm, lstm_h_only, lstm_one(x[0], x[1], x[2], false), ANY(2, 12), ANY(2, 12), ANY(2, 3))                         \
     X(lstm, lstm_c_only, lstm_one(x[0], x[1], x[2], true), ANY(2, 12), ANY(2, 12), ANY(2, 3))                          \

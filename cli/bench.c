@@ -1,0 +1,57 @@
+#include "bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+void bench_print(const cli_session *s, const bench_values *v, const bench_result *r)
+{
+    int threads = heed_threads(s->context);
+    if (v->json)
+        printf("{\"work\": \"%s\", \"threads\": %d, \"ms\": %.4f, \"median_ms\": %.4f, \"%s\": %.6g%s}\n", r->work, threads,
+               1e3 * r->best, 1e3 * r->median, r->rate, r->amount / r->best, r->more);
+    else
+        printf("%s, %d threads: %.3f ms at best, %.3f median; %.6g %s\n", r->work, threads, 1e3 * r->best,
+               1e3 * r->median, r->amount / r->best, r->rate);
+}
+
+void bench_fill(float *x, int64_t count)
+{
+    uint32_t state = 1;
+    for (int64_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (float)(state >> 8) * 0x1p-23f - 1.0f;
+    }
+}
+
+static double now(void)
+{
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median)
+{
+    double *seconds = malloc((size_t)steps * sizeof *seconds);
+    heed_status status = seconds == NULL ? HEED_ENOMEM : heed_graph_run(g, 1, 1);
+    for (int64_t i = 0; i < steps && status == HEED_OK; i++) {
+        double begin = now();
+        status = heed_graph_run(g, 1, 1);
+        seconds[i] = now() - begin;
+    }
+    if (status == HEED_OK) {
+        qsort(seconds, (size_t)steps, sizeof *seconds, by_size);
+        *best = seconds[0];
+        *median = seconds[steps / 2];
+    }
+    free(seconds);
+    return status;
+}

@@ -1,0 +1,40 @@
+/* heed bench: a table of works, each in a file of its own, and what they share. */
+#ifndef CLI_BENCH_H
+#define CLI_BENCH_H
+
+#include "command.h"
+#include "heed/graph.h"
+
+typedef struct bench_values {
+    const char *what, *recipe;
+    cli_list    set;
+    int64_t     batch, length, target_length, vocabulary, target_vocabulary, steps; /* batch 0: the work's own */
+    int64_t     heads, query_length, key_length, head_size, width;                 /* key_length 0: as query_length */
+    bool        causal, lengths, weights, backward, json;
+} bench_values;
+
+/* A piece of work to time: says what it took by bench_print(), and returns an exit status. */
+typedef struct bench_work {
+    const char *name;
+    int (*run)(cli_session *s, const bench_values *v);
+} bench_work;
+
+int bench_attention(cli_session *s, const bench_values *v);
+
+/* What the work took, and how much of what it was: "gflops" of 1e9 operations, say, counted in `amount`. */
+typedef struct bench_result {
+    const char *work;          /* "attention" */
+    double      best, median;  /* seconds */
+    const char *rate;          /* key of the JSON object */
+    double      amount;        /* rate = amount / best */
+    const char *more;          /* further members of the JSON object, ", \"heads\": 8"; "" */
+} bench_result;
+
+void bench_print(const cli_session *s, const bench_values *v, const bench_result *r);
+
+/* Fills `count` floats with numbers around 0 that are the same each time. */
+void bench_fill(float *x, int64_t count);
+/* Runs a graph that is planned and bound once to warm up, then steps times; best and median in seconds. */
+heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median);
+
+#endif
