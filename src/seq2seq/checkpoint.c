@@ -19,6 +19,7 @@ static const heed_option_table state_table = {state_rows, sizeof state_rows / si
 #define CHECKPOINT "checkpoint.keras"
 #define ASSET_RUN "run.txt"
 #define ASSET_BEST "best.f32"
+#define ASSET_MEAN "mean.f32"
 
 void heed_run_begin(heed_trainer *t, uint64_t seed)
 {
@@ -26,6 +27,12 @@ void heed_run_begin(heed_trainer *t, uint64_t seed)
     snprintf(t->seed, sizeof t->seed, "%llu", (unsigned long long)seed);
     t->state.seed = t->seed;
 }
+
+/* Weights kept aside, by asset. */
+static const char *const kept[] = {ASSET_BEST, ASSET_MEAN};
+enum { KEPT = sizeof kept / sizeof *kept };
+
+static float *kept_weights(const heed_trainer *t, int i) { return i == 0 ? t->best : t->mean; }
 
 static heed_status put_run_assets(heed_trainer *t)
 {
@@ -36,16 +43,31 @@ static heed_status put_run_assets(heed_trainer *t)
     const char *text = status == HEED_OK ? heed_value_expression(&z, all) : NULL;
     if (status == HEED_OK)
         status = text == NULL ? HEED_ENOMEM : heed_set_asset(t->model, ASSET_RUN, text, strlen(text));
-    if (status == HEED_OK && t->best != NULL && t->state.best >= 0)
-        status = heed_set_asset(t->model, ASSET_BEST, t->best, heed_weight_total(t->model) * sizeof(float));
+    for (int i = 0; i < KEPT && status == HEED_OK && t->state.validations > 0; i++)
+        if (kept_weights(t, i) != NULL)
+            status = heed_set_asset(t->model, kept[i], kept_weights(t, i),
+                                    heed_weight_total(t->model) * sizeof(float));
     heed_zone_free(&z);
     return status;
 }
 
 static heed_status drop_run_assets(heed_trainer *t)
 {
-    HEED_TRY(heed_set_asset(t->model, ASSET_RUN, NULL, 0));
-    return heed_set_asset(t->model, ASSET_BEST, NULL, 0);
+    for (int i = 0; i < KEPT; i++)
+        HEED_TRY(heed_set_asset(t->model, kept[i], NULL, 0));
+    return heed_set_asset(t->model, ASSET_RUN, NULL, 0);
+}
+
+static heed_status take_kept_weights(heed_trainer *t, int i)
+{
+    size_t size;
+    const float *saved = heed_asset(t->model, kept[i], &size);
+    if (saved == NULL || kept_weights(t, i) == NULL)
+        return HEED_OK;
+    if (size != heed_weight_total(t->model) * sizeof(float))
+        return heed_fail(t->context, HEED_EFORMAT, "%s: assets/%s has the wrong size", t->checkpoint, kept[i]);
+    memcpy(kept_weights(t, i), saved, size);
+    return HEED_OK;
 }
 
 heed_status heed_checkpoint_save(heed_trainer *t)
@@ -80,8 +102,7 @@ static heed_status check_same_settings(heed_trainer *t, const heed_train_config 
     return status;
 }
 
-/* What was asked for anew must be what the run was begun with. */
-static heed_status check_same_run(heed_trainer *t, const heed_train_config *config)
+heed_status heed_checkpoint_check(heed_trainer *t, const heed_train_config *config)
 {
     HEED_TRY(check_same_settings(t, config));
     double steps = heed_trainer_steps_asked_for(t, config);
@@ -103,7 +124,7 @@ static heed_status check_same_run(heed_trainer *t, const heed_train_config *conf
     return HEED_OK;
 }
 
-heed_status heed_checkpoint_restore(heed_trainer *t, const heed_train_config *config)
+heed_status heed_checkpoint_restore(heed_trainer *t)
 {
     heed_context *c = t->context;
     size_t size;
@@ -129,13 +150,8 @@ heed_status heed_checkpoint_restore(heed_trainer *t, const heed_train_config *co
     }
     heed_zone_free(&z);
     HEED_TRY(status);
-    HEED_TRY(check_same_run(t, config));
-    const float *best = heed_asset(t->model, ASSET_BEST, &size);
-    if (best != NULL && t->best != NULL) {
-        if (size != heed_weight_total(t->model) * sizeof(float))
-            return heed_fail(c, HEED_EFORMAT, "%s: assets/%s has the wrong size", t->checkpoint, ASSET_BEST);
-        memcpy(t->best, best, size);
-    }
+    for (int i = 0; i < KEPT; i++)
+        HEED_TRY(take_kept_weights(t, i));
     heed_set_seed(t->model, heed_trainer_seed(t));
     heed_set_training_step(t->model, (uint64_t)t->state.step);
     return drop_run_assets(t);

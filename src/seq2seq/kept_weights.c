@@ -33,3 +33,12 @@ void heed_swap_weights(heed_model *m, float *kept)
         }
     }
 }
+
+void heed_average_weights(heed_model *m, double share, float *mean)
+{
+    for (int i = 0; i < heed_weight_count(m); i++) {
+        const float *data = heed_variable_data(heed_weight_at(m, i));
+        for (int64_t k = heed_shape_count(heed_variable_shape(heed_weight_at(m, i))); k-- > 0; mean++, data++)
+            *mean += (float)(share * ((double)*data - (double)*mean));
+    }
+}

@@ -5,15 +5,38 @@
 #include <math.h>
 #include <unistd.h>
 
-int64_t heed_trainer_batches(const heed_trainer *t)
+heed_status heed_trainer_make_batches(heed_trainer *t, const heed_examples *e, int64_t count, uint64_t epoch,
+                                      heed_batches **out)
 {
-    int64_t size = t->translator->recipe.settings->batch_size;
-    return (t->training.count + size - 1) / size;
+    const heed_recipe_settings *s = t->translator->recipe.settings;
+    heed_batches_config config = {.count = (size_t)count, .source_lengths = e->source_lengths,
+                                  .target_lengths = e->target_lengths, .by_tokens = s->batch_tokens > 0,
+                                  .size = s->batch_tokens > 0 ? s->batch_tokens : s->batch_size,
+                                  .seed = heed_trainer_seed(t), .epoch = epoch};
+    return heed_batches_create(t->context, &config, out);
+}
+
+int64_t heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_text_batch *b, heed_trainer_batch *out)
+{
+    heed_shape source = {2, {b->count, b->source_length}}, target = {2, {b->count, b->target_length + 1}};
+    *out = (heed_trainer_batch){.inputs = {{HEED_INT32, source, t->source}, {HEED_INT32, target, t->given}},
+                                .targets = {{HEED_INT32, target, t->answer}}};
+    out->batch = (heed_batch){.inputs = out->inputs, .input_count = 2, .targets = out->targets, .target_count = 1};
+    return heed_examples_fill(e, b, t->source, t->given, t->answer);
+}
+
+static heed_status count_batches(heed_trainer *t)
+{
+    heed_batches *first;
+    HEED_TRY(heed_trainer_make_batches(t, &t->training, t->training.count, 0, &first));
+    t->batches_an_epoch = heed_batches_count(first);
+    heed_batches_free(first);
+    return HEED_OK;
 }
 
 double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_config *config)
 {
-    return config->steps > 0 ? (double)config->steps : ceil(config->epochs * (double)heed_trainer_batches(t));
+    return config->steps > 0 ? (double)config->steps : ceil(config->epochs * (double)t->batches_an_epoch);
 }
 
 static heed_status make_model(heed_trainer *t, const heed_train_config *config)
@@ -65,25 +88,38 @@ static void make_plan(heed_trainer *t, const heed_train_config *config)
     t->state.minutes = config->minutes;
     t->state.steps = heed_trainer_steps_asked_for(t, config);
     if (t->state.steps == 0 && config->minutes == 0)
-        t->state.steps = 10 * (double)heed_trainer_batches(t);
+        t->state.steps = 10 * (double)t->batches_an_epoch;
+}
+
+/* Tokens of the longest side, START or END included. */
+static int64_t longest_side(const heed_examples *e)
+{
+    int64_t longest = 1;
+    for (int64_t i = 0; i < e->count; i++) {
+        longest = e->source_lengths[i] > longest ? e->source_lengths[i] : longest;
+        longest = e->target_lengths[i] + 1 > longest ? e->target_lengths[i] + 1 : longest;
+    }
+    return longest;
 }
 
 static heed_status make_room(heed_trainer *t)
 {
-    int64_t batch = t->translator->recipe.settings->batch_size, longest = 1;
-    for (int64_t i = 0; i < t->training.count; i++) {
-        longest = t->training.source_lengths[i] > longest ? t->training.source_lengths[i] : longest;
-        longest = t->training.target_lengths[i] + 1 > longest ? t->training.target_lengths[i] + 1 : longest;
-    }
-    size_t count = (size_t)(batch * longest);
-    t->source = heed_alloc(t->context, count, sizeof(int32_t));
-    t->given = heed_alloc(t->context, count, sizeof(int32_t));
-    t->answer = heed_alloc(t->context, count, sizeof(int32_t));
-    if (t->validation.count > 0)
+    const heed_recipe_settings *s = t->translator->recipe.settings;
+    int64_t tokens = s->batch_tokens, longest = longest_side(&t->training), other = longest_side(&t->validation);
+    longest = other > longest ? other : longest;
+    /* by tokens, START or END is not counted: as many more as there may be pairs */
+    int64_t count = tokens == 0 ? s->batch_size * longest : longest > 2 * tokens ? longest : 2 * tokens;
+    t->source = heed_alloc(t->context, (size_t)count, sizeof(int32_t));
+    t->given = heed_alloc(t->context, (size_t)count, sizeof(int32_t));
+    t->answer = heed_alloc(t->context, (size_t)count, sizeof(int32_t));
+    bool validates = t->validation.count > 0, averages = validates && s->average > 1;
+    if (validates)
         t->best = heed_alloc(t->context, heed_weight_total(t->model), sizeof(float));
-    bool made = t->source != NULL && t->given != NULL && t->answer != NULL && (t->validation.count == 0 ||
-                                                                               t->best != NULL);
-    return made ? HEED_OK : HEED_ENOMEM;
+    if (averages)
+        t->mean = heed_alloc(t->context, heed_weight_total(t->model), sizeof(float));
+    return t->source == NULL || t->given == NULL || t->answer == NULL || (validates && t->best == NULL) ||
+                   (averages && t->mean == NULL)
+               ? HEED_ENOMEM : HEED_OK;
 }
 
 static heed_status check_config(heed_context *c, const heed_train_config *config)
@@ -110,7 +146,10 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
                                     t->translator->target, &t->validation));
     HEED_TRY(make_room(t));
     if (t->resumed)
-        HEED_TRY(heed_checkpoint_restore(t, config));
+        HEED_TRY(heed_checkpoint_restore(t));
+    HEED_TRY(count_batches(t));
+    if (t->resumed)
+        HEED_TRY(heed_checkpoint_check(t, config));
     else
         make_plan(t, config);
     return heed_checkpoint_prepare(t);
@@ -124,7 +163,7 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
         return HEED_ENOMEM;
     t->context = c;
     t->checkpoint_seconds = config->checkpoint_seconds > 0 ? config->checkpoint_seconds : 60;
-    t->progress.validation_exact = NAN;
+    t->progress.validation = NAN;
     t->report = config->report;
     t->user = config->user;
     heed_status status = create(t, config);
@@ -137,6 +176,7 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
                  config->pairs,
                  (long long)t->training.left_out, (long long)(t->training.left_out + t->training.count),
                  t->translator->recipe.settings->longest);
+    t->progress.validated_by = t->translator->recipe.settings->validate_by;
     *out = t;
     return HEED_OK;
 }
@@ -157,6 +197,7 @@ void heed_trainer_free(heed_trainer *t)
         rmdir(t->directory); /* which works when no checkpoint was needed */
     heed_release(c, t->directory);
     heed_release(c, t->checkpoint);
+    heed_release(c, t->mean);
     heed_release(c, t->best);
     heed_release(c, t->answer);
     heed_release(c, t->given);

@@ -4,36 +4,40 @@
 #include "base/clock.h"
 
 #include <math.h>
+#include <string.h>
 
-/* The plan of a run by minutes is looked at anew after so many steps; validation happens so often in a run. */
-enum { PLAN_STEPS = 25, VALIDATIONS = 20 };
+/* The plan of a run by minutes is looked at anew after so many steps. */
+enum { PLAN_STEPS = 25 };
 
 bool heed_trainer_finished(const heed_trainer *t) { return t->state.steps > 0 && t->state.step >= t->state.steps; }
 
 /* ---- steps */
 
-/* The learning rate after `done` of the planned steps. */
+/* What is left of the highest rate after `done` of the planned steps, a share of them; step counts from 1. */
+static double rate_left(const heed_recipe_settings *s, double step, double done)
+{
+    if (strcmp(s->schedule, "linear") == 0)
+        return 1 - (1 - s->final_rate) * done;
+    if (strcmp(s->schedule, "cosine") == 0)
+        return s->final_rate + (1 - s->final_rate) * 0.5 * (1 + cos(acos(-1.0) * done));
+    if (strcmp(s->schedule, "inverse_root") == 0) /* Vaswani et al. 2017, equation 3 */
+        return sqrt(fmin(1, fmax(s->warmup_steps, 1) / step));
+    return 1;
+}
+
 static double rate_at(const heed_trainer *t)
 {
     const heed_recipe_settings *s = t->translator->recipe.settings;
     double step = t->state.step + 1, planned = t->state.steps > 0 ? t->state.steps : INFINITY;
     double warm = s->warmup_steps > 0 && step < s->warmup_steps ? step / s->warmup_steps : 1;
-    double done = fmin(step / planned, 1), left = 1;
-    if (s->schedule[0] == 'l')
-        left = 1 - (1 - s->final_rate) * done;
-    else if (s->schedule[1] == 'o' && s->schedule[2] == 's')
-        left = s->final_rate + (1 - s->final_rate) * 0.5 * (1 + cos(acos(-1.0) * done));
-    return s->learning_rate * warm * left;
+    return s->learning_rate * warm * rate_left(s, step, fmin(step / planned, 1));
 }
 
 static heed_status start_epoch(heed_trainer *t)
 {
     heed_batches_free(t->batches);
     t->batches = NULL;
-    heed_batches_config config = {.count = (size_t)t->training.count, .source_lengths = t->training.source_lengths,
-                                  .target_lengths = t->training.target_lengths, .size = t->translator->recipe.settings->batch_size,
-                                  .seed = heed_trainer_seed(t), .epoch = (uint64_t)t->state.epoch};
-    return heed_batches_create(t->context, &config, &t->batches);
+    return heed_trainer_make_batches(t, &t->training, t->training.count, (uint64_t)t->state.epoch, &t->batches);
 }
 
 static heed_status next_batch(heed_trainer *t, heed_text_batch *out)
@@ -71,13 +75,11 @@ static heed_status train_step(heed_trainer *t)
 {
     heed_text_batch b;
     HEED_TRY(next_batch(t, &b));
-    int64_t tokens = heed_examples_fill(&t->training, &b, t->source, t->given, t->answer);
-    heed_array inputs[] = {{HEED_INT32, {2, {b.count, b.source_length}}, t->source},
-                           {HEED_INT32, {2, {b.count, b.target_length + 1}}, t->given}};
-    heed_array targets[] = {{HEED_INT32, {2, {b.count, b.target_length + 1}}, t->answer}};
+    heed_trainer_batch full;
+    int64_t tokens = heed_trainer_fill(t, &t->training, &b, &full);
+    full.batch.label_smoothing = t->translator->recipe.settings->label_smoothing;
     HEED_TRY(heed_set_learning_rate(t->model, t->progress.learning_rate = rate_at(t)));
-    heed_batch batch = {.inputs = inputs, .input_count = 2, .targets = targets, .target_count = 1};
-    HEED_TRY(heed_train_on_batch(t->model, &batch, NULL));
+    HEED_TRY(heed_train_on_batch(t->model, &full.batch, NULL));
     HEED_TRY(follow_loss(t, heed_batch_loss(t->model)));
     t->tokens += tokens;
     t->state.step++;
@@ -93,7 +95,7 @@ static void report(heed_trainer *t, double started)
     double seconds = t->state.seconds + heed_seconds() - started;
     p->step = (int64_t)t->state.step;
     p->steps = (int64_t)t->state.steps;
-    p->epoch = t->state.epoch + t->state.batch / (double)heed_trainer_batches(t);
+    p->epoch = t->state.epoch + t->state.batch / (double)t->batches_an_epoch;
     p->loss = t->state.loss;
     p->seconds = seconds;
     p->tokens_per_second = (double)t->tokens / fmax(heed_seconds() - t->tokens_since, 1e-9);
@@ -132,7 +134,7 @@ heed_status heed_trainer_run(heed_trainer *t)
         if (heed_trainer_finished(t) || (validation_due && t->state.next_validation > 0))
             status = heed_trainer_validate(t);
         if (validation_due)
-            t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / VALIDATIONS));
+            t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / t->translator->recipe.settings->validations));
         report(t, started);
         bool stop = atomic_exchange(&t->stop, false);
         bool due = t->checkpoint != NULL && heed_seconds() - saved >= t->checkpoint_seconds;
@@ -153,7 +155,7 @@ heed_status heed_trainer_run(heed_trainer *t)
 
 heed_status heed_trainer_save(heed_trainer *t, const char *path)
 {
-    bool kept = t->best != NULL && t->state.best >= 0;
+    bool kept = t->best != NULL && t->state.validations > 0;
     if (kept)
         heed_swap_weights(t->model, t->best);
     heed_status status = heed_save(t->model, path);
