@@ -88,6 +88,27 @@ HEED_API heed_layer *heed_make(heed_model *m, heed_spec layer);
 HEED_API heed_symbol *heed_call_layer(heed_layer *layer, heed_symbol *const *inputs, int input_count,
                                       const char *keywords, heed_symbol **outputs, int output_count);
 
+typedef struct heed_layer_collection_multi_head_attention_config {
+    int unused; /**< so that the macro can give a first value */
+    int h;       /**< number of heads, 2 or more */
+    int d_k;     /**< features of a head's query and key; 0: as many as the key has */
+    int d_v;     /**< of its value; to be given */
+    int d_model; /**< of the output; 0: as many as the key has */
+    heed_symbol  *mask;      /**< NULL, or which keys a query sees, (B, Tq, Tk), as bools or as 0 and 1 */
+    heed_symbol **attention; /**< NULL, or receives the heads' weights side by side, (B, Tq, h Tk) */
+} heed_layer_collection_multi_head_attention_config;
+
+/**
+ * MultiHeadAttention of keras-layer-collection, which applies layers and is none: for each head, q, k and v (B, T, F) go
+ * through a TimeDistributed(Dense) each, without bias, and the collection's ScaledDotProductAttention; then the heads, side by
+ * side, through another TimeDistributed(Dense). Files hold these layers.
+ */
+#define heed_layer_collection_multi_head_attention(q, k, v, ...)                                                       \
+    heed_layer_collection_multi_head_attention_with(                                                                   \
+        (q), (k), (v), &(heed_layer_collection_multi_head_attention_config){0, __VA_ARGS__})
+HEED_API heed_symbol *heed_layer_collection_multi_head_attention_with(
+    heed_symbol *q, heed_symbol *k, heed_symbol *v, const heed_layer_collection_multi_head_attention_config *config);
+
 /** Says what the model returns and closes it: heed_outputs(m, y) or heed_outputs(m, y, scores). */
 #define heed_outputs(model, ...)                                                                                       \
     heed_outputs_list((model), (heed_symbol *[]){__VA_ARGS__},                                                         \
