@@ -107,27 +107,33 @@ static int list_recipes(void)
 typedef struct train_watch {
     const cli_session *session;
     cli_progress       progress;
-    double             minutes, exact, noted;
+    double             minutes, noted;
+    char               score[64]; /* of the last validation; "" before */
 } train_watch;
+
+static void describe_score(const heed_train_progress *p, char *text, size_t size)
+{
+    if (strcmp(p->validated_by, "exact") == 0)
+        snprintf(text, size, ", exact match %.2f %%", 100 * p->validation);
+    else
+        snprintf(text, size, ", validation %s %.4f", p->validated_by, p->validation);
+}
 
 static void watch(void *user, const heed_train_progress *p)
 {
     train_watch *w = user;
-    if (p->validated) {
-        w->exact = p->validation_exact;
-        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f, exact match %.2f %%, %.0f tokens/s",
-                 (long long)p->step, p->epoch, p->seconds, p->loss, 100 * w->exact, p->tokens_per_second);
-    } else if (isnan(w->exact) && floor(p->epoch) > w->noted) {
-        cli_note(w->session, "step %lld, epoch %.0f, %.0f s: loss %.4f, %.0f tokens/s", (long long)p->step,
-                 floor(p->epoch), p->seconds, p->loss, p->tokens_per_second);
-    }
+    if (p->validated)
+        describe_score(p, w->score, sizeof w->score);
+    if (p->validated || (*w->score == '\0' && floor(p->epoch) > w->noted))
+        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f%s, %.0f tokens/s", (long long)p->step, p->epoch,
+                 p->seconds, p->loss, w->score, p->tokens_per_second);
     w->noted = floor(p->epoch);
     double done = w->minutes > 0 ? p->seconds : (double)p->step;
     w->progress.total = w->minutes > 0 ? 60 * w->minutes : (double)p->steps;
-    if (isnan(w->exact))
+    if (*w->score == '\0')
         cli_progress_update(&w->progress, done, "loss %.4f, %.0f tokens/s", p->loss, p->tokens_per_second);
     else
-        cli_progress_update(&w->progress, done, "loss %.4f, exact match %.2f %%", p->loss, 100 * w->exact);
+        cli_progress_update(&w->progress, done, "loss %.4f%s", p->loss, w->score);
 }
 
 /* ---- the run */
@@ -168,7 +174,7 @@ static bool can_save(cli_session *s, const char *path)
 
 static int train(cli_session *s, const train_values *v, const char *settings, const char *checkpoint)
 {
-    train_watch w = {.session = s, .minutes = v->minutes, .exact = NAN};
+    train_watch w = {.session = s, .minutes = v->minutes};
     heed_train_config config = {
         .recipe = v->recipe, .settings = settings, .pairs = v->pairs != NULL ? v->pairs : v->source,
         .targets = v->pairs != NULL ? NULL : v->target, .validation = v->validation, .epochs = v->epochs, .steps = v->steps,

@@ -105,9 +105,11 @@ typedef struct heed_train_progress {
     double  tokens_per_second;  /**< target tokens that are no padding */
     double  learning_rate;
     bool    validated;          /**< whether the members below are new */
-    double  validation_exact;   /**< share of validation pairs translated exactly, greedily: of the first ones along the
-                                     way (setting validation_lines); after the last step of all, by the best weights. NaN: none */
-    double  validation_best;
+    const char *validated_by;   /**< "exact": the share of validation pairs translated exactly, greedily; "loss": nats a
+                                     target token */
+    double  validation;         /**< that, of the first pairs along the way (setting validation_lines); after the last step
+                                     of all, by the best weights. NaN: none */
+    double  validation_best;    /**< of those tried along the way */
 } heed_train_progress;
 
 /** Called after each step. */

@@ -131,11 +131,16 @@ heed_tokenizer_config heed_recipe_tokenizer(const heed_recipe_settings *s, bool 
 
 /* ---- models */
 
-static heed_status compile(heed_model *m, const heed_recipe_settings *s)
+static heed_status compile(heed_model *m, const heed_recipe *r)
 {
-    char optimizer[128];
-    snprintf(optimizer, sizeof optimizer, "adam(learning_rate=%.9g, global_clipnorm=%.9g)", s->learning_rate, s->clip_norm);
-    return heed_compile(m, .optimizer = optimizer, .loss = "sparse_categorical_crossentropy");
+    const heed_recipe_settings *s = r->settings;
+    char optimizer[160], clip[48] = "";
+    if (s->clip_norm > 0)
+        snprintf(clip, sizeof clip, ", global_clipnorm=%.9g", s->clip_norm);
+    snprintf(optimizer, sizeof optimizer, "adam(learning_rate=%.9g, beta_2=%.9g%s)", s->learning_rate, s->beta_2, clip);
+    return heed_compile(m, .optimizer = optimizer,
+                        .loss = r->kind->logits ? "sparse_categorical_crossentropy(from_logits=True, ignore_class=0)"
+                                                : "sparse_categorical_crossentropy");
 }
 
 heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t source_size, int32_t target_size,
@@ -144,7 +149,7 @@ heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t sou
     heed_model *m = heed_functional(c, "translator");
     heed_status status = heed_outputs(m, r->kind->wire(m, r->settings, source_size, target_size));
     if (status == HEED_OK)
-        status = compile(m, r->settings);
+        status = compile(m, r);
     if (status != HEED_OK) {
         heed_model_free(m);
         m = NULL;

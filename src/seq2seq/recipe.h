@@ -24,13 +24,22 @@
     X(config, BOOL, fewer_tokens, false, "",                                                                           \
       "whether bpe and unigram make do with fewer tokens where the text has not so many pieces; otherwise an error")   \
     X(config, INT, batch_size, 128, "[1,)", "pairs a training step")                                                   \
+    X(config, INT, batch_tokens, 0, "[0,)",                                                                            \
+      "tokens a training step, padding included, on the longer side; 0: as many pairs as batch_size says")             \
     X(config, FLOAT, learning_rate, 0.002, "(0,)", "of Adam, at its highest")                                          \
-    X(config, TEXT, schedule, "cosine", "cosine|linear|constant", "how the rate falls after the warm-up")              \
+    X(config, FLOAT, beta_2, 0.999, "[0,1)", "Adam's memory of squared gradients")                                     \
+    X(config, TEXT, schedule, "cosine", "cosine|linear|inverse_root|constant",                                         \
+      "how the rate falls: to final_rate at the end, or with the root of the steps, or not at all")                    \
     X(config, FLOAT, final_rate, 0.01, "[0,1]", "share of the rate that is left at the end")                           \
     X(config, INT, warmup_steps, 200, "[0,)", "steps in which the rate rises from zero")                               \
-    X(config, FLOAT, clip_norm, 1.0, "(0,)", "the length to which the gradient is cut")                                \
+    X(config, FLOAT, clip_norm, 1.0, "[0,)", "the length to which the gradient is cut; 0: it is not")                  \
+    X(config, FLOAT, label_smoothing, 0.0, "[0,1)", "share of the truth that is spread over all tokens")               \
     X(config, INT, longest, 400, "[1,)", "pairs with more tokens on a side are left out, and counted")                 \
-    X(config, INT, validation_lines, 1000, "[1,)", "validation pairs that are tried along the way; all at the end")
+    X(config, INT, validations, 20, "[1,)", "times in a run that validation pairs are tried")                          \
+    X(config, INT, validation_lines, 1000, "[1,)", "validation pairs that are tried along the way; all at the end")    \
+    X(config, TEXT, validate_by, "exact", "exact|loss", "what the best weights are told by")                           \
+    X(config, INT, patience, 0, "[0,)", "validations in a row without a better one that end the run; 0: none does")    \
+    X(config, INT, average, 1, "[1,)", "the last validations whose weights are averaged; 1: none are")
 
 /* What every kind's settings begin with. */
 typedef struct heed_recipe_settings { HEED_RECIPE_SETTINGS(HEED_OPTION_FIELD, ) } heed_recipe_settings;
@@ -46,6 +55,7 @@ typedef struct heed_recipe_kind {
     /* Wires the model: inputs `source` (B, Ts) and `target` (B, Tt) ids, output the probabilities (B, Tt, target_size) of
      * the token after each of target's. NULL on failure, which the model remembers. */
     heed_symbol *(*wire)(heed_model *m, const void *settings, int32_t source_size, int32_t target_size);
+    bool logits; /* the output is before the softmax */
     /* The models that decode, see heed_decoding_models. */
     int memory_count, state_count;
     heed_status (*wire_encoder)(heed_model *trained, heed_model *m);

@@ -1,0 +1,98 @@
+/* The inside of a training run. */
+#ifndef HEED_SEQ2SEQ_TRAINER_H
+#define HEED_SEQ2SEQ_TRAINER_H
+
+#include "seq2seq/decode.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* What a run is doing: saved with every checkpoint, restored by a resumed run. */
+#define HEED_RUN_STATE(X, config)                                                                                           \
+    X(config, TEXT, seed, "0", "", "")                                                                                 \
+    X(config, FLOAT, step, 0, "", "steps done")                                                                        \
+    X(config, FLOAT, steps, 0, "", "planned; 0: not known yet")                                                        \
+    X(config, FLOAT, epoch, 0, "", "the pass under way")                                                               \
+    X(config, FLOAT, batch, 0, "", "batches of it that are done")                                                      \
+    X(config, FLOAT, minutes, 0, "", "planned; 0: the plan is in steps")                                               \
+    X(config, FLOAT, seconds, 0, "", "spent so far")                                                                   \
+    X(config, FLOAT, next_validation, 0, "", "the step after which it is due")                                         \
+    X(config, FLOAT, validations, 0, "", "done")                                                                       \
+    X(config, FLOAT, best, 0, "", "score of the best weights, if there was a validation")                              \
+    X(config, FLOAT, worse, 0, "", "validations since then")                                                           \
+    X(config, FLOAT, averaged, 0, "", "weights that the average is of")                                                \
+    X(config, FLOAT, loss, 0, "", "its running mean")                                                                  \
+    X(config, FLOAT, pairs, 0, "", "trained on")                                                                       \
+    X(config, FLOAT, validation_pairs, 0, "", "tried along the way")
+
+typedef struct heed_run_state { HEED_RUN_STATE(HEED_OPTION_FIELD, ) } heed_run_state;
+
+struct heed_trainer {
+    heed_context    *context;
+    heed_model      *model;
+    heed_translator *translator; /* around the model */
+    heed_examples    training, validation;
+    heed_run_state   state;
+    char             seed[24]; /* state.seed */
+    heed_batches    *batches; /* of the epoch under way */
+    int32_t         *source, *given, *answer; /* the batch under way */
+    float           *best; /* all weights, when validation was best; NULL without validation */
+    float           *mean; /* of the weights of the last validations; NULL: not asked for */
+    int64_t          batches_an_epoch; /* as of the first */
+    char            *directory, *checkpoint; /* of checkpoints, and the file there; NULL: none */
+    bool             made_directory, resumed;
+    double           checkpoint_seconds;
+    heed_train_report *report;
+    void            *user;
+    atomic_bool      stop;
+    heed_train_progress progress;
+    int64_t          tokens;
+    double           tokens_since; /* seconds */
+};
+
+
+static inline uint64_t heed_trainer_seed(const heed_trainer *t) { return strtoull(t->seed, NULL, 10); }
+
+/* The first `count` examples as batches of an epoch. */
+heed_status heed_trainer_make_batches(heed_trainer *t, const heed_examples *e, int64_t count, uint64_t epoch,
+                                      heed_batches **out);
+/* A batch in the trainer's arrays, as the model takes it; valid until the next one. */
+typedef struct heed_trainer_batch {
+    heed_array inputs[2], targets[1];
+    heed_batch batch;
+} heed_trainer_batch;
+/* Returns the target tokens that are no padding. */
+int64_t heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_text_batch *b, heed_trainer_batch *out);
+
+/* How many steps `config` asks for; 0: it says nothing of them. */
+double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_config *config);
+bool   heed_trainer_finished(const heed_trainer *t);
+
+/* ---- weights kept aside (kept_weights.c): all of a model's, one after another */
+
+size_t heed_weight_total(heed_model *m);
+void   heed_keep_weights(heed_model *m, float *kept);
+void   heed_swap_weights(heed_model *m, float *kept); /* exchanges them with those of the model */
+void   heed_average_weights(heed_model *m, double share, float *mean); /* mean += share (weights - mean) */
+
+/* ---- checkpoints (checkpoint.c) */
+
+/* The state that a run begins with, its seed set. */
+void heed_run_begin(heed_trainer *t, uint64_t seed);
+/* Where the run is saved; whether it is a resumed one. */
+heed_status heed_checkpoint_name(heed_trainer *t, const heed_train_config *config);
+/* Takes the run's state over from the checkpoint that t->model was read from. */
+heed_status heed_checkpoint_restore(heed_trainer *t);
+/* What was asked for anew must be what the run was begun with. */
+heed_status heed_checkpoint_check(heed_trainer *t, const heed_train_config *config);
+/* Makes the directory when all else is well, and tries it: better now than after an hour. */
+heed_status heed_checkpoint_prepare(heed_trainer *t);
+heed_status heed_checkpoint_save(heed_trainer *t);
+
+/* ---- validation (validate.c) */
+
+/* Tries some pairs along the way, and keeps the weights (or their average, once it has begun) if they do best; at the end
+ * it tells how these do on all. */
+heed_status heed_trainer_validate(heed_trainer *t);
+
+#endif

@@ -1,0 +1,100 @@
+/* How well the weights of a run do on validation pairs, and which are kept. */
+#include "seq2seq/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Lines translated together, among which lengths are sorted. */
+enum { VALIDATION_GROUP = 4096 };
+
+static const heed_recipe_settings *settings_of(const heed_trainer *t) { return t->translator->recipe.settings; }
+
+/* Share of the first `count` validation pairs that greedy decoding gets exactly right. */
+static heed_status exact_match(heed_trainer *t, int64_t count, double *out)
+{
+    int64_t right = 0;
+    for (int64_t i = 0; i < count; i += VALIDATION_GROUP)
+        HEED_TRY(heed_count_exact(t->translator, &t->validation, i,
+                                  (int)(count - i < VALIDATION_GROUP ? count - i : VALIDATION_GROUP), &right));
+    *out = (double)right / (double)count;
+    return HEED_OK;
+}
+
+/* Nats a target token of the first `count` pairs, each target given up to its token. */
+static heed_status mean_loss(heed_trainer *t, int64_t count, double *out)
+{
+    heed_batches *batches;
+    double total = 0, tokens = 0;
+    heed_status status = heed_trainer_make_batches(t, &t->validation, count, 0, &batches);
+    for (int64_t i = 0; status == HEED_OK && i < heed_batches_count(batches); i++) {
+        heed_text_batch b = heed_batches_get(batches, i);
+        heed_trainer_batch full;
+        double valid = (double)heed_trainer_fill(t, &t->validation, &b, &full);
+        status = heed_test_on_batch(t->model, &full.batch, NULL);
+        total += valid * heed_batch_loss(t->model);
+        tokens += valid;
+    }
+    heed_batches_free(batches);
+    *out = total / tokens;
+    return status;
+}
+
+static heed_status measure(heed_trainer *t, int64_t count, double *out)
+{
+    return strcmp(settings_of(t)->validate_by, "loss") == 0 ? mean_loss(t, count, out) : exact_match(t, count, out);
+}
+
+static bool better(const heed_trainer *t, double score)
+{
+    bool less = strcmp(settings_of(t)->validate_by, "loss") == 0;
+    return t->state.validations == 0 || (less ? score <= t->state.best : score >= t->state.best);
+}
+
+/* Counts these weights in, if this is one of the run's last validations. */
+static void count_in(heed_trainer *t)
+{
+    const heed_recipe_settings *s = settings_of(t);
+    double left = (t->state.steps - t->state.step) / fmax(t->state.steps, 1) * s->validations;
+    if (t->mean != NULL && left < s->average - 0.5)
+        heed_average_weights(t->model, 1 / ++t->state.averaged, t->mean);
+}
+
+static heed_status try_weights(heed_trainer *t, double *score)
+{
+    int64_t all = t->validation.count, some = settings_of(t)->validation_lines;
+    HEED_TRY(measure(t, some < all ? some : all, score));
+    t->state.worse++;
+    if (better(t, *score)) {
+        t->state.best = *score;
+        t->state.worse = 0;
+        heed_keep_weights(t->model, t->best);
+    }
+    t->state.validations++;
+    return HEED_OK;
+}
+
+heed_status heed_trainer_validate(heed_trainer *t)
+{
+    if (t->validation.count == 0)
+        return HEED_OK;
+    count_in(t);
+    bool average = t->state.averaged > 1;
+    double score;
+    if (average)
+        heed_swap_weights(t->model, t->mean);
+    heed_status status = try_weights(t, &score);
+    if (average)
+        heed_swap_weights(t->model, t->mean);
+    HEED_TRY(status);
+    if (settings_of(t)->patience > 0 && t->state.worse >= settings_of(t)->patience)
+        t->state.steps = t->state.step; /* the run is over */
+    if (heed_trainer_finished(t)) {
+        heed_swap_weights(t->model, t->best);
+        status = measure(t, t->validation.count, &score);
+        heed_swap_weights(t->model, t->best);
+    }
+    t->progress.validated = true;
+    t->progress.validation = score;
+    t->progress.validation_best = t->state.best;
+    return status;
+}
