@@ -102,6 +102,14 @@ HEED_API heed_status heed_load_model_with(heed_context *c, const char *path, con
 HEED_API heed_status heed_load_model_memory(heed_context *c, const char *name, const void *bytes, size_t size,
                                             const heed_load_config *config, heed_model **out);
 
+/**
+ * A model over the weights of `m` in another context: so several threads run one loaded model at the same time, each with
+ * a context, working memory and states of its own. The weights are not copied. Call it where both contexts may be used; what
+ * it gives belongs to `c` alone. It can be run and saved, but not be trained, nor be given other weights (HEED_ESTATE).
+ * `m` must outlive it and must not be trained meanwhile.
+ */
+HEED_API heed_status heed_share_model(heed_model *m, heed_context *c, heed_model **out);
+
 typedef struct heed_save_config {
     int unused; /**< so that the macro can give a first value */
     int keras;  /**< 2: what Keras 2 (tf-keras) reads; 3 or 0: Keras 3 */

@@ -103,6 +103,7 @@ static heed_status read_weights_file(heed_model *m, const char *path, const heed
 heed_status heed_load_weights(heed_model *m, const char *path)
 {
     HEED_TRY(heed_model_complete(m));
+    HEED_TRY(heed_model_owns_weights(m));
     return read_weights_file(m, path, NULL);
 }
 

@@ -119,7 +119,8 @@ void heed_layer_retain(heed_layer *layer) { layer->references++; }
 static void free_variables(heed_context *c, heed_variable **variables, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        heed_release(c, variables[i]->data);
+        if (!variables[i]->borrowed)
+            heed_release(c, variables[i]->data);
     heed_release(c, variables);
 }
 

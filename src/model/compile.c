@@ -116,6 +116,7 @@ static heed_status make_training(heed_model *m, const heed_compile_config *confi
 heed_status heed_compile_value(heed_model *m, const heed_compile_config *config, const heed_value *optimizer)
 {
     HEED_TRY(heed_model_status(m));
+    HEED_TRY(heed_model_owns_weights(m));
     heed_programs_clear(m);
     m->step = 0;
     heed_status status = make_training(m, config, optimizer, NULL);

@@ -55,6 +55,7 @@ struct heed_model {
     heed_status   status; /* the first mistake, and its sentence */
     char         *error, *hint;
     bool          sequential;
+    bool          shares; /* its weights are another model's, and are not to be written */
     bool          closed; /* wired: inputs, outputs, layers stand */
     heed_zone     zone;   /* wires, symbols, names */
     heed_graph   *probes[HEED_PROBES]; /* scratch graphs, until closed */
@@ -106,6 +107,8 @@ heed_status heed_model_close(heed_model *m, heed_symbol *const *outputs, int cou
                              size_t layer_count);
 /* Wires a sequential model whose input is this. */
 heed_status heed_model_chain(heed_model *m, heed_dtype dtype, const heed_shape *shape);
+/* Refuses a model whose weights are another one's. */
+heed_status heed_model_owns_weights(const heed_model *m);
 /* Makes sure that the model is wired, or says what it lacks. */
 heed_status heed_model_complete(heed_model *m);
 /* Lists the weights; once, when the model closes. */

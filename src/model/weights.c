@@ -51,6 +51,13 @@ heed_status heed_set_trainable(heed_model *m, heed_layer *layer, bool trainable)
     return HEED_OK;
 }
 
+heed_status heed_model_owns_weights(const heed_model *m)
+{
+    return m->shares ? heed_fail(m->context, HEED_ESTATE, "%s: its weights are another model's (heed_share_model)",
+                                 heed_model_name(m))
+                     : HEED_OK;
+}
+
 /* ---- asking */
 
 int            heed_weight_count(const heed_model *m) { return (int)m->weight_count; }
@@ -125,6 +132,7 @@ static heed_status set_weight(heed_model *m, heed_weight *w, const heed_array *v
 heed_status heed_set_weights(heed_model *m, const heed_array *values, int count)
 {
     HEED_TRY(heed_model_complete(m));
+    HEED_TRY(heed_model_owns_weights(m));
     if (count != heed_weight_count(m))
         return heed_fail(m->context, HEED_EINVAL, "%s: the number of weights does not fit (expected %d, found %d)",
                          heed_model_name(m), heed_weight_count(m), count);

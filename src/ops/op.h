@@ -22,6 +22,7 @@ struct heed_variable {
     float     *data;  /* count numbers; the pointer never changes, training and loading change the numbers */
     bool       trainable;
     bool       drawn;     /* its numbers were set: drawn by the initializer, or loaded */
+    bool       borrowed;  /* data is another variable's, which lives longer */
     struct heed_object *initializer, *regularizer, *constraint; /* of the layers room; NULL: none */
     double     fan_in, fan_out; /* how many numbers a sum has, forwards and backwards; 0: as the shape tells */
 };
