@@ -157,15 +157,22 @@ HEED_API const char *heed_tokenizer_token(const heed_tokenizer *t, int32_t id);
 
 /* ---- batches ---------------------------------------------------------------------------------------------------- */
 
+/** What the size of a batch counts; lengths with the padding, as they are computed with. */
+typedef enum heed_batch_unit {
+    HEED_BATCH_EXAMPLES,
+    HEED_BATCH_TOKENS,        /**< examples times the longest side of any */
+    HEED_BATCH_TARGET_TOKENS, /**< examples times the longest target; of the only side, when there is one */
+    HEED_BATCH_ALL_TOKENS     /**< examples times the longest source and the longest target, added */
+} heed_batch_unit;
+
 /** What a pass over the examples looks like. */
 typedef struct heed_batches_config {
-    size_t         count;           /**< examples, >= 1 */
-    const int32_t *source_lengths;  /**< (count), tokens */
-    const int32_t *target_lengths;  /**< (count), tokens; NULL: there is one side */
-    int64_t        size;            /**< of a batch, >= 1: examples or tokens */
-    bool           by_tokens;       /**< size bounds examples times the longest side of any, padding included; an
-                                         example that is longer is a batch of its own */
-    uint64_t       seed, epoch;
+    size_t          count;           /**< examples, >= 1 */
+    const int32_t  *source_lengths;  /**< (count), tokens */
+    const int32_t  *target_lengths;  /**< (count), tokens; NULL: there is one side */
+    int64_t         size;            /**< of a batch at most, >= 1; an example that is larger is a batch of its own */
+    heed_batch_unit unit;            /**< of size */
+    uint64_t        seed, epoch;
 } heed_batches_config;
 
 /** Batches for one epoch: every example in exactly one of them, similar lengths together, in random order. They are a
@@ -180,8 +187,10 @@ typedef struct heed_text_batch {
 
 HEED_API heed_status heed_batches_create(heed_context *c, const heed_batches_config *config, heed_batches **out);
 HEED_API int64_t     heed_batches_count(const heed_batches *b);
-HEED_API heed_text_batch  heed_batches_get(const heed_batches *b, int64_t index); /**< index in 0..count-1 */
-HEED_API void        heed_batches_free(heed_batches *b);                     /**< NULL is allowed */
+HEED_API heed_text_batch heed_batches_get(const heed_batches *b, int64_t index); /**< index in 0..count-1 */
+/** The share of all tokens, of both sides, that are padding: 0..1. */
+HEED_API double heed_batches_padding(const heed_batches *b);
+HEED_API void   heed_batches_free(heed_batches *b); /**< NULL is allowed */
 
 /* ---- scores ----------------------------------------------------------------------------------------------------- */
 

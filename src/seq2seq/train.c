@@ -10,7 +10,8 @@ heed_status heed_trainer_make_batches(heed_trainer *t, const heed_examples *e, i
 {
     const heed_recipe_settings *s = t->translator->recipe.settings;
     heed_batches_config config = {.count = (size_t)count, .source_lengths = e->source_lengths,
-                                  .target_lengths = e->target_lengths, .by_tokens = s->batch_tokens > 0,
+                                  .target_lengths = e->target_lengths,
+                                  .unit = s->batch_tokens > 0 ? HEED_BATCH_TOKENS : HEED_BATCH_EXAMPLES,
                                   .size = s->batch_tokens > 0 ? s->batch_tokens : s->batch_size,
                                   .seed = heed_trainer_seed(t), .epoch = epoch};
     return heed_batches_create(t->context, &config, out);
@@ -30,6 +31,7 @@ static heed_status count_batches(heed_trainer *t)
     heed_batches *first;
     HEED_TRY(heed_trainer_make_batches(t, &t->training, t->training.count, 0, &first));
     t->batches_an_epoch = heed_batches_count(first);
+    t->padding = heed_batches_padding(first);
     heed_batches_free(first);
     return HEED_OK;
 }
@@ -176,6 +178,8 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
                  config->pairs,
                  (long long)t->training.left_out, (long long)(t->training.left_out + t->training.count),
                  t->translator->recipe.settings->longest);
+    heed_log(c, HEED_LOG_NOTE, "%lld pairs in %lld batches; %.1f %% of their tokens are padding",
+             (long long)t->training.count, (long long)t->batches_an_epoch, 100 * t->padding);
     t->progress.validated_by = t->translator->recipe.settings->validate_by;
     *out = t;
     return HEED_OK;

@@ -39,6 +39,7 @@ struct heed_trainer {
     float           *best; /* all weights, when validation was best; NULL without validation */
     float           *mean; /* of the weights of the last validations; NULL: not asked for */
     int64_t          batches_an_epoch; /* as of the first */
+    double           padding; /* the share of its tokens */
     char            *directory, *checkpoint; /* of checkpoints, and the file there; NULL: none */
     bool             made_directory, resumed;
     double           checkpoint_seconds;

@@ -27,6 +27,7 @@ struct heed_batches {
     int64_t      *examples; /* (examples) in the order of the ranges before these were shuffled */
     batch_range  *ranges;
     size_t        count, capacity;
+    int64_t       tokens, padded; /* of the examples, and of all batches with their padding */
 };
 
 /* An example while it is sorted. */
@@ -52,14 +53,15 @@ static int compare_random(const void *a, const void *b)
     return x->key != y->key ? compare_keys(x->key, y->key) : (x->index > y->index) - (x->index < y->index);
 }
 
-/* By target first: a step of a decoder, with attention and the output layer, costs more than one of an encoder. */
+/* By target first: a step of a decoder, with attention and the output layer, costs more than one of an encoder. Sources
+ * rise and fall by turns, so that a batch over two lengths of the target has similar ones. */
 static int compare_lengths(const void *a, const void *b)
 {
     const sorted_example *x = a, *y = b;
     if (x->target_length != y->target_length)
         return x->target_length < y->target_length ? -1 : 1;
     if (x->source_length != y->source_length)
-        return x->source_length < y->source_length ? -1 : 1;
+        return (x->source_length < y->source_length) == (x->target_length % 2 == 0) ? -1 : 1;
     return compare_random(a, b);
 }
 
@@ -86,16 +88,25 @@ static sorted_example *shuffle_examples(heed_context *c, const heed_batches_conf
     return examples;
 }
 
-/* Examples in a pool; with a fixed batch size only the last pool has a batch that is not full. */
-static size_t pool_size(const heed_batches_config *config)
+/* What an example of these lengths adds to a batch's size. */
+static int64_t weight(const heed_batches_config *config, int32_t source_length, int32_t target_length)
 {
-    double batch = (double)config->size;
-    if (config->by_tokens) {
-        double tokens = 0;
-        for (size_t i = 0; i < config->count; i++)
-            tokens += longer(config->source_lengths[i], config->target_lengths != NULL ? config->target_lengths[i] : 0);
-        batch *= (double)config->count / (tokens > 0 ? tokens : 1);
-    }
+    if (config->unit == HEED_BATCH_EXAMPLES)
+        return 1;
+    if (config->unit == HEED_BATCH_ALL_TOKENS)
+        return (int64_t)source_length + target_length;
+    if (config->unit == HEED_BATCH_TARGET_TOKENS && config->target_lengths != NULL)
+        return target_length;
+    return longer(source_length, target_length);
+}
+
+/* Examples in a pool; of batches of so many examples only the last pool has one that is not full. */
+static size_t pool_size(const heed_batches_config *config, const sorted_example *examples)
+{
+    double all = 0;
+    for (size_t i = 0; i < config->count; i++)
+        all += (double)weight(config, examples[i].source_length, examples[i].target_length);
+    double batch = all > 0 ? (double)config->size * (double)config->count / all : 1;
     double pool = batch < 1 ? POOL_BATCHES : batch * POOL_BATCHES;
     return pool < (double)config->count ? (size_t)pool : config->count;
 }
@@ -103,17 +114,17 @@ static size_t pool_size(const heed_batches_config *config)
 /* How many of the sorted examples make the next batch. */
 static size_t batch_size(const heed_batches_config *config, const sorted_example *examples, size_t count)
 {
-    if (!config->by_tokens)
-        return (uint64_t)config->size < count ? (size_t)config->size : count;
-    int32_t longest = 0;
+    int32_t source_length = 0, target_length = 0;
     size_t size = 0;
     while (size < count) {
-        longest = longer(longest, longer(examples[size].source_length, examples[size].target_length));
-        if (size > 0 && (int64_t)(size + 1) * longest > config->size)
+        source_length = longer(source_length, examples[size].source_length);
+        target_length = longer(target_length, examples[size].target_length);
+        if (size > 0 && (int64_t)(size + 1) * weight(config, source_length, target_length) > config->size)
             break;
         size++;
     }
-    return size < count && size > ROUND ? size - size % ROUND : size;
+    bool round = config->unit != HEED_BATCH_EXAMPLES && size < count && size > ROUND;
+    return round ? size - size % ROUND : size;
 }
 
 static heed_status add_range(heed_batches *b, const heed_batches_config *config, const sorted_example *examples,
@@ -125,15 +136,17 @@ static heed_status add_range(heed_batches *b, const heed_batches_config *config,
     for (size_t i = first; i < first + count; i++) {
         range.source_length = longer(range.source_length, examples[i].source_length);
         range.target_length = longer(range.target_length, examples[i].target_length);
+        b->tokens += (int64_t)examples[i].source_length + examples[i].target_length;
         b->examples[i] = examples[i].index;
     }
+    b->padded += range.count * ((int64_t)range.source_length + range.target_length);
     b->ranges[b->count++] = range;
     return HEED_OK;
 }
 
 static heed_status cut(heed_batches *b, const heed_batches_config *config, sorted_example *examples)
 {
-    size_t pool = pool_size(config);
+    size_t pool = pool_size(config, examples);
     for (size_t first = 0; first < config->count; first += pool) {
         size_t end = config->count - first < pool ? config->count : first + pool;
         qsort(examples + first, end - first, sizeof *examples, compare_lengths);
@@ -180,9 +193,14 @@ heed_text_batch heed_batches_get(const heed_batches *b, int64_t index)
 {
     const batch_range *range = &b->ranges[index];
     return (heed_text_batch){.examples = b->examples + range->first,
-                        .count = range->count,
-                        .source_length = range->source_length,
-                        .target_length = range->target_length};
+                             .count = range->count,
+                             .source_length = range->source_length,
+                             .target_length = range->target_length};
+}
+
+double heed_batches_padding(const heed_batches *b)
+{
+    return b->padded > 0 ? (double)(b->padded - b->tokens) / (double)b->padded : 0;
 }
 
 void heed_batches_free(heed_batches *b)
