@@ -1,6 +1,7 @@
 /* Reading: layers are made in the order of the file, then their calls are wired as soon as what they need is there. */
 #include "formats/keras_config.h"
 #include "formats/keras_operation.h"
+#include "formats/keras_operation_old.h"
 
 #include <string.h>
 
@@ -8,7 +9,7 @@
 typedef struct entry {
     const char      *name;
     const heed_json *object;
-    heed_layer      *layer; /* NULL: an operation that heed cannot run */
+    heed_layer      *layer; /* NULL: an operation that heed cannot run, or of such; `object` is the one to blame */
     const heed_json *next;  /* the next call to wire */
     heed_wire      **calls;
     size_t           call_count;
@@ -86,6 +87,7 @@ typedef struct arguments {
     bool         masked; /* a mask was given */
     heed_value  *keywords;
     bool         waits;
+    const entry *refused; /* an operation among them that heed cannot run */
 } arguments;
 
 /* The three numbers of a tensor in an argument; NULL for what is none. */
@@ -103,8 +105,10 @@ static heed_status take_tensor(const reader *r, const heed_json *where, const he
     HEED_TRY(read_origin(r, history, &o));
     if (history == where) /* as Keras 2 writes it, who counts a model's own wiring as its first call */
         skip_own_wiring(&o, true);
-    if (o.from->layer == NULL)
-        return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
+    if (o.from->layer == NULL) {
+        a->refused = o.from;
+        return HEED_OK;
+    }
     if (a->count == HEED_MAX_OUTPUTS)
         return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "a call with more than %d tensors",
                               HEED_MAX_OUTPUTS);
@@ -188,7 +192,7 @@ static heed_status take_mask(const reader *r, const heed_json *v, int input, arg
         return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks of this kind are not supported");
     HEED_TRY(read_origin(r, history, &o));
     if (o.from->layer == NULL)
-        return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "the operation '%s' cannot be run", o.from->name);
+        return heed_operation_refuse(r->context, o.from->object);
     HEED_TRY(find_symbol(r, v, &o, &s));
     a->waits |= s == NULL;
     if (a->waits || input >= a->count || rides_anyway(s, a->inputs[input]))
@@ -209,34 +213,56 @@ static bool holds_tensor(const heed_json *v)
     return false;
 }
 
-static heed_status read_keyword(const reader *r, const heed_json *v, arguments *a)
+static heed_status set_keyword(const reader *r, arguments *a, const char *key, heed_value *value)
 {
     heed_zone *z = &r->model->zone;
+    if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
+        return HEED_ENOMEM;
+    return heed_value_set(z, a->keywords, key, value);
+}
+
+static heed_status read_keyword(const reader *r, const heed_json *v, arguments *a)
+{
     if (strcmp(v->key, "training") == 0 || strcmp(v->key, "verbose") == 0 || v->type == HEED_JSON_NULL)
         return HEED_OK;
     if (is_mask(v->key))
         return take_mask(r, v, masked_input(v->key), a);
     if (holds_tensor(v))
         return take_tensors(r, v, a, 8);
-    if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
-        return HEED_ENOMEM;
-    return heed_value_set(z, a->keywords, v->key, heed_value_of_json(z, v));
+    return set_keyword(r, a, v->key, heed_value_of_json(&r->model->zone, v));
 }
 
-/* The arguments of an operation: tensors are inputs, and the constants between them are kept in their places. */
-static heed_status read_operands(const reader *r, const heed_json *args, arguments *a)
+/* An argument of an operation: a tensor becomes an input, for which the argument then stands; so in lists. */
+static heed_status read_operand(const reader *r, const heed_json *v, arguments *a, int depth, heed_value **out)
 {
     heed_zone *z = &r->model->zone;
-    heed_value *list = heed_value_list(z);
-    for (const heed_json *item = args->first; item != NULL; item = item->next) {
-        bool tensor = tensor_history(item) != NULL;
-        if (tensor)
-            HEED_TRY(take_tensors(r, item, a, 1));
-        HEED_TRY(heed_value_append(list, tensor ? heed_value_null(z) : heed_value_of_json(z, item)));
+    const heed_json *history = tensor_history(v);
+    *out = NULL;
+    if (history != NULL) {
+        HEED_TRY(take_tensor(r, v, history, a));
+        *out = heed_operand_of_input(z, a->count - 1);
+    } else if (holds_tensor(v) && depth > 0) {
+        *out = heed_value_list(z);
+        for (const heed_json *item = v->first; item != NULL; item = item->next) {
+            heed_value *inner;
+            HEED_TRY(read_operand(r, item, a, depth - 1, &inner));
+            HEED_TRY(heed_value_append(*out, inner));
+        }
+    } else {
+        *out = heed_value_of_json(z, v);
     }
-    if (a->keywords == NULL && (a->keywords = heed_value_dict(z)) == NULL)
-        return HEED_ENOMEM;
-    return heed_value_set(z, a->keywords, "arguments", list);
+    return *out == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+/* The arguments of an operation, in their places. */
+static heed_status read_operands(const reader *r, const heed_json *args, arguments *a)
+{
+    heed_value *list = heed_value_list(&r->model->zone), *operand;
+    for (const heed_json *item = args->first; item != NULL; item = item->next) {
+        HEED_TRY(read_operand(r, item, a, 8, &operand));
+        HEED_TRY(heed_value_append(list, operand));
+    }
+    return set_keyword(r, a, "arguments", list);
 }
 
 /* {"args": [...], "kwargs": {...}}: Keras 3. */
@@ -273,6 +299,46 @@ static heed_status read_old_call(const reader *r, const heed_json *node, argumen
     return HEED_OK;
 }
 
+/* A leaf of Keras 2's: ["layer", call, output, {...}], or ["_CONSTANT_VALUE", -1, value, {...}]. */
+static heed_status read_old_operand(const reader *r, const heed_json *v, arguments *a, heed_value **out)
+{
+    const heed_json *first = heed_json_at(v, 0);
+    heed_zone *z = &r->model->zone;
+    if (heed_json_is_string(first, "_CONSTANT_VALUE") && heed_json_at(v, 2) != NULL) {
+        *out = heed_old_operand_value(z, heed_json_at(v, 2));
+    } else if (heed_json_is(first, HEED_JSON_STRING)) {
+        HEED_TRY(take_tensor(r, v, v, a));
+        *out = heed_operand_of_input(z, a->count - 1);
+    } else {
+        *out = heed_old_operand_value(z, v);
+    }
+    return *out == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+/* The call of an operation: its first operand, or a list of them; the others are keywords of the first tensor. */
+static heed_status read_old_operation(const reader *r, const heed_json *node, const char *names, arguments *a)
+{
+    heed_value *list = heed_value_list(&r->model->zone), *operand;
+    bool several = !heed_json_is(heed_json_at(node, 0), HEED_JSON_STRING);
+    const heed_json *keywords = heed_json_at(several ? heed_json_at(node, 0) : node, 3);
+    heed_value *first = several ? heed_value_list(&r->model->zone) : NULL;
+    for (const heed_json *item = several ? node->first : node; item != NULL; item = several ? item->next : NULL) {
+        HEED_TRY(read_old_operand(r, item, a, &operand));
+        if (several)
+            HEED_TRY(heed_value_append(first, operand));
+    }
+    HEED_TRY(heed_value_append(list, several ? first : operand));
+    for (const char *end; *names != '\0'; names = end + strspn(end, " ")) {
+        end = names + strcspn(names, " ");
+        for (const heed_json *v = keywords == NULL ? NULL : keywords->first; v != NULL; v = v->next)
+            if (strlen(v->key) == (size_t)(end - names) && strncmp(v->key, names, (size_t)(end - names)) == 0) {
+                HEED_TRY(read_old_operand(r, v, a, &operand));
+                HEED_TRY(heed_value_append(list, operand));
+            }
+    }
+    return set_keyword(r, a, "arguments", list);
+}
+
 static heed_status add_call(reader *r, entry *e, heed_wire *w)
 {
     heed_wire **calls = heed_zone_alloc(&r->zone, e->call_count + 1, sizeof *calls);
@@ -285,12 +351,30 @@ static heed_status add_call(reader *r, entry *e, heed_wire *w)
     return HEED_OK;
 }
 
+/* What an operation makes of one that cannot be run cannot be had either, which matters only to what needs it. */
+static heed_status pass_refusal_on(const reader *r, entry *e, const entry *refused)
+{
+    if (!heed_is_operation(e->layer))
+        return heed_operation_refuse(r->context, refused->object);
+    heed_layer_release(e->layer);
+    e->layer = NULL;
+    e->object = refused->object;
+    return HEED_OK;
+}
+
 /* Wires an entry's next call if it can be; *wired tells. */
 static heed_status wire_next(reader *r, entry *e, bool *wired)
 {
     arguments a = {.count = 0};
     *wired = false;
-    HEED_TRY(e->next->type == HEED_JSON_ARRAY ? read_old_call(r, e->next, &a) : read_call(r, e, &a));
+    if (e->next->type != HEED_JSON_ARRAY)
+        HEED_TRY(read_call(r, e, &a));
+    else if (heed_is_operation(e->layer))
+        HEED_TRY(read_old_operation(r, e->next, heed_operation_operands(e->layer), &a));
+    else
+        HEED_TRY(read_old_call(r, e->next, &a));
+    if (a.refused != NULL)
+        return pass_refusal_on(r, e, a.refused);
     if (a.waits)
         return HEED_OK;
     heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.masked ? a.masks : NULL, a.count, a.keywords);
@@ -397,8 +481,7 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
         if (out->count == HEED_MAX_OUTPUTS)
             return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
         if (o.from->layer == NULL)
-            return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "the operation '%s' cannot be run",
-                                  o.from->name);
+            return heed_operation_refuse(r->context, o.from->object);
         HEED_TRY(find_symbol(r, list, &o, &out->symbols[out->count]));
         if (out->symbols[out->count++] == NULL)
             return heed_json_fail(r->context, list, HEED_EFORMAT, "layer '%s' has no call %lld", o.from->name,

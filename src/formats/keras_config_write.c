@@ -65,7 +65,7 @@ static heed_status write_build_config(heed_zone *z, const heed_layer *layer, hee
 static heed_status write_operation(heed_zone *z, const heed_layer *layer, heed_json **out)
 {
     heed_value *config;
-    HEED_TRY(heed_value_parse(z, layer->name, heed_operation_config(layer), &config));
+    HEED_TRY(heed_value_parse(z, layer->name, heed_operation_saved(layer), &config));
     const char *class_name = layer->layer_class->name;
     return write_object(z, heed_operation_module(layer), class_name, heed_json_of_value(z, config), class_name, out);
 }
@@ -187,14 +187,30 @@ static manner manner_of(const heed_layer *layer)
     return AS_LIST;
 }
 
-/* An operation's tensors and constants, in their places. */
-static heed_status write_operands(heed_zone *z, const heed_wire *w, heed_json *args)
+/* What an operation is given: a tensor, a constant, or a list of such. */
+static heed_json *operand_json(heed_zone *z, const heed_wire *w, const heed_value *v)
 {
-    const heed_value *list = heed_value_find(w->keywords, "arguments");
-    int input = 0;
-    for (const heed_value *item = list == NULL ? NULL : list->first; item != NULL; item = item->next) {
-        bool tensor = item->type == HEED_VALUE_NULL && input < w->input_count;
-        HEED_TRY(heed_json_append(args, tensor ? tensor_json(z, w->inputs[input++]) : heed_json_of_value(z, item)));
+    int input = heed_operand_input(v);
+    if (input >= 0 && input < w->input_count)
+        return tensor_json(z, w->inputs[input]);
+    if (!heed_value_is(v, HEED_VALUE_LIST))
+        return heed_json_of_value(z, v);
+    heed_json *list = heed_json_array(z);
+    for (const heed_value *item = v->first; item != NULL; item = item->next)
+        if (heed_json_append(list, operand_json(z, w, item)) != HEED_OK)
+            return NULL;
+    return list;
+}
+
+/* An operation's call: its arguments in their places, and keywords. */
+static heed_status write_operands(heed_zone *z, const heed_wire *w, heed_json *args, heed_json *kwargs)
+{
+    for (const heed_value *v = w->keywords == NULL ? NULL : w->keywords->first; v != NULL; v = v->next) {
+        bool arguments = strcmp(v->key, "arguments") == 0;
+        for (const heed_value *item = arguments ? v->first : NULL; item != NULL; item = item->next)
+            HEED_TRY(heed_json_append(args, operand_json(z, w, item)));
+        if (!arguments)
+            HEED_TRY(set(z, kwargs, v->key, heed_json_of_value(z, v)));
     }
     return HEED_OK;
 }
@@ -267,7 +283,7 @@ static heed_status write_call(heed_zone *z, const heed_wire *w, heed_json *nodes
 {
     heed_json *node = heed_json_object(z), *args = heed_json_array(z), *kwargs = heed_json_object(z);
     if (heed_is_operation(w->layer)) {
-        HEED_TRY(write_operands(z, w, args));
+        HEED_TRY(write_operands(z, w, args, kwargs));
     } else {
         for (const heed_value *item = w->keywords == NULL ? NULL : w->keywords->first; item != NULL; item = item->next)
             HEED_TRY(set(z, kwargs, item->key, heed_json_of_value(z, item)));

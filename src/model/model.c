@@ -210,6 +210,15 @@ static heed_status add_child(heed_model *m, heed_layer *layer)
     return HEED_OK;
 }
 
+/* Whether an output's layer is called so, or an earlier output. */
+static bool is_taken(const heed_model *m, int before, const char *name)
+{
+    for (int k = 0; k < m->output_count; k++)
+        if (strcmp(m->outputs[k]->wire->layer->name, name) == 0 || (k < before && strcmp(m->output_names[k], name) == 0))
+            return true;
+    return false;
+}
+
 /* Outputs are named by their layer; where a layer gives several, or two outputs come from it, the later ones are
  * numbered. */
 static heed_status name_outputs(heed_model *m)
@@ -218,12 +227,13 @@ static heed_status name_outputs(heed_model *m)
     if (m->output_names == NULL)
         return HEED_ENOMEM;
     for (int k = 0; k < m->output_count; k++) {
-        int before = 0;
+        int number = 0;
         for (int j = 0; j < k; j++)
-            before += m->outputs[j]->wire->layer == m->outputs[k]->wire->layer;
-        const char *name = m->outputs[k]->wire->layer->name;
-        m->output_names[k] =
-            before == 0 ? heed_zone_strdup(&m->zone, name) : heed_zone_printf(&m->zone, "%s_%d", name, before);
+            number += m->outputs[j]->wire->layer == m->outputs[k]->wire->layer;
+        const char *own = m->outputs[k]->wire->layer->name, *name = own;
+        while (number > 0 && name != NULL && is_taken(m, k, name))
+            name = heed_zone_printf(&m->zone, "%s_%d", own, number++);
+        m->output_names[k] = name == NULL ? NULL : heed_zone_strdup(&m->zone, name);
         if (m->output_names[k] == NULL)
             return HEED_ENOMEM;
     }

@@ -1,0 +1,18 @@
+/* Operations as Keras 2 wrote them. */
+#ifndef HEED_FORMATS_KERAS_OPERATION_OLD_H
+#define HEED_FORMATS_KERAS_OPERATION_OLD_H
+
+#include "base/value.h"
+#include "formats/json.h"
+
+/* Whether the class is one of Keras 2's for operations. */
+bool heed_is_old_operation(const char *class_name);
+
+/* What the operation of such an object is in Keras 3: its class (NULL: none that is known), its config, and which keywords
+ * of its call are operands. */
+heed_status heed_old_operation_read(heed_zone *z, const heed_json *object, const char **class_name, heed_value *config,
+                                    const char **operands);
+/* A constant among its operands, or the slices of an index, as Keras 3 writes them. NULL when there is no memory. */
+heed_value *heed_old_operand_value(heed_zone *z, const heed_json *v);
+
+#endif
