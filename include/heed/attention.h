@@ -30,7 +30,8 @@ extern "C" {
     X(self_attention_scaled_dot_product) X(residual_scaled_dot_product_attention)                                      \
     X(multi_head) X(multi_head_multi_head_attention) X(attention_layer)                                                \
     X(layer_collection_scaled_dot_product) X(layer_collection_layer_normalization) X(sequence_attention)               \
-    X(attention_rnn_wrapper) X(external_attention_rnn_wrapper)
+    X(attention_rnn_wrapper) X(external_attention_rnn_wrapper)                                                         \
+    X(luong_attention) X(luong_attention_cell)
 
 #define HEED_CORRECTED_OPTION(X, config)                                                                               \
     X(config, BOOL, corrected, true, "", "whether it computes what was meant, or what was first written")
@@ -275,6 +276,65 @@ typedef struct heed_external_attention_rnn_wrapper_config
 extern HEED_API const heed_layer_class heed_external_attention_rnn_wrapper_class;
 #define heed_external_attention_rnn_wrapper(...)                                                                       \
     HEED_SPEC(external_attention_rnn_wrapper, HEED_EXTERNAL_ATTENTION_RNN_WRAPPER_OPTIONS, .layer = __VA_ARGS__)
+
+/* ------------------------------------------------------------------------------------------------ Luong's attention */
+
+/**
+ * The attention of Luong, Pham and Manning 2015 ("Effective Approaches to Attention-based Neural Machine Translation",
+ * arXiv 1508.04025), in rows. Inputs: queries h (B, T, H), a decoder's states, and the source s (B, S, E), an encoder's.
+ * Outputs: h~ (B, T, units) and, with return_attention, a (B, T, S).
+ *
+ *     dot:     e_ij = h_i . s_j                        (equation 7)      E = H
+ *     general: e_ij = h_i W_a s_j^T                    (equation 7)      W_a (H, E)
+ *     concat:  e_ij = v_a . tanh([h_i, s_j] W_a)       (equation 7)      W_a (H + E, score_units), v_a (score_units)
+ *     a_i = softmax over j of e_ij; c_i = sum_j a_ij s_j                 (equation 6)
+ *     h~_i = tanh([c_i, h_i] W_c)                      (equation 5)      W_c (E + H, units)
+ *
+ * Local, only j with |j - p_i| <= D = reach have a part in the softmax. local-m: p_i = i (section 3.2). local-p, with W_p
+ * (H, score_units) and v_p (score_units):
+ *
+ *     p_i = S sigmoid(v_p . tanh(h_i W_p))             (equation 9)
+ *     a_ij exp(-(j - p_i)^2 / (2 (D/2)^2)) in place of a_ij              (equation 10)
+ *
+ * Positions count from 0. The source's mask hides steps, and S in equation 9 is the number of the others. Weights, in
+ * order: W_a, v_a, W_p, v_p, W_c, as far as there are such. Local, time and memory grow with T (2 D + 1), not with T S.
+ */
+#define HEED_LUONG_OPTIONS(X, config)                                                                                  \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, INT, units, HEED_NONE, "[1,)", "size of h~; None: that of h")                                            \
+    X(config, TEXT, score, "general", "dot|general|concat", "how h and s are compared")                                \
+    X(config, TEXT, window, "global", "global|local-m|local-p",                                                        \
+      "what of the source is seen: all, the steps around the query's own, or those around a predicted one")            \
+    X(config, INT, reach, 10, "[1,)", "D, the steps on either side of p that are seen; local only")                    \
+    X(config, INT, score_units, HEED_NONE, "[1,)", "size inside of tanh, of concat and local-p; None: that of h")      \
+    HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_uniform")
+#define HEED_LUONG_ATTENTION_OPTIONS(X, config)                                                                        \
+    HEED_LUONG_OPTIONS(X, config)                                                                                      \
+    HEED_RETURN_ATTENTION_OPTION(X, config)
+typedef struct heed_luong_attention_config { HEED_LUONG_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_luong_attention_config;
+extern HEED_API const heed_layer_class heed_luong_attention_class;
+#define heed_luong_attention(...) HEED_SPEC(luong_attention, HEED_LUONG_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/**
+ * Input feeding (section 3.3): a cell whose input is, beside x_t, what was attended to a step before. Around any cell, your
+ * own too; h_t is the cell's output, h~_t as above is the output and the next step's h~_{t-1}, zeros at first:
+ *
+ *     h_t, state = cell([x_t, h~_{t-1}], state)
+ *
+ * For heed_rnn(), called on the sequence (B, T, F), then, if wanted, initial states, then the source (B, S, E), whose mask
+ * counts. States: the cell's, h~ (B, units), and for local-m the number of the step (B, 1), from 0 on. Weights: those above,
+ * then the cell's. heed_predict() collects the attention. A step looks at all of the source, local too: it is local in what
+ * it computes, not in what that costs.
+ */
+#define HEED_LUONG_ATTENTION_CELL_OPTIONS(X, config)                                                                   \
+    HEED_LUONG_OPTIONS(X, config)                                                                                      \
+    X(config, LAYER, cell, {0}, "", "LSTMCell, GRUCell, SimpleRNNCell, StackedRNNCells, or a cell of your own")
+typedef struct heed_luong_attention_cell_config { HEED_LUONG_ATTENTION_CELL_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_luong_attention_cell_config;
+extern HEED_API const heed_layer_class heed_luong_attention_cell_class;
+#define heed_luong_attention_cell(...)                                                                                 \
+    HEED_SPEC(luong_attention_cell, HEED_LUONG_ATTENTION_CELL_OPTIONS, .cell = __VA_ARGS__)
 
 #ifdef __cplusplus
 }

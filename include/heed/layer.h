@@ -140,6 +140,7 @@ typedef struct heed_loop {
     heed_tensor        *mask;          /**< as in heed_call */
     bool                wants_attention;
     heed_tensor *const *given;         /**< what the recurrent layer's caller passed along, (B, ...) */
+    heed_tensor *const *given_masks;   /**< one for each: as in heed_call */
     int                 given_count;
     heed_tensor       **constants;     /**< to be set: (B, ...), then seen by every step; room for HEED_MAX_CONSTANTS */
     int                 constant_count;/**< to be set */

@@ -16,8 +16,7 @@ heed_status heed_check_sequences(heed_layer *layer, const heed_shape *inputs, in
     return HEED_OK;
 }
 
-/* 0, 1, ... as float, in that shape. */
-static heed_tensor *positions(heed_graph *g, int64_t count, const heed_shape *shape)
+heed_tensor *heed_positions(heed_graph *g, int64_t count, const heed_shape *shape)
 {
     float *numbers = heed_zone_alloc(&g->zone, (size_t)count, sizeof *numbers);
     if (numbers == NULL)
@@ -29,8 +28,8 @@ static heed_tensor *positions(heed_graph *g, int64_t count, const heed_shape *sh
 
 heed_tensor *heed_window(heed_graph *g, int64_t queries, int64_t keys, int64_t behind, int64_t ahead)
 {
-    heed_tensor *i = positions(g, queries, &(heed_shape){3, {1, queries, 1}});
-    heed_tensor *j = positions(g, keys, &(heed_shape){3, {1, 1, keys}});
+    heed_tensor *i = heed_positions(g, queries, &(heed_shape){3, {1, queries, 1}});
+    heed_tensor *j = heed_positions(g, keys, &(heed_shape){3, {1, 1, keys}});
     heed_tensor *begun = heed_op_less_equal(heed_op_scale(i, 1.0f, -(float)behind), j);
     return heed_op_and(begun, heed_op_less_equal(j, heed_op_scale(i, 1.0f, (float)ahead)));
 }
@@ -42,7 +41,7 @@ heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys)
 
 heed_tensor *heed_window_starts(heed_graph *g, int64_t queries, int64_t behind)
 {
-    heed_tensor *i = positions(g, queries, &(heed_shape){2, {1, queries}});
+    heed_tensor *i = heed_positions(g, queries, &(heed_shape){2, {1, queries}});
     return heed_op_cast(heed_op_scale(i, 1.0f, -(float)behind), HEED_INT32);
 }
 

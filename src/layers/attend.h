@@ -8,6 +8,8 @@
 /* Refuses inputs that are no sequences (B, T, F) of known features. */
 heed_status heed_check_sequences(heed_layer *layer, const heed_shape *inputs, int count);
 
+/* 0, 1, ... as float, in that shape of so many elements. */
+heed_tensor *heed_positions(heed_graph *g, int64_t count, const heed_shape *shape);
 /* Query i sees keys i - behind to i + ahead: bool (1, queries, keys). */
 heed_tensor *heed_window(heed_graph *g, int64_t queries, int64_t keys, int64_t behind, int64_t ahead);
 /* No key after the query. */

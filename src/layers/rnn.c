@@ -148,20 +148,24 @@ heed_status heed_cell_begin(heed_layer *cell, heed_loop *loop)
 }
 
 static heed_status start(heed_layer *cell, const heed_call *call, heed_tensor *sequence, heed_tensor *mask,
-                         heed_tensor *const *given, int given_count, cell_loop **out)
+                         int first_given, cell_loop **out)
 {
     heed_graph *g = call->graph;
+    int given_count = call->input_count - first_given;
     cell_loop *r = *out = heed_zone_alloc(&g->zone, 1, sizeof *r);
     heed_tensor **kept = heed_zone_alloc(&g->zone, (size_t)given_count, sizeof *kept);
-    if (r == NULL || kept == NULL)
+    heed_tensor **masks = heed_zone_alloc(&g->zone, (size_t)given_count, sizeof *masks);
+    if (r == NULL || kept == NULL || masks == NULL)
         return HEED_ENOMEM;
-    if (given_count > 0)
-        memcpy(kept, given, (size_t)given_count * sizeof *kept);
+    for (int i = 0; i < given_count; i++) {
+        kept[i] = call->inputs[first_given + i];
+        masks[i] = call->masks[first_given + i];
+    }
     r->cell = cell;
     r->loop = (heed_loop){.graph = g, .training = call->training, .sequence = sequence, .mask = mask,
                           .input_shape = without_time(&sequence->shape, false),
                           .wants_attention = heed_call_wants_attention(call), .given = kept,
-                          .given_count = given_count};
+                          .given_masks = masks, .given_count = given_count};
     return heed_cell_begin(cell, &r->loop);
 }
 
@@ -228,7 +232,7 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
     int states = given_states(r, call->input_count - 1), first = 1 + states;
     heed_tensor *mask = states > 0 ? NULL : call->masks[0]; /* as in Keras 3 */
     cell_loop *running;
-    HEED_TRY(start(r->cell, call, sequence, mask, call->inputs + first, call->input_count - first, &running));
+    HEED_TRY(start(r->cell, call, sequence, mask, first, &running));
     heed_loop *loop = &running->loop;
     HEED_TRY(heed_recurrence_settle(layer, loop, states > 0 ? call->inputs + 1 : NULL));
     run->state_count = heed_cell_state_count(r->cell);
@@ -273,7 +277,8 @@ heed_status heed_cell_call(heed_layer *cell, heed_call *call)
                                states,
                                call->input_count);
     heed_loop loop = {.graph = call->graph, .training = call->training, .input_shape = call->inputs[0]->shape,
-                      .given = call->inputs + 1 + states, .given_count = call->input_count - 1 - states};
+                      .given = call->inputs + 1 + states,
+                      .given_masks = call->masks + 1 + states, .given_count = call->input_count - 1 - states};
     HEED_TRY(heed_cell_begin(cell, &loop));
     heed_step step = {.graph = call->graph, .inputs = call->inputs, .states = call->inputs + 1,
                       .constants = loop.constants,

@@ -327,6 +327,9 @@ static const sample samples[] = {
     {"SequenceAttention", "similarity='additive'", 2, {X3, {3, {2, 5, 2}}}},
     {"AttentionRNNWrapper", "LSTM(3, dropout=0.5, return_sequences=True, stateful=True)", 1, {X3}},
     {"ExternalAttentionRNNWrapper", "GRU(3, go_backwards=True), return_attention=True", 2, {X3, {3, {2, 5, 2}}}},
+    {"LuongAttention", "3, 'concat', 'local-p', reach=1, score_units=5, return_attention=True", 2, {X3, {3, {2, 5, 2}}}},
+    {"LuongAttentionCell", "score='concat', window='local-m', reach=1, cell=GRUCell(3)", 5,
+     {{2, {2, 4}}, {2, {2, 3}}, {2, {2, 3}}, {2, {2, 1}}, {3, {2, 5, 2}}}},
     {"keras-layer-collection>ScaledDotProductAttention", "True", 4, {X3, X3, X3, {3, {2, 3, 3}}}},
     {"keras-layer-collection>LayerNormalization", "epsilon=1e-5", 1, {X3}},
 };

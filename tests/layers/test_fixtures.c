@@ -508,6 +508,7 @@ GROUP(self_attention)
 GROUP(multi_head)
 GROUP(attention_layer)
 GROUP(layer_collection)
+GROUP(luong)
 
 int main(void)
 {
@@ -516,7 +517,7 @@ int main(void)
         cmocka_unit_test(test_bidirectional), cmocka_unit_test(test_time_distributed), cmocka_unit_test(test_merge),
         cmocka_unit_test(test_layer_normalization), cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_decoder),
         cmocka_unit_test(test_self_attention),      cmocka_unit_test(test_multi_head), cmocka_unit_test(test_attention_layer),
-        cmocka_unit_test(test_layer_collection),    cmocka_unit_test(test_batch_normalization),
+        cmocka_unit_test(test_layer_collection),      cmocka_unit_test(test_luong),    cmocka_unit_test(test_batch_normalization),
         cmocka_unit_test(test_group_normalization), cmocka_unit_test(test_rms_normalization),
         cmocka_unit_test(test_unit_normalization),  cmocka_unit_test(test_einsum_dense),
     };
