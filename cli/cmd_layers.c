@@ -71,6 +71,15 @@ static void print_shape(const heed_shape *s)
     printf("%s", s->rank == 0 ? "None" : heed_shape_text(s, text, sizeof text));
 }
 
+/* One number for all axes without brackets. */
+static void print_sizes(const heed_shape *s)
+{
+    if (s->rank == 1)
+        printf("%lld", (long long)s->dims[0]);
+    else
+        print_shape(s);
+}
+
 /* 0 stands for None too where the meaning says what None is. */
 static void print_int(int value, const heed_option *o)
 {
@@ -98,6 +107,7 @@ static void print_default(const heed_layer_class *c, const heed_option *o)
     case HEED_OPTION_FLOAT: print_float(*(const double *)field); break;
     case HEED_OPTION_BOOL: printf("%s", *(const bool *)field ? "True" : "False"); break;
     case HEED_OPTION_SHAPE: print_shape(field); break;
+    case HEED_OPTION_SIZES: print_sizes(field); break;
     case HEED_OPTION_LAYER:
     case HEED_OPTION_LAYERS: printf("None"); break;
     case HEED_OPTION_TEXT:
@@ -114,8 +124,11 @@ static void print_default(const heed_layer_class *c, const heed_option *o)
 /* Whether it has to be given: its default is out of its range. */
 static bool is_required(const heed_layer_class *c, const heed_option *o)
 {
-    return o->type == HEED_OPTION_INT && o->range[0] == '[' && o->range[1] == '1' &&
-           *(const int *)(const void *)((const char *)c->defaults + o->offset) == 0;
+    const void *field = (const char *)c->defaults + o->offset;
+    if (o->range[0] != '[' || o->range[1] != '1' || strstr(o->meaning, "None:") != NULL)
+        return false;
+    return o->type == HEED_OPTION_INT ? *(const int *)field == 0
+                                      : o->type == HEED_OPTION_SIZES && ((const heed_shape *)field)->rank == 0;
 }
 
 /* A table's cell: words divided by | would end it. */

@@ -177,6 +177,26 @@ HEED_API heed_tensor *heed_op_one_hot(heed_tensor *ids, int64_t depth);
 /** (x - mean) / sqrt(variance + epsilon) gamma + beta over the last axis; gamma, beta (n) or NULL. */
 HEED_API heed_tensor *heed_op_layer_norm(heed_tensor *x, heed_tensor *gamma, heed_tensor *beta, float epsilon);
 
+/** How a window moves along an axis: over `before` zeros, the data, `after` zeros; `size` elements, each `dilation` from the
+ *  next, `stride` from one window to the next. */
+typedef struct heed_sliding_window {
+    int64_t size, stride, dilation, before, after;
+} heed_sliding_window;
+
+/** Sums of products within windows (cross-correlation): x (B, T, C) and kernel (k, C/groups, F), or x (B, H, W, C) and kernel
+ *  (k, l, C/groups, F); bias (F) or NULL; a window for each axis between, of the kernel's size. Result (B, ..., F). Channels
+ *  are cut into `groups`; filters see those of their group only. With a group for each of C = F channels, each is on its own. */
+HEED_API heed_tensor *heed_op_convolution(heed_tensor *x, heed_tensor *kernel, heed_tensor *bias,
+                                          const heed_sliding_window *windows, int groups);
+/** The way back, from results to what they came from (the gradient of heed_op_convolution by x): x (B, ..., F), kernel as
+ *  there, bias (C) or NULL; result (B, ..., C) with `sizes` between, which those windows must cut into x's. */
+HEED_API heed_tensor *heed_op_convolution_transpose(heed_tensor *x, heed_tensor *kernel, heed_tensor *bias,
+                                                    const heed_sliding_window *windows, int groups, const int64_t *sizes);
+/** Greatest and mean of each window, a channel at a time: x (B, T, C) or (B, H, W, C); zeros before and after do not count.
+ *  Of equals the first takes the gradient. A window without data is refused. */
+HEED_API heed_tensor *heed_op_max_pool(heed_tensor *x, const heed_sliding_window *windows);
+HEED_API heed_tensor *heed_op_average_pool(heed_tensor *x, const heed_sliding_window *windows);
+
 /** x / (1-rate) with probability 1-rate, else 0; a new draw each training step. */
 HEED_API heed_tensor *heed_op_dropout(heed_tensor *x, float rate);
 /** Numbers drawn anew each training step: uniform in [0,1), or normal with mean 0 and deviation 1. */

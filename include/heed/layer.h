@@ -55,12 +55,14 @@ typedef struct heed_specs {
  * "adam(learning_rate=cosine_decay(0.001, 10000))". NULL is Python's None.
  */
 typedef enum heed_option_type {
-    HEED_OPTION_INT,         /**< int; None is HEED_NONE, allowed where that is the default */
+    HEED_OPTION_INT,         /**< int; None is HEED_NONE, allowed where that is the default; a list of one is that one */
     HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default */
     HEED_OPTION_BOOL,        /**< bool */
     HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the
                                   word None allows NULL */
     HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list or None */
+    HEED_OPTION_SIZES,       /**< heed_shape: one integer for all axes, one for each, or a pair for each, a pair's two after
+                                  each other; rank 0 is None */
     HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */
     HEED_OPTION_INITIALIZER, /**< const char *, an expression */
     HEED_OPTION_REGULARIZER, /**< const char *, an expression */
@@ -88,6 +90,7 @@ typedef struct heed_option {
 #define HEED_FIELD_BOOL        bool
 #define HEED_FIELD_TEXT        const char *
 #define HEED_FIELD_SHAPE       heed_shape
+#define HEED_FIELD_SIZES       heed_shape
 #define HEED_FIELD_ACTIVATION  const char *
 #define HEED_FIELD_INITIALIZER const char *
 #define HEED_FIELD_REGULARIZER const char *

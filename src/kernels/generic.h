@@ -33,6 +33,11 @@ float heed_generic_maximum(int64_t n, const float *x);
 float heed_generic_dot(int64_t n, const float *a, const float *b);
 void  heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y);
 
+void heed_generic_depthwise(int64_t rows, int64_t taps, int64_t channels, const float *x, int64_t x_row, int64_t x_tap,
+                            const float *w, int64_t w_tap, float *y, int64_t y_row);
+void heed_generic_depthwise_gradient(int64_t rows, int64_t channels, const float *x, int64_t x_row, const float *dy,
+                                     int64_t dy_row, float *dw);
+
 void  heed_generic_softmax(int64_t n, const float *x, const uint8_t *keep, float *y);
 void  heed_generic_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx);
 void  heed_generic_log_softmax(int64_t n, const float *x, float *y);

@@ -112,6 +112,16 @@ typedef struct heed_kernels {
     double (*sum_of_squares)(int64_t n, const float *x); /* in double precision */
     void   (*add_columns)(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y); /* y[j] += sum_i x[i,j] */
 
+    /* ---- windows over channels that do not mix: y[i,c] += sum_j x[i,j,c] w[j,c], with x[i,j,c] at x[i*x_row + j*x_tap + c],
+     * w[j,c] at w[j*w_tap + c] and y[i,c] at y[i*y_row + c]; w_tap may be negative, rows of x may overlap */
+    void (*depthwise)(int64_t rows, int64_t taps, int64_t channels, const float *x, int64_t x_row, int64_t x_tap,
+                      const float *w, int64_t w_tap, float *y, int64_t y_row);
+    /* dw[c] += sum_i x[i*x_row + c] dy[i*dy_row + c] */
+    void (*depthwise_gradient)(int64_t rows, int64_t channels, const float *x, int64_t x_row, const float *dy,
+                               int64_t dy_row, float *dw);
+    /* Gives a maximum's gradient to the first that equals it: where x = y, dx += left and left = 0. */
+    void (*claim)(int64_t n, const float *x, const float *y, float *left, float *dx);
+
     /* ---- rows. keep: one byte an element, 0 leaves it out, or NULL. What is left out gets 0; so does all of a row of
      * which nothing is kept. */
     void (*softmax)(int64_t n, const float *x, const uint8_t *keep, float *y);

@@ -16,6 +16,7 @@
 #include "kernels/recurrent_tmpl.h"
 #include "kernels/reduce_tmpl.h"
 #include "kernels/rows_tmpl.h"
+#include "kernels/window_tmpl.h"
 
 const heed_kernels TABLE = {
     .name = NAME,
@@ -33,6 +34,9 @@ const heed_kernels TABLE = {
     .dot = dot,
     .sum_of_squares = sum_of_squares,
     .add_columns = add_columns,
+    .depthwise = depthwise,
+    .depthwise_gradient = depthwise_gradient,
+    .claim = claim,
     .softmax = softmax,
     .softmax_gradient = softmax_gradient,
     .log_softmax = log_softmax,

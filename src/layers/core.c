@@ -35,6 +35,15 @@ static heed_status dropout_init(heed_layer *layer)
     return HEED_OK;
 }
 
+heed_tensor *heed_shared_dropout(heed_tensor *x, double rate, const heed_shape *shape)
+{
+    if (x == NULL || rate == 0.0)
+        return x;
+    if (rate == 1.0)
+        return heed_op_scale(x, 0.0f, 0.0f);
+    return heed_op_multiply(x, heed_op_dropout(heed_graph_fill(x->graph, shape, 1.0f), (float)rate));
+}
+
 static heed_status dropout_call(heed_layer *layer, heed_call *call)
 {
     const heed_dropout_config *o = heed_layer_config(layer);
@@ -44,17 +53,13 @@ static heed_status dropout_call(heed_layer *layer, heed_call *call)
         return heed_layer_fail(layer, HEED_ESHAPE,
                                "noise_shape has another rank than the input (expected %d numbers, found %s)",
                                x->shape.rank, heed_shape_text(&o->noise_shape, text, sizeof text));
-    if (!call->training || o->rate == 0.0)
+    heed_shape shape = noise_shape(o, &x->shape);
+    if (!call->training)
         call->outputs[0] = x;
-    else if (o->rate == 1.0)
-        call->outputs[0] = heed_op_scale(x, 0.0f, 0.0f);
-    else if (o->noise_shape.rank == 0)
+    else if (o->noise_shape.rank == 0 && o->rate < 1.0)
         call->outputs[0] = heed_op_dropout(x, (float)o->rate);
-    else {
-        heed_shape shape = noise_shape(o, &x->shape);
-        heed_tensor *noise = heed_op_dropout(heed_graph_fill(call->graph, &shape, 1.0f), (float)o->rate);
-        call->outputs[0] = heed_op_multiply(x, noise);
-    }
+    else
+        call->outputs[0] = heed_shared_dropout(x, o->rate, &shape);
     return HEED_OK;
 }
 

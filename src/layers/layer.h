@@ -125,6 +125,9 @@ bool heed_activation_is_elementwise(heed_graph *g, const char *activation);
 /* Keras' relu with all its options: x from the threshold on, at most max_value; else negative_slope (x - threshold). */
 heed_tensor *heed_relu_general(heed_tensor *x, double negative_slope, double max_value, double threshold_value);
 
+/* x multiplied by one draw of dropout of this shape, which is broadcast: what shares a number of it is dropped together. */
+heed_tensor *heed_shared_dropout(heed_tensor *x, double rate, const heed_shape *shape);
+
 /* ---- variables ---- */
 
 /* The regulariser's penalty on a variable, a scalar; NULL when it has none (or on failure, which the graph

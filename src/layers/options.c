@@ -29,7 +29,8 @@ static size_t size_of(heed_option_type type)
     case HEED_OPTION_INT: return sizeof(int);
     case HEED_OPTION_FLOAT: return sizeof(double);
     case HEED_OPTION_BOOL: return sizeof(bool);
-    case HEED_OPTION_SHAPE: return sizeof(heed_shape);
+    case HEED_OPTION_SHAPE:
+    case HEED_OPTION_SIZES: return sizeof(heed_shape);
     case HEED_OPTION_LAYER: return sizeof(heed_spec);
     case HEED_OPTION_LAYERS: return sizeof(heed_specs);
     default: return sizeof(const char *);
@@ -97,7 +98,8 @@ static heed_status deepen(heed_zone *z, const heed_option *o, void *field)
     case HEED_OPTION_INT:
     case HEED_OPTION_FLOAT:
     case HEED_OPTION_BOOL:
-    case HEED_OPTION_SHAPE: return HEED_OK;
+    case HEED_OPTION_SHAPE:
+    case HEED_OPTION_SIZES: return HEED_OK;
     case HEED_OPTION_LAYER: return copy_spec(z, field);
     case HEED_OPTION_LAYERS: return copy_specs(z, field);
     default: return copy_text(z, field);
@@ -218,7 +220,8 @@ static heed_status check_option(heed_context *c, const char *who, const heed_opt
     case HEED_OPTION_FLOAT: return check_number(c, who, o, *(const double *)field);
     case HEED_OPTION_BOOL: return HEED_OK;
     case HEED_OPTION_TEXT: return check_words(c, who, o, *(const char *const *)field);
-    case HEED_OPTION_SHAPE: return check_shape(c, who, o, field);
+    case HEED_OPTION_SHAPE:
+    case HEED_OPTION_SIZES: return check_shape(c, who, o, field);
     case HEED_OPTION_LAYER: return check_spec(c, who, field);
     case HEED_OPTION_LAYERS: return check_specs(c, who, field);
     default: return check_expression(c, who, o, *(const char *const *)field);
@@ -243,7 +246,8 @@ static heed_status read_int(heed_context *c, const heed_value *v, const char *wh
         *out = HEED_NONE;
         return HEED_OK;
     }
-    HEED_TRY(heed_value_as_int(c, v, what, &wide));
+    bool alone = v->type == HEED_VALUE_LIST && v->count == 1; /* Keras writes the sizes of one axis so */
+    HEED_TRY(heed_value_as_int(c, alone ? v->first : v, what, &wide));
     if (wide <= HEED_NONE || wide > INT_MAX)
         return heed_value_unexpected(c, v, what, "an integer of 32 bits");
     *out = (int)wide;
@@ -279,6 +283,23 @@ static heed_status read_shape(heed_context *c, const heed_value *v, const char *
     return HEED_OK;
 }
 
+/* ((1, 2), (3, 4)) is 1, 2, 3, 4. */
+static heed_status read_sizes(heed_context *c, const heed_value *v, const char *what, heed_shape *out)
+{
+    if (v->type != HEED_VALUE_LIST || v->first == NULL || v->first->type != HEED_VALUE_LIST)
+        return read_shape(c, v, what, out);
+    *out = (heed_shape){0};
+    for (const heed_value *item = v->first; item != NULL; item = item->next) {
+        heed_shape pair;
+        HEED_TRY(read_shape(c, item, what, &pair));
+        if (pair.rank != 2 || out->rank + 2 > HEED_MAX_RANK)
+            return heed_value_unexpected(c, v, what, "at most 4 pairs of integers");
+        out->dims[out->rank++] = pair.dims[0];
+        out->dims[out->rank++] = pair.dims[1];
+    }
+    return HEED_OK;
+}
+
 static heed_status read_specs(heed_zone *z, const heed_value *v, const char *what, heed_specs *out)
 {
     *out = (heed_specs){0};
@@ -305,6 +326,7 @@ static heed_status read_option(heed_zone *z, const heed_option *o, const heed_va
     case HEED_OPTION_BOOL: return heed_value_as_bool(c, v, o->name, field);
     case HEED_OPTION_TEXT: return heed_value_as_text(c, v, o->name, field);
     case HEED_OPTION_SHAPE: return read_shape(c, v, o->name, field);
+    case HEED_OPTION_SIZES: return read_sizes(c, v, o->name, field);
     case HEED_OPTION_LAYER: return heed_spec_read(z, o->name, v, field);
     case HEED_OPTION_LAYERS: return read_specs(z, v, o->name, field);
     default: return heed_object_expression(z, family_of(o->type), v, o->name, field);
@@ -353,6 +375,21 @@ static heed_value *shape_value(heed_zone *z, const heed_shape *shape)
     return list;
 }
 
+static heed_value *sizes_value(heed_zone *z, const heed_shape *sizes)
+{
+    if (sizes->rank < 2)
+        return sizes->rank == 0 ? heed_value_null(z) : heed_value_int(z, sizes->dims[0]);
+    if (sizes->rank == 2)
+        return shape_value(z, sizes);
+    heed_value *list = heed_value_list(z);
+    for (int i = 0; i + 1 < sizes->rank; i += 2) {
+        heed_shape pair = {2, {sizes->dims[i], sizes->dims[i + 1]}};
+        if (heed_value_append(list, shape_value(z, &pair)) != HEED_OK)
+            return NULL;
+    }
+    return list;
+}
+
 static heed_value *specs_value(heed_zone *z, const heed_specs *specs)
 {
     heed_value *list = heed_value_list(z);
@@ -372,6 +409,7 @@ static heed_value *option_value(heed_zone *z, const heed_option *o, const void *
     case HEED_OPTION_BOOL: return heed_value_bool(z, *(const bool *)field);
     case HEED_OPTION_TEXT: return heed_value_text(z, *(const char *const *)field);
     case HEED_OPTION_SHAPE: return shape_value(z, field);
+    case HEED_OPTION_SIZES: return sizes_value(z, field);
     case HEED_OPTION_LAYER: return heed_spec_value(z, *(const heed_spec *)field);
     case HEED_OPTION_LAYERS: return specs_value(z, field);
     default: return heed_object_value(z, family_of(o->type), *(const char *const *)field);

@@ -1,5 +1,6 @@
 /* Classes by name, and layers from what files and other languages say about them. */
 #include "heed/attention.h"
+#include "heed/convolution.h"
 #include "heed/normalization.h"
 #include "layers/layer.h"
 
@@ -8,7 +9,7 @@
 #define HEED_CLASS_ROW(name) &heed_##name##_class,
 static const heed_layer_class *const built_in[] = {
     HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW) HEED_NORMALIZATION_CLASS_MAP(HEED_CLASS_ROW)
-        HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)};
+        HEED_CONVOLUTION_CLASS_MAP(HEED_CLASS_ROW) HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)};
 #undef HEED_CLASS_ROW
 
 enum { BUILT_IN_COUNT = sizeof built_in / sizeof *built_in };
@@ -278,8 +279,10 @@ heed_value *heed_keras2_value(heed_zone *z, const heed_value *v)
 /* ---- to values ---- */
 
 /* Options that Keras 3 or the original does not know: written only where they say something. */
-static bool is_silent(const heed_option *o, const void *config)
+static bool is_silent(const heed_layer_class *class, const heed_option *o, const void *config)
 {
+    if (strncmp(class->name, "SpatialDropout", 14) == 0 && strcmp(o->name, "trainable") == 0)
+        return true; /* which Keras refuses there */
     bool unknown = strcmp(o->name, "time_major") == 0 || strcmp(o->name, "corrected") == 0;
     return unknown && !*(const bool *)((const char *)config + o->offset);
 }
@@ -290,7 +293,7 @@ static heed_value *options_value(heed_zone *z, const heed_layer_class *class, co
     heed_value *dict = heed_value_dict(z);
     for (int i = 0; i < t.count; i++) {
         heed_option_table row = {&t.rows[i], 1, t.size, t.defaults};
-        if (dict == NULL || (!is_silent(&t.rows[i], config) && heed_options_write(z, row, config, dict) != HEED_OK))
+        if (dict == NULL || (!is_silent(class, &t.rows[i], config) && heed_options_write(z, row, config, dict) != HEED_OK))
             return NULL;
     }
     return dict;

@@ -1,28 +1,17 @@
 /* Layers that put the same numbers into another shape. */
 #include "heed/layers.h"
-#include "layers/layer.h"
+#include "layers/spatial.h"
 
 #include <string.h>
 
 /* ---- Flatten ---- */
 
-static heed_tensor *channels_last(heed_tensor *x)
-{
-    int order[HEED_MAX_RANK] = {0};
-    for (int i = 1; i < x->shape.rank - 1; i++)
-        order[i] = i + 1;
-    order[x->shape.rank - 1] = 1;
-    return heed_op_transpose(x, order);
-}
-
 static heed_status flatten_call(heed_layer *layer, heed_call *call)
 {
-    const heed_flatten_config *o = heed_layer_config(layer);
     heed_tensor *x = call->inputs[0];
     if (x->shape.rank < 1)
         return heed_layer_fail(layer, HEED_ESHAPE, "the input has no batch");
-    if (o->data_format != NULL && strcmp(o->data_format, "channels_first") == 0 && x->shape.rank > 2)
-        x = channels_last(x);
+    x = heed_channels_last(x, heed_channels_first(layer) && x->shape.rank > 2);
     int64_t batch = heed_tensor_dim(x, 0), rest = 1;
     for (int i = 1; x != NULL && i < x->shape.rank; i++)
         rest *= x->shape.dims[i];

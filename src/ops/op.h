@@ -126,6 +126,7 @@ struct heed_op {
     X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \
     X(window_scores) X(window_sum) X(window_spread) X(window_dense) X(window_take)                                     \
     X(attention) X(attention_gradient)                                                                                 \
+    X(convolution) X(convolution_transpose) X(convolution_kernel_gradient) X(pool) X(pool_gradient)                    \
     X(lstm) X(lstm_gradient) X(gru) X(gru_gradient) X(scan)
 
 #define HEED_OP_DECLARE(name) extern const heed_op heed_kind_##name;

@@ -509,6 +509,10 @@ GROUP(multi_head)
 GROUP(attention_layer)
 GROUP(layer_collection)
 GROUP(luong)
+GROUP(convolution)
+GROUP(pooling)
+GROUP(resizing)
+GROUP(borders)
 
 int main(void)
 {
@@ -520,6 +524,8 @@ int main(void)
         cmocka_unit_test(test_layer_collection),      cmocka_unit_test(test_luong),    cmocka_unit_test(test_batch_normalization),
         cmocka_unit_test(test_group_normalization), cmocka_unit_test(test_rms_normalization),
         cmocka_unit_test(test_unit_normalization),  cmocka_unit_test(test_einsum_dense),
+        cmocka_unit_test(test_convolution),         cmocka_unit_test(test_pooling),
+        cmocka_unit_test(test_resizing),            cmocka_unit_test(test_borders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,30 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     return over_time(recurrent_step, x, operands, reverse, zeros, last);
 }
 
+/* x, kernel and bias over one axis or two; `groups` 0: without bias, in one group */
+static heed_tensor *convolved(heed_tensor *const *x, int64_t stride, int64_t dilation, int64_t before, int64_t after, int groups)
+{
+    const heed_sliding_window windows[] = {{heed_tensor_dim(x[1], 0), stride, dilation, before, after},
+                                           {heed_tensor_dim(x[1], 1), stride, dilation, after, before}};
+    return heed_op_convolution(x[0], x[1], groups == 0 ? NULL : x[2], windows, groups == 0 ? 1 : groups);
+}
+
+/* The same way back, to `size` elements (and two more on a second axis). */
+static heed_tensor *convolved_back(heed_tensor *const *x, int64_t stride, int64_t dilation, int64_t before, int64_t after,
+                                   int groups, int64_t size)
+{
+    const heed_sliding_window windows[] = {{heed_tensor_dim(x[1], 0), stride, dilation, before, after},
+                                           {heed_tensor_dim(x[1], 1), stride, dilation, after, before}};
+    return heed_op_convolution_transpose(x[0], x[1], groups == 0 ? NULL : x[2], windows, groups == 0 ? 1 : groups,
+                                         (int64_t[]){size, size + 2});
+}
+
+static heed_tensor *pooled(heed_tensor *const *x, bool mean, int64_t size, int64_t stride, int64_t before, int64_t after)
+{
+    const heed_sliding_window windows[] = {{size, stride, 1, before, after}, {size, stride, 1, after, before}};
+    return mean ? heed_op_average_pool(x[0], windows) : heed_op_max_pool(x[0], windows);
+}
+
 #define RECURRENT SMALL(2, 4, 3), SMALL(2, 5), SMALL(3, 5), SMALL(5, 5), SMALL(2, 5)
 
 #define MANY_RECURRENT SMALL(19, 3, 2), SMALL(19, 3), SMALL(2, 3), SMALL(3, 3), SMALL(19, 3)
@@ -196,6 +220,28 @@ static heed_tensor *recurrent(heed_tensor *const *x, int operands, bool reverse,
     X(cumsum, cumsum_last, heed_op_cumsum(x[0], -1), ANY(2, 3))                                                        \
     X(repeat, repeat_first, heed_op_repeat(x[0], 0, 3), ANY(2, 3))                                                     \
     X(repeat, repeat_last, heed_op_repeat(x[0], -1, 2), ANY(2, 3))                                                     \
+    X(convolution, conv, convolved(x, 1, 1, 0, 0, 1), ANY(2, 7, 3), ANY(3, 3, 4), ANY(4))                               \
+    X(convolution, conv_no_bias, convolved(x, 1, 1, 2, 1, 0), ANY(2, 5, 2), ANY(4, 2, 3))                              \
+    X(convolution, conv_stride, convolved(x, 3, 1, 1, 2, 1), ANY(2, 8, 2), ANY(2, 2, 3), ANY(3))                       \
+    X(convolution, conv_stride_dilation, convolved(x, 2, 3, 2, 2, 1), ANY(1, 9, 2), ANY(3, 2, 3), ANY(3))              \
+    X(convolution, conv_groups, convolved(x, 1, 2, 2, 2, 2), ANY(2, 5, 4), ANY(3, 2, 6), ANY(6))                       \
+    X(convolution, conv_depthwise, convolved(x, 2, 1, 1, 1, 5), ANY(2, 6, 5), ANY(3, 1, 5), ANY(5))                    \
+    X(convolution, conv_single, convolved(x, 1, 1, 0, 0, 1), ANY(2, 5, 3), ANY(1, 3, 4), ANY(4))                       \
+    X(convolution, conv_whole, convolved(x, 1, 1, 0, 0, 1), ANY(3, 4, 2), ANY(4, 2, 3), ANY(3))                        \
+    X(convolution, conv_2d, convolved(x, 2, 1, 1, 0, 1), ANY(2, 4, 5, 2), ANY(3, 2, 2, 3), ANY(3))                     \
+    X(convolution, conv_2d_dilation, convolved(x, 1, 2, 1, 2, 2), ANY(1, 4, 5, 2), ANY(2, 3, 1, 4), ANY(4))            \
+    X(convolution, conv_2d_width, convolved(x, 1, 1, 0, 0, 1), ANY(2, 5, 3, 2), ANY(2, 3, 2, 3), ANY(3))               \
+    X(convolution, conv_2d_depthwise, convolved(x, 2, 1, 1, 1, 3), ANY(2, 3, 4, 3), ANY(2, 2, 1, 3), ANY(3))           \
+    X(convolution_transpose, back, convolved_back(x, 1, 1, 1, 1, 1, 5), ANY(2, 5, 3), ANY(3, 2, 3), ANY(2))            \
+    X(convolution_transpose, back_stride, convolved_back(x, 3, 1, 0, 1, 1, 10), ANY(2, 4, 3), ANY(2, 2, 3), ANY(2))    \
+    X(convolution_transpose, back_wide, convolved_back(x, 2, 1, 1, 1, 0, 8), ANY(2, 4, 3), ANY(4, 2, 3))               \
+    X(convolution_transpose, back_groups, convolved_back(x, 2, 2, 1, 1, 2, 7), ANY(1, 3, 4), ANY(3, 3, 4), ANY(6))     \
+    X(convolution_transpose, back_2d, convolved_back(x, 2, 1, 1, 0, 1, 4), ANY(2, 2, 3, 3), ANY(3, 2, 2, 3), ANY(2))   \
+    X(pool, max_pool, pooled(x, false, 2, 2, 0, 0), DISTINCT(2, 6, 3))                                                 \
+    X(pool, max_pool_overlap, pooled(x, false, 3, 1, 1, 1), DISTINCT(2, 5, 3))                                         \
+    X(pool, max_pool_2d, pooled(x, false, 2, 2, 1, 0), DISTINCT(2, 3, 5, 2))                                           \
+    X(pool, average_pool, pooled(x, true, 3, 2, 1, 1), ANY(2, 7, 3))                                                   \
+    X(pool, average_pool_2d, pooled(x, true, 3, 1, 1, 2), ANY(2, 3, 4, 2))                                             \
     X(gather, gather, heed_op_gather(x[0], x[1]), ANY(5, 3), IDS(5, 2, 4))                                             \
     X(gather, gather_scalars, heed_op_gather(x[0], x[1]), ANY(5), IDS(5, 7))                                           \
     X(gather, gather_blocks, heed_op_gather(x[0], x[1]), ANY(3, 2, 35), IDS(3, 4))                                     \

@@ -1,0 +1,24 @@
+#include "kernels/generic.h"
+
+void heed_generic_depthwise(int64_t rows, int64_t taps, int64_t channels, const float *x, int64_t x_row, int64_t x_tap,
+                            const float *w, int64_t w_tap, float *y, int64_t y_row)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < channels; c++) {
+            double total = y[i * y_row + c];
+            for (int64_t j = 0; j < taps; j++)
+                total += (double)x[i * x_row + j * x_tap + c] * w[j * w_tap + c];
+            y[i * y_row + c] = (float)total;
+        }
+}
+
+void heed_generic_depthwise_gradient(int64_t rows, int64_t channels, const float *x, int64_t x_row, const float *dy,
+                                     int64_t dy_row, float *dw)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        double total = dw[c];
+        for (int64_t i = 0; i < rows; i++)
+            total += (double)x[i * x_row + c] * dy[i * dy_row + c];
+        dw[c] = (float)total;
+    }
+}
