@@ -7,12 +7,58 @@
 typedef struct settings {
     heed_zone           zone;
     heed_model         *model;
+    const char         *output; /* whose metrics are being read; NULL: of every one */
     heed_compile_config config;
 } settings;
 
+/* What Keras 2 says beside the class and its options: the function behind it, and a reduction that is to be found out. */
+static bool says_nothing(const heed_json *item)
+{
+    return strcmp(item->key, "fn") == 0 || (strcmp(item->key, "reduction") == 0 && heed_json_is_string(item, "auto"));
+}
+
+/* The function of a wrapper around one: {"class_name": "MeanMetricWrapper", "config": {"fn": "mse", ...}}; NULL: it is none. */
+static const heed_json *wrapped_function(const heed_json *v)
+{
+    const heed_json *function = heed_json_find(heed_json_find(v, "config"), "fn");
+    if (!heed_json_is_string(heed_json_find(v, "class_name"), "MeanMetricWrapper") &&
+        !heed_json_is_string(heed_json_find(v, "class_name"), "LossFunctionWrapper"))
+        return NULL;
+    if (heed_json_is(function, HEED_JSON_OBJECT))
+        function = heed_json_find(function, "config");
+    return heed_json_is(function, HEED_JSON_STRING) ? function : NULL;
+}
+
+/* The name of a result without its output's, which Keras 2 saves with it. */
+static const char *own_name(const char *output, const char *name)
+{
+    size_t length = output == NULL ? 0 : strlen(output);
+    return length > 0 && strncmp(name, output, length) == 0 && name[length] == '_' ? name + length + 1 : name;
+}
+
+/* A loss or metric as Keras 3 says it. */
+static heed_status modern_measure(heed_zone *z, const char *output, const heed_json *v, heed_json **out)
+{
+    const heed_json *given = heed_json_find(v, "config"), *function = wrapped_function(v);
+    heed_json *config = heed_json_object(z);
+    *out = heed_json_object(z);
+    const char *class_name = function != NULL ? function->text : heed_json_find(v, "class_name")->text;
+    HEED_TRY(heed_json_set(z, *out, "class_name", heed_json_string(z, class_name)));
+    for (const heed_json *item = given->first; item != NULL; item = item->next)
+        if (strcmp(item->key, "name") == 0 && item->type == HEED_JSON_STRING)
+            HEED_TRY(heed_json_set(z, config, "name", heed_json_string(z, own_name(output, item->text))));
+        else if (!says_nothing(item))
+            HEED_TRY(heed_json_set(z, config, item->key, heed_json_copy(z, item)));
+    return heed_json_set(z, *out, "config", config);
+}
+
 static heed_status read_text(settings *s, const heed_json *v, const heed_object_family *family, const char **out)
 {
-    heed_value *value = heed_value_of_json(&s->zone, v);
+    heed_json *modern = NULL;
+    if (heed_json_is(heed_json_find(v, "class_name"), HEED_JSON_STRING) &&
+        heed_json_is(heed_json_find(v, "config"), HEED_JSON_OBJECT))
+        HEED_TRY(modern_measure(&s->zone, s->output, v, &modern));
+    heed_value *value = heed_value_of_json(&s->zone, modern == NULL ? v : modern);
     if (value == NULL)
         return HEED_ENOMEM;
     heed_status status = heed_object_expression(&s->zone, family, value, v->key == NULL ? family->word : v->key, out);
@@ -87,7 +133,9 @@ static heed_status add_metric(settings *s, const heed_json *v, int output, const
     }
     if (*count == HEED_MAX_METRICS)
         return heed_json_fail(s->model->context, v, HEED_EUNSUPPORTED, "more than %d metrics", HEED_MAX_METRICS);
+    s->output = output >= 0 ? s->model->output_names[output] : NULL;
     HEED_TRY(read_text(s, v, &heed_metrics, &text));
+    s->output = NULL;
     if (output >= 0)
         text = heed_zone_printf(&s->zone, "%s: %s", s->model->output_names[output], text);
     metrics[(*count)++] = text;

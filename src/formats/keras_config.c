@@ -13,6 +13,7 @@ typedef struct entry {
     const heed_json *next;  /* the next call to wire */
     heed_wire      **calls;
     size_t           call_count;
+    int64_t          first_call; /* what files of Keras 2 call it: 1 for most models, whose own wiring is 0 */
 } entry;
 
 typedef struct reader {
@@ -68,14 +69,36 @@ static heed_status find_symbol(const reader *r, const heed_json *where, const or
     return HEED_OK;
 }
 
-/* Keras counts a functional model's own wiring as its first call in some places, Keras 2 any model's. */
-static void skip_own_wiring(origin *o, bool any_model)
+/* Keras 3 counts a functional model's own wiring as its first call where it lists outputs. */
+static void skip_own_wiring(origin *o)
 {
     const heed_layer *layer = o->from->layer;
-    bool counted =
-        layer != NULL && (any_model ? heed_layer_model(layer) != NULL : layer->layer_class == &heed_functional_class);
-    if (counted && o->call > 0)
+    if (layer != NULL && layer->layer_class == &heed_functional_class && o->call > 0)
         o->call--;
+}
+
+/* A tensor as Keras 2 writes it: ["layer", call, output], perhaps with {kwargs} behind. */
+static bool is_old_tensor(const reader *r, const heed_json *v)
+{
+    const heed_json *name = heed_json_at(v, 0);
+    return heed_json_is(name, HEED_JSON_STRING) && (v->count == 3 || v->count == 4) &&
+           heed_json_is(heed_json_at(v, 1), HEED_JSON_INT) && heed_json_is(heed_json_at(v, 2), HEED_JSON_INT) &&
+           find_entry(r, name->text) != NULL;
+}
+
+/* Every call of a layer is used by something, so the smallest number that is spoken of is that of its first call. */
+static void note_calls(const reader *r, const heed_json *v)
+{
+    if (v == NULL || (v->type != HEED_JSON_ARRAY && v->type != HEED_JSON_OBJECT))
+        return;
+    if (v->type == HEED_JSON_ARRAY && is_old_tensor(r, v)) {
+        entry *e = find_entry(r, heed_json_at(v, 0)->text);
+        int64_t call = heed_json_at(v, 1)->integer;
+        if (e->first_call < 0 || call < e->first_call)
+            e->first_call = call;
+    }
+    for (const heed_json *item = v->first; item != NULL; item = item->next)
+        note_calls(r, item);
 }
 
 /* ---- functional: calls */
@@ -103,8 +126,8 @@ static heed_status take_tensor(const reader *r, const heed_json *where, const he
 {
     origin o;
     HEED_TRY(read_origin(r, history, &o));
-    if (history == where) /* as Keras 2 writes it, who counts a model's own wiring as its first call */
-        skip_own_wiring(&o, true);
+    if (history == where) /* as Keras 2 writes it */
+        o.call -= o.from->first_call;
     if (o.from->layer == NULL) {
         a->refused = o.from;
         return HEED_OK;
@@ -117,10 +140,17 @@ static heed_status take_tensor(const reader *r, const heed_json *where, const he
     return HEED_OK;
 }
 
+/* The same of a tensor in either form: what take_tensor is to be given. */
+static const heed_json *any_history(const reader *r, const heed_json *v)
+{
+    const heed_json *history = tensor_history(v);
+    return history == NULL && heed_json_is(v, HEED_JSON_ARRAY) && is_old_tensor(r, v) ? v : history;
+}
+
 /* Tensors in an argument, however nested. */
 static heed_status take_tensors(const reader *r, const heed_json *v, arguments *a, int depth)
 {
-    const heed_json *history = tensor_history(v);
+    const heed_json *history = any_history(r, v);
     if (history != NULL)
         return take_tensor(r, v, history, a);
     if (v->type == HEED_JSON_NULL)
@@ -177,10 +207,10 @@ static int masked_input(const char *key)
 
 static heed_status take_mask(const reader *r, const heed_json *v, int input, arguments *a)
 {
-    const heed_json *history = tensor_history(v);
+    const heed_json *history = any_history(r, v);
     heed_symbol *s;
     origin o;
-    if (v->type == HEED_JSON_ARRAY) {
+    if (history == NULL && v->type == HEED_JSON_ARRAY) {
         int at = 0;
         for (const heed_json *item = v->first; item != NULL; item = item->next)
             HEED_TRY(take_mask(r, item, at++, a));
@@ -191,6 +221,10 @@ static heed_status take_mask(const reader *r, const heed_json *v, int input, arg
     if (input < 0)
         return heed_json_fail(r->context, v, HEED_EUNSUPPORTED, "masks of this kind are not supported");
     HEED_TRY(read_origin(r, history, &o));
+    if (history == v)
+        o.call -= o.from->first_call;
+    if (o.from->layer == NULL && input < a->count && a->inputs[input] != NULL && a->inputs[input]->masked)
+        return HEED_OK; /* as rides_anyway */
     if (o.from->layer == NULL)
         return heed_operation_refuse(r->context, o.from->object);
     HEED_TRY(find_symbol(r, v, &o, &s));
@@ -202,13 +236,13 @@ static heed_status take_mask(const reader *r, const heed_json *v, int input, arg
     return HEED_OK;
 }
 
-static bool holds_tensor(const heed_json *v)
+static bool holds_tensor(const reader *r, const heed_json *v)
 {
-    if (tensor_history(v) != NULL)
+    if (any_history(r, v) != NULL)
         return true;
     if (v->type == HEED_JSON_ARRAY)
         for (const heed_json *item = v->first; item != NULL; item = item->next)
-            if (holds_tensor(item))
+            if (holds_tensor(r, item))
                 return true;
     return false;
 }
@@ -227,9 +261,36 @@ static heed_status read_keyword(const reader *r, const heed_json *v, arguments *
         return HEED_OK;
     if (is_mask(v->key))
         return take_mask(r, v, masked_input(v->key), a);
-    if (holds_tensor(v))
+    if (holds_tensor(r, v))
         return take_tensors(r, v, a, 8);
     return set_keyword(r, a, v->key, heed_value_of_json(&r->model->zone, v));
+}
+
+/* Tensors among the keywords come in this order, whatever the order of the call was. */
+static const char *const tensor_keywords[] = {"query", "value", "key", "initial_state", "constants"};
+enum { TENSOR_KEYWORDS = sizeof tensor_keywords / sizeof *tensor_keywords };
+
+static bool is_tensor_keyword(const char *key)
+{
+    for (int i = 0; i < TENSOR_KEYWORDS; i++)
+        if (strcmp(tensor_keywords[i], key) == 0)
+            return true;
+    return false;
+}
+
+static heed_status read_keywords(const reader *r, const heed_json *kwargs, arguments *a)
+{
+    if (!heed_json_is(kwargs, HEED_JSON_OBJECT))
+        return HEED_OK;
+    for (int i = 0; i < TENSOR_KEYWORDS; i++) {
+        const heed_json *v = heed_json_find(kwargs, tensor_keywords[i]);
+        if (v != NULL)
+            HEED_TRY(read_keyword(r, v, a));
+    }
+    for (const heed_json *item = kwargs->first; item != NULL; item = item->next)
+        if (!is_tensor_keyword(item->key))
+            HEED_TRY(read_keyword(r, item, a));
+    return HEED_OK;
 }
 
 /* An argument of an operation: a tensor becomes an input, for which the argument then stands; so in lists. */
@@ -241,7 +302,7 @@ static heed_status read_operand(const reader *r, const heed_json *v, arguments *
     if (history != NULL) {
         HEED_TRY(take_tensor(r, v, history, a));
         *out = heed_operand_of_input(z, a->count - 1);
-    } else if (holds_tensor(v) && depth > 0) {
+    } else if (holds_tensor(r, v) && depth > 0) {
         *out = heed_value_list(z);
         for (const heed_json *item = v->first; item != NULL; item = item->next) {
             heed_value *inner;
@@ -275,21 +336,15 @@ static heed_status read_call(const reader *r, const entry *e, arguments *a)
         HEED_TRY(read_operands(r, args, a));
     for (const heed_json *item = heed_is_operation(e->layer) ? NULL : args->first; item != NULL; item = item->next)
         HEED_TRY(take_tensors(r, item, a, 8));
-    for (const heed_json *item = kwargs == NULL ? NULL : kwargs->first; item != NULL; item = item->next)
-        HEED_TRY(read_keyword(r, item, a));
-    return HEED_OK;
+    return read_keywords(r, kwargs, a);
 }
 
 /* [["layer", 0, 0, {kwargs}], ...], or one such without the list around it: Keras 2. */
 static heed_status read_old_call(const reader *r, const heed_json *node, arguments *a)
 {
     if (heed_json_is(heed_json_at(node, 0), HEED_JSON_STRING)) {
-        const heed_json *kwargs = heed_json_at(node, 3);
         HEED_TRY(take_tensor(r, node, node, a));
-        for (const heed_json *item = heed_json_is(kwargs, HEED_JSON_OBJECT) ? kwargs->first : NULL; item != NULL;
-             item = item->next)
-            HEED_TRY(read_keyword(r, item, a));
-        return HEED_OK;
+        return read_keywords(r, heed_json_at(node, 3), a);
     }
     for (const heed_json *item = node->first; item != NULL; item = item->next) {
         if (item->type != HEED_JSON_ARRAY)
@@ -421,6 +476,7 @@ static heed_status read_entry(reader *r, const heed_json *object, entry *e)
         return heed_json_fail(c, object, HEED_EFORMAT, "a layer without a name");
     e->object = object;
     e->name = name->text;
+    e->first_call = -1;
     e->next = heed_json_is(nodes, HEED_JSON_ARRAY) ? nodes->first : NULL;
     if (find_entry(r, e->name) != NULL)
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
@@ -477,7 +533,10 @@ static heed_status read_outputs(reader *r, const heed_json *list, outputs *out)
     if (heed_json_is(heed_json_at(list, 0), HEED_JSON_STRING)) {
         origin o;
         HEED_TRY(read_origin(r, list, &o));
-        skip_own_wiring(&o, heed_keras_is_old(r->reading));
+        if (heed_keras_is_old(r->reading))
+            o.call -= o.from->first_call;
+        else
+            skip_own_wiring(&o);
         if (out->count == HEED_MAX_OUTPUTS)
             return heed_json_fail(r->context, list, HEED_EUNSUPPORTED, "more than %d outputs", HEED_MAX_OUTPUTS);
         if (o.from->layer == NULL)
@@ -513,6 +572,16 @@ static heed_status close_in_file_order(reader *r, const outputs *o)
     return heed_model_close(r->model, o->symbols, o->count, layers, count);
 }
 
+static void find_first_calls(reader *r, const heed_json *ends)
+{
+    for (size_t i = 0; i < r->count; i++)
+        note_calls(r, heed_json_find(r->entries[i].object, "inbound_nodes"));
+    note_calls(r, ends);
+    for (size_t i = 0; i < r->count; i++)
+        if (r->entries[i].first_call < 0)
+            r->entries[i].first_call = 0;
+}
+
 static heed_status read_functional(reader *r, const heed_json *config)
 {
     heed_json *layers;
@@ -525,6 +594,7 @@ static heed_status read_functional(reader *r, const heed_json *config)
         HEED_TRY(read_entry(r, item, &e));
         r->entries[r->count++] = e;
     }
+    find_first_calls(r, heed_json_find(config, "output_layers"));
     HEED_TRY(read_inputs(r, heed_json_find(config, "input_layers")));
     HEED_TRY(wire_calls(r));
     outputs o = {.count = 0};
@@ -557,6 +627,7 @@ static heed_status read_model(heed_context *c, const heed_json *object, const he
     heed_model *m = sequential ? heed_sequential(c, own) : heed_functional(c, own);
     if (m == NULL)
         return HEED_ENOMEM;
+    m->layer->keras = heed_keras_number(r->version);
     if (heed_json_is(trainable, HEED_JSON_BOOL))
         heed_layer_set_trainable(m->layer, trainable->boolean);
     heed_status status = sequential ? heed_keras_read_sequential(object, r, m) : read_wired(c, config, r, m);
@@ -573,6 +644,6 @@ heed_status heed_keras_read_model(heed_context *c, const heed_json *object, cons
     const heed_json *own_version = heed_json_find(object, "keras_version");
     *out = NULL;
     if (known.version == NULL)
-        known.version = heed_json_is(own_version, HEED_JSON_STRING) ? own_version->text : "3";
+        known.version = heed_json_is(own_version, HEED_JSON_STRING) ? own_version->text : NULL;
     return read_model(c, object, &known, out);
 }

@@ -13,10 +13,12 @@ heed_json  *heed_json_of_value(heed_zone *z, const heed_value *v);
 
 /* What the meaning of an object depends on. */
 typedef struct heed_keras_reading {
-    const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else 3 */
+    const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else today's */
     const heed_load_config *options; /* the caller's choices; NULL: none */
 } heed_keras_reading;
 
+/* A version as heed_layer_set_keras takes it; 0 for none that can be read. */
+int heed_keras_number(const char *version);
 /* Whether Keras 1 or 2 wrote it. */
 bool heed_keras_is_old(const heed_keras_reading *r);
 

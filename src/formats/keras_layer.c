@@ -2,6 +2,7 @@
 #include "formats/keras_config.h"
 #include "heed/layers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- objects */
@@ -20,6 +21,15 @@ heed_status heed_keras_class_of(heed_context *c, const heed_json *object, const 
 bool heed_keras_is_old(const heed_keras_reading *r)
 {
     return r->version != NULL && (r->version[0] == '1' || r->version[0] == '2');
+}
+
+int heed_keras_number(const char *version)
+{
+    int major = 0, minor = 0;
+    if (version == NULL || sscanf(version, "%d.%d", &major, &minor) < 1 || major < 0 || minor < 0 || minor > 99)
+        return 0;
+    bool tensorflow = strstr(version, "-tf") != NULL; /* 2.2.4-tf, 2.3.0-tf: of TensorFlow 1.15 to 2.2 */
+    return 100 * major + (tensorflow && minor < 3 ? 3 : minor);
 }
 
 /* Files may hold more types than models compute with. */
@@ -138,6 +148,8 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
         options = heed_keras2_value(&z, options);
     heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
     heed_zone_free(&z);
+    if (status == HEED_OK)
+        heed_layer_set_keras(*out, heed_keras_number(r->version));
     if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
         heed_fail_in(c, status, name);
     return status;
@@ -145,23 +157,33 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
 
 /* ---- sequential */
 
+/* What stands before a stack that begins with this layer: an input of the shape that the first layer says (Keras 2), or of
+ * the model's that it is. NULL: it is not known. */
+static heed_status read_first_input(const heed_json *object, heed_layer *first, heed_layer **out)
+{
+    heed_context *c = first->context;
+    const heed_json *config = heed_json_find(object, "config");
+    const heed_model *model = heed_layer_model(first);
+    *out = NULL;
+    if (heed_is_input_layer(first))
+        return HEED_OK;
+    if (shape_of_input(config) != NULL)
+        return read_input_layer(c, NULL, config, out);
+    return model == NULL || model->input_count != 1
+               ? HEED_OK
+               : heed_input_layer_create(c, NULL, model->inputs[0]->dtype, &model->inputs[0]->shape, out);
+}
+
 static heed_status add_to_stack(heed_model *m, const heed_json *object, const heed_keras_reading *r, bool first)
 {
-    heed_layer *layer = NULL;
+    heed_layer *layer = NULL, *input = NULL;
     HEED_TRY(heed_keras_read_layer(m->context, object, r, &layer));
-    /* Keras 2 has the input's shape in the first layer */
-    const heed_json *shape =
-        first && !heed_is_input_layer(layer) ? shape_of_input(heed_json_find(object, "config")) : NULL;
-    heed_status status = HEED_OK;
-    if (shape != NULL) {
-        heed_layer *input = NULL;
-        status = read_input_layer(m->context, NULL, heed_json_find(object, "config"), &input);
-        if (status == HEED_OK)
-            heed_add_layer(m, input);
-        heed_layer_release(input);
-    }
+    heed_status status = first ? read_first_input(object, layer, &input) : HEED_OK;
+    if (input != NULL)
+        heed_add_layer(m, input);
     if (status == HEED_OK)
         heed_add_layer(m, layer);
+    heed_layer_release(input);
     heed_layer_release(layer);
     return status != HEED_OK ? status : heed_model_status(m);
 }

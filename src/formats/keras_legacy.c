@@ -1,7 +1,6 @@
 /* Whole models in HDF5: what their attributes say. */
 #include "formats/keras_legacy.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static bool lists_layers(const heed_hdf5 *node)
@@ -43,9 +42,8 @@ heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, h
 /* Whether optimizers of this version are those from before Keras 2.11, where their configs do not say it. */
 static bool has_old_optimizers(const heed_keras_reading *r)
 {
-    int major = 0, minor = 0;
-    return r->version != NULL && sscanf(r->version, "%d.%d", &major, &minor) >= 1 &&
-           (major < 2 || (major == 2 && minor < 11));
+    int version = heed_keras_number(r->version);
+    return version > 0 && version < 211;
 }
 
 /* What was "decay": the rate over 1 + decay * steps. */
@@ -63,12 +61,23 @@ static heed_status schedule_decay(heed_zone *z, heed_json *config, double decay)
     return heed_json_set(z, config, "learning_rate", schedule);
 }
 
+/* Keras alone, without TensorFlow, clipped all gradients by their common norm. */
+static heed_status clip_together(heed_zone *z, heed_json *config)
+{
+    const heed_json *norm = heed_json_find(config, "clipnorm");
+    if (norm == NULL || norm->type == HEED_JSON_NULL)
+        return HEED_OK;
+    HEED_TRY(heed_json_set(z, config, "global_clipnorm", heed_json_copy(z, norm)));
+    return heed_json_set(z, config, "clipnorm", heed_json_null(z));
+}
+
 /* Before Keras 2.11 optimizers counted and kept otherwise. */
-static heed_status mark_old(heed_zone *z, heed_json *config)
+static heed_status mark_old(heed_zone *z, const heed_json *class_name, heed_json *config)
 {
     const heed_json *decay = heed_json_find(config, "decay");
+    bool of_rate = !heed_json_is_string(class_name, "Nadam"); /* whose decay is of its momentum */
     double value = 0.0;
-    if (decay != NULL && decay->type != HEED_JSON_NULL)
+    if (of_rate && decay != NULL && decay->type != HEED_JSON_NULL)
         HEED_TRY(heed_json_as_real(z->context, decay, &value));
     if (value != 0.0)
         HEED_TRY(schedule_decay(z, config, value));
@@ -84,7 +93,9 @@ static heed_status read_optimizer(heed_zone *z, const heed_json *given, const he
     const heed_json *legacy = heed_json_find(config, "is_legacy_optimizer");
     bool old = heed_json_is(legacy, HEED_JSON_BOOL) ? legacy->boolean : has_old_optimizers(r);
     if (old && config != NULL)
-        HEED_TRY(mark_old(z, config));
+        HEED_TRY(mark_old(z, heed_json_find(optimizer, "class_name"), config));
+    if (old && config != NULL && heed_keras_number(r->version) < 204 && strstr(r->version, "-tf") == NULL)
+        HEED_TRY(clip_together(z, config));
     return heed_json_set(z, settings, "optimizer", optimizer);
 }
 

@@ -1,5 +1,6 @@
 /* Weights as lists: by layer in order, or by layer's name. */
 #include "formats/keras_legacy.h"
+#include "formats/keras_quantized.h"
 
 #include <string.h>
 
@@ -231,6 +232,57 @@ static heed_status find_array(heed_context *c, const heed_hdf5 *group, const cha
     return heed_array_convert(c, node->array, HEED_FLOAT32, out);
 }
 
+/* Where `name` is in a list; `count` if it is not. */
+static size_t place_of(const char *const *names, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static void move(void **items, size_t from, size_t to)
+{
+    void *item = items[from];
+    memmove(items + to + 1, items + to, (from - to) * sizeof *items);
+    items[to] = item;
+}
+
+/* Quantized weights are divided by their scales, and stand before their bias again, as weights that are trained do. `names`
+ * are the caller's to change. */
+static heed_status dequantize_all(heed_zone *z, transfer *t, const char **names)
+{
+    static const char ending[] = "_scale";
+    for (size_t i = 0; i < t->array_count; i++) {
+        size_t length = strlen(names[i]), tail = strlen(ending);
+        if (length <= tail || strcmp(names[i] + length - tail, ending) != 0)
+            continue;
+        const char *name = heed_zone_printf(z, "%.*s", (int)(length - tail), names[i]);
+        if (name == NULL)
+            return HEED_ENOMEM;
+        size_t at = place_of(names, t->array_count, name);
+        const char *slash = strrchr(name, '/');
+        bool by_row = slash != NULL && strcmp(slash, "/embeddings") == 0;
+        const char *bias = heed_zone_printf(z, "%.*s/bias", slash == NULL ? 0 : (int)(slash - name), name);
+        if (bias == NULL)
+            return HEED_ENOMEM;
+        if (at == t->array_count)
+            continue;
+        HEED_TRY(heed_dequantize(z->context, t->arrays[at], t->arrays[i], by_row));
+        heed_array_free(z->context, t->arrays[i]);
+        t->array_count--;
+        memmove(t->arrays + i, t->arrays + i + 1, (t->array_count - i) * sizeof *t->arrays);
+        memmove(names + i, names + i + 1, (t->array_count - i) * sizeof *names);
+        i--;
+        size_t before = place_of(names, t->array_count, bias);
+        if (before < at) {
+            move((void **)t->arrays, at, before);
+            move((void **)names, at, before);
+        }
+    }
+    return HEED_OK;
+}
+
 static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *group, const char *const *names, size_t count)
 {
     transfer t = {.context = z->context, .layer = layer};
@@ -239,6 +291,13 @@ static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *
     while (status == HEED_OK && t.array_count < count)
         if ((status = find_array(z->context, group, names[t.array_count], &t.arrays[t.array_count])) == HEED_OK)
             t.array_count++;
+    const char **own = heed_zone_alloc(z, count, sizeof *own);
+    if (own == NULL)
+        status = HEED_ENOMEM;
+    if (status == HEED_OK && t.array_count > t.weight_count) {
+        memcpy(own, names, count * sizeof *own);
+        status = dequantize_all(z, &t, own);
+    }
     if (status == HEED_OK)
         status = take_all(&t);
     for (size_t i = 0; i < t.array_count; i++)

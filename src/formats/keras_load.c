@@ -3,6 +3,7 @@
 #include "formats/archive.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy.h"
+#include "formats/keras_shards.h"
 #include "formats/keras_weights.h"
 
 #include <string.h>
@@ -71,13 +72,32 @@ static heed_status read_tree_weights(heed_model *m, const heed_hdf5 *tree, const
     return heed_keras_read_weights(m, tree);
 }
 
+/* A list of the files that the weights are in. */
+static heed_status read_shards(heed_model *m, source *s, const heed_load_config *config)
+{
+    heed_zone z;
+    heed_json *document;
+    heed_hdf5 *tree = NULL;
+    heed_zone_init(&z, m->context);
+    heed_status status = heed_json_parse(&z, s->name, s->text, s->size, &document);
+    if (status == HEED_OK && !heed_is_shard_list(document))
+        status = heed_fail(m->context, HEED_EFORMAT, "it holds no weights (expected HDF5, a .keras archive or a list of files)");
+    if (status == HEED_OK)
+        status = heed_shards_read(m->context, s->name, document, &tree);
+    heed_zone_free(&z);
+    if (status == HEED_OK)
+        status = read_tree_weights(m, tree, config);
+    heed_hdf5_free(tree);
+    return status;
+}
+
 static heed_status read_weights_of(heed_model *m, source *s, const heed_load_config *config)
 {
     switch (s->kind) {
     case HEED_FILE_ZIP:
     case HEED_FILE_FOLDER: return read_tree_weights(m, s->archive.weights, config);
     case HEED_FILE_HDF5: return read_tree_weights(m, s->tree, config);
-    default: return heed_fail(m->context, HEED_EFORMAT, "no weights in it (expected HDF5 or a .keras archive)");
+    default: return read_shards(m, s, config);
     }
 }
 

@@ -10,8 +10,23 @@ static heed_status fill_value(heed_zone *z, const heed_json *from, heed_value *t
     return HEED_OK;
 }
 
-heed_value *heed_value_of_json(heed_zone *z, const heed_json *v)
+/* What an object stands for that Keras writes for a number or list of another type; `v` for any other. */
+static const heed_json *plain(const heed_json *v)
 {
+    static const char *const tokens[][2] = {{"__numpy__", "config"}, {"__tensor__", "config"}, {"__tuple__", "items"}};
+    const heed_json *class_name = heed_json_find(v, "class_name");
+    for (size_t i = 0; class_name != NULL && i < sizeof tokens / sizeof *tokens; i++)
+        if (heed_json_is_string(class_name, tokens[i][0])) {
+            const heed_json *held = heed_json_find(v, tokens[i][1]);
+            const heed_json *value = i < 2 ? heed_json_find(held, "value") : held;
+            return value == NULL ? v : value;
+        }
+    return v;
+}
+
+heed_value *heed_value_of_json(heed_zone *z, const heed_json *token)
+{
+    const heed_json *v = plain(token);
     heed_value *out;
     switch (v->type) {
     case HEED_JSON_NULL: return heed_value_null(z);

@@ -1,8 +1,11 @@
 #include "formats/keras_weights.h"
 
 #include "formats/keras_operation.h"
+#include "formats/keras_quantized.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PATH_SIZE = 512 };
@@ -56,24 +59,90 @@ static bool is_listed(const heed_layer *owner, const heed_layer *child)
     return owner->layer_class != &heed_sequential_class || !heed_is_input_layer(child);
 }
 
+/* How Keras calls layers of a class in files: by its own name for it. */
+static char *group_name(const heed_layer *layer, char *text, size_t size)
+{
+    const char *name = layer->layer_class->name;
+    return heed_snake_case(strcmp(name, "GroupQueryAttention") == 0 ? "GroupedQueryAttention" : name, text, size);
+}
+
+/* How many layers of a child's class stand before it in its list. */
+static int count_before(const heed_layer *owner, size_t index)
+{
+    const struct heed_child *child = &owner->children[index];
+    int before = 0;
+    for (size_t i = 0; i < index; i++)
+        before += strcmp(owner->children[i].attribute, child->attribute) == 0 &&
+                  is_listed(owner, owner->children[i].layer) &&
+                  strcmp(owner->children[i].layer->layer_class->name, child->layer->layer_class->name) == 0;
+    return before;
+}
+
 /* In a list a layer is called by its class, in snake case, with a number where there are more of that class. */
-static heed_status list_name(const heed_layer *owner, size_t index, char *out, size_t size)
+static void list_name(const heed_layer *owner, size_t index, char *out, size_t size)
 {
     const struct heed_child *child = &owner->children[index];
     char name[96];
-    int before = 0;
-    heed_snake_case(child->layer->layer_class->name, name, sizeof name);
-    for (size_t i = 0; i < index; i++) {
-        char other[96];
-        heed_snake_case(owner->children[i].layer->layer_class->name, other, sizeof other);
-        before += strcmp(owner->children[i].attribute, child->attribute) == 0 &&
-                  is_listed(owner, owner->children[i].layer) && strcmp(other, name) == 0;
-    }
+    int before = count_before(owner, index);
+    group_name(child->layer, name, sizeof name);
     if (before == 0)
         snprintf(out, size, "%s/%s", child->attribute, name);
     else
         snprintf(out, size, "%s/%s_%d", child->attribute, name, before);
-    return HEED_OK;
+}
+
+/* ---- Keras 2.12 to 2.14: another name for the list, and numbers that may leave some out, yet rise in the same order */
+
+static const char OLD_LIST[] = "_layer_checkpoint_dependencies";
+
+/* The number behind a name: 0 for "dense", 2 for "dense_2", -1 for others. */
+static long number_behind(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    char *end;
+    if (strncmp(text, name, length) != 0)
+        return -1;
+    if (text[length] == '\0')
+        return 0;
+    long number = text[length] == '_' ? strtol(text + length + 1, &end, 10) : 0;
+    return number > 0 && *end == '\0' ? number : -1;
+}
+
+/* The group of the `index`-th layer of a class; NULL: there are not so many. */
+static const heed_hdf5 *find_numbered(const heed_hdf5 *list, const char *name, int index)
+{
+    const heed_hdf5 *found = NULL;
+    long last = -1;
+    for (int i = 0; i <= index; i++) {
+        long least = LONG_MAX;
+        found = NULL;
+        for (const heed_hdf5 *n = list->first; n != NULL; n = n->next) {
+            long number = number_behind(n->name, name);
+            if (number > last && number < least) {
+                least = number;
+                found = n;
+            }
+        }
+        last = least;
+        if (found == NULL)
+            return NULL;
+    }
+    return found;
+}
+
+/* The list of a file of that time; NULL: it is not of that time. */
+static const heed_hdf5 *old_list(const walk *w, const heed_layer *owner, const char *path)
+{
+    const heed_hdf5 *group = w->source == NULL || heed_layer_model(owner) == NULL ? NULL : heed_hdf5_find(w->source, path);
+    return group == NULL ? NULL : heed_hdf5_find(group, OLD_LIST);
+}
+
+static void old_list_name(const heed_hdf5 *list, const heed_layer *owner, size_t index, char *out, size_t size)
+{
+    char name[96];
+    const heed_hdf5 *found =
+        find_numbered(list, group_name(owner->children[index].layer, name, sizeof name), count_before(owner, index));
+    snprintf(out, size, "%s/%.200s", OLD_LIST, found == NULL ? name : found->name);
 }
 
 static heed_status walk_layer(walk *w, heed_layer *layer, const char *path)
@@ -82,12 +151,15 @@ static heed_status walk_layer(walk *w, heed_layer *layer, const char *path)
         return HEED_OK;
     HEED_TRY(remember(w, layer));
     HEED_TRY(w->visit(w, layer, path));
+    const heed_hdf5 *old = old_list(w, layer, path);
     for (size_t i = 0; i < layer->child_count; i++) {
         char part[256], below[PATH_SIZE];
         if (!is_listed(layer, layer->children[i].layer))
             continue;
-        if (is_list(layer->children[i].attribute))
-            HEED_TRY(list_name(layer, i, part, sizeof part));
+        if (old != NULL)
+            old_list_name(old, layer, i, part, sizeof part);
+        else if (is_list(layer->children[i].attribute))
+            list_name(layer, i, part, sizeof part);
         else
             snprintf(part, sizeof part, "%s", layer->children[i].attribute);
         HEED_TRY(join(w->model->context, path, part, below));
@@ -192,6 +264,52 @@ static heed_status take_array(walk *w, heed_variable *v, const heed_hdf5 *group,
     return HEED_OK;
 }
 
+/* The scales of a quantized layer, which stand behind its weights; NULL: it is not quantized. */
+static const heed_array *find_scales(const heed_layer *layer, const heed_hdf5 *group, size_t count)
+{
+    char name[24];
+    const heed_hdf5 *first = group == NULL ? NULL : heed_hdf5_find(group, "0");
+    if (first == NULL || first->array == NULL || !heed_is_quantized(first->array) || count != layer->variable_count + 1)
+        return NULL;
+    snprintf(name, sizeof name, "%zu", count - 1);
+    const heed_hdf5 *last = heed_hdf5_find(group, name);
+    return last == NULL || last->array == NULL || last->array->dtype != HEED_FLOAT32 ? NULL : last->array;
+}
+
+static heed_status dequantize(heed_layer *layer, const heed_array *scales)
+{
+    heed_variable *v = layer->variables[0];
+    heed_array numbers = {HEED_FLOAT32, v->shape, v->data};
+    heed_status status =
+        heed_dequantize(layer->context, &numbers, scales, strcmp(layer->layer_class->name, "Embedding") == 0);
+    return status == HEED_OK ? HEED_OK : heed_layer_explain(layer, status);
+}
+
+/* A layer that was read under another path already: Keras stores one that stands in several models at its first place. */
+static const heed_layer *find_twin(const walk *w, const heed_layer *layer)
+{
+    for (size_t i = 0; i < w->seen_count; i++) {
+        const heed_layer *other = w->seen[i];
+        bool alike = other != layer && other->layer_class == layer->layer_class && other->name != NULL &&
+                     layer->name != NULL && strcmp(other->name, layer->name) == 0 &&
+                     other->variable_count == layer->variable_count && other->variables[0]->drawn;
+        for (size_t k = 0; alike && k < layer->variable_count; k++)
+            alike = heed_shape_equal(&other->variables[k]->shape, &layer->variables[k]->shape);
+        if (alike)
+            return other;
+    }
+    return NULL;
+}
+
+static void copy_twin(heed_layer *layer, const heed_layer *twin)
+{
+    for (size_t i = 0; i < layer->variable_count; i++) {
+        heed_variable *v = layer->variables[i];
+        memcpy(v->data, twin->variables[i]->data, (size_t)v->count * sizeof *v->data);
+        v->drawn = true;
+    }
+}
+
 static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
 {
     if (layer->variable_count == 0)
@@ -199,79 +317,24 @@ static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
     const heed_hdf5 *owner = path[0] == '\0' ? w->source : find_group(w, path);
     const heed_hdf5 *group = owner == NULL ? NULL : heed_hdf5_find(owner, "vars");
     size_t count = count_arrays(group);
+    const heed_array *scales = find_scales(layer, group, count);
+    count -= scales != NULL;
+    const heed_layer *twin = count == 0 ? find_twin(w, layer) : NULL;
+    if (twin != NULL) {
+        copy_twin(layer, twin);
+        return HEED_OK;
+    }
     if (count != layer->variable_count)
         return heed_layer_fail(layer, HEED_EFORMAT,
                                "%s/vars: the number of weights does not fit (expected %zu, found %zu)", path,
                                layer->variable_count, count);
     for (size_t i = 0; i < layer->variable_count; i++)
         HEED_TRY(take_array(w, layer->variables[i], group, (int)i, path));
-    return HEED_OK;
+    return scales == NULL ? HEED_OK : dequantize(layer, scales);
 }
 
 heed_status heed_keras_read_weights(heed_model *m, const heed_hdf5 *root)
 {
     walk w = {.model = m, .visit = read_layer, .source = root};
     return run(&w);
-}
-
-/* The file's array for the optimizer's `index`-th; NULL for the learning rate where Keras 2 leaves it out. */
-static const heed_hdf5 *stored_state(heed_model *m, const heed_hdf5 *group, int index)
-{
-    char name[24];
-    bool without_rate = (int)count_arrays(group) == heed_optimizer_count(m) - 1;
-    if (without_rate && index == 1)
-        return NULL;
-    snprintf(name, sizeof name, "%d", without_rate && index > 1 ? index - 1 : index);
-    return heed_hdf5_find(group, name);
-}
-
-static bool is_rate(heed_model *m, int index)
-{
-    return index == 1 && strstr(heed_optimizer_name(m, 1), "/learning_rate") != NULL;
-}
-
-static bool state_fits(heed_model *m, const heed_hdf5 *group)
-{
-    int missing = heed_optimizer_count(m) - (int)count_arrays(group);
-    if (missing < 0 || missing > 1)
-        return false;
-    for (int i = 0; i < heed_optimizer_count(m); i++) {
-        const heed_hdf5 *node = stored_state(m, group, i);
-        if (node == NULL
-                ? !is_rate(m, i)
-                : node->array == NULL || !heed_shape_equal(&node->array->shape, &heed_optimizer_array(m, i)->shape))
-            return false;
-    }
-    return true;
-}
-
-static heed_status take_state(heed_model *m, const heed_hdf5 *group)
-{
-    heed_context *c = m->context;
-    for (int i = 0; i < heed_optimizer_count(m); i++) {
-        const heed_hdf5 *node = stored_state(m, group, i);
-        heed_array *own = heed_optimizer_array(m, i), *copy;
-        if (node == NULL)
-            continue;
-        HEED_TRY(heed_array_convert(c, node->array, own->dtype, &copy));
-        memcpy(own->data, copy->data, (size_t)heed_array_count(own) * heed_dtype_size(own->dtype));
-        heed_array_free(c, copy);
-    }
-    heed_set_training_step(m, (uint64_t)*(int64_t *)heed_optimizer_array(m, 0)->data);
-    return HEED_OK;
-}
-
-heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
-{
-    const heed_hdf5 *group = heed_hdf5_find(root, "optimizer/vars");
-    if (!heed_is_compiled(m) || count_arrays(group) == 0)
-        return HEED_OK;
-    if (state_fits(m, group)) /* the counters alone: it was not trained yet */
-        return take_state(m, group);
-    HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
-    if (state_fits(m, group))
-        return take_state(m, group);
-    heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",
-             heed_model_name(m));
-    return HEED_OK;
 }

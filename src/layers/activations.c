@@ -200,6 +200,7 @@ static const heed_object_class *const classes[] = {
     &sparse_sigmoid_activation.class, &hard_sigmoid_keras2_activation.class, NULL};
 static const char *const aliases[][2] = {
     {"swish", "silu"}, {"hard_swish", "hard_silu"}, {"exp", "exponential"}, {"thresholded_relu", "threshold"},
+    {"log_softmax_v2", "log_softmax"}, {"softmax_v2", "softmax"},
     {NULL, NULL}};
 const heed_object_family heed_activations = {"activation", "keras.activations", classes, aliases};
 

@@ -315,6 +315,13 @@ void heed_layer_set_trainable(heed_layer *layer, bool trainable)
         heed_layer_set_trainable(layer->children[i].layer, trainable);
 }
 
+void heed_layer_set_keras(heed_layer *layer, int version)
+{
+    layer->keras = version;
+    for (size_t i = 0; i < layer->child_count; i++)
+        heed_layer_set_keras(layer->children[i].layer, version);
+}
+
 int heed_layer_weight_count(const heed_layer *layer)
 {
     int count = (int)layer->variable_count;

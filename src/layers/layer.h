@@ -16,6 +16,7 @@ struct heed_layer {
     void                   *config; /* a copy, its texts and nested specs copied too */
     bool                    trainable; /* of the options, and of the layer that this one belongs to */
     bool                    built;
+    int                     keras; /* whose version's meanings it has: 100 * major + minor, 315 is 3.15; 0: today's */
     heed_status             weights_status; /* the first failure of heed_layer_weight, which ends the build */
     heed_shape             *built_shapes; /* the input shapes it was built for */
     int                     built_count;
@@ -63,6 +64,14 @@ heed_status heed_layer_set_name(heed_layer *layer, const char *name);
 char *heed_snake_case(const char *class_name, char *text, size_t size);
 /* "Dense layer 'x'", cut to size; returns text. */
 char *heed_layer_describe(const heed_layer *layer, char *text, size_t size);
+
+/* Has the layer and all in it mean what they meant in that version, where that differs. What TensorFlow had before its
+ * Keras 2.4 goes by 203. */
+void heed_layer_set_keras(heed_layer *layer, int version);
+static inline bool heed_keras_before(const heed_layer *layer, int version)
+{
+    return layer->keras != 0 && layer->keras < version;
+}
 
 /* Puts the layer's name before the recorded error, unless it begins with it. Returns `status`. */
 heed_status heed_layer_explain(const heed_layer *layer, heed_status status);

@@ -30,10 +30,23 @@ static heed_status take_inputs(heed_layer *layer, const heed_call *call, merging
     return heed_graph_status(call->graph);
 }
 
-/* Masked where all are; unmasked if one of them is unmasked. */
-static heed_tensor *mask_of_all(const heed_call *call)
+/* Before Keras 3: a step counts where it does in all that have a mask. */
+static heed_tensor *mask_of_each(const heed_call *call)
+{
+    heed_tensor *mask = NULL;
+    for (int i = 0; i < call->input_count; i++) {
+        heed_tensor *own = heed_mask_bool(call->masks[i], heed_tensor_dim(call->inputs[i], 1));
+        mask = mask == NULL || own == NULL ? (mask == NULL ? own : mask) : heed_op_and(mask, own);
+    }
+    return mask;
+}
+
+/* Masked where all are; unmasked if one of them is unmasked. Keras 3.0 to 3.3 gave no mask. */
+static heed_tensor *mask_of_all(const heed_layer *layer, const heed_call *call)
 {
     heed_tensor *mask = call->masks[0];
+    if (heed_keras_before(layer, 304))
+        return heed_keras_before(layer, 300) ? mask_of_each(call) : NULL;
     for (int i = 0; i < call->input_count; i++) {
         if (call->masks[i] == NULL)
             return NULL;
@@ -50,7 +63,7 @@ static heed_status fold(heed_layer *layer, heed_call *call, heed_tensor *(*op)(h
     for (int i = 1; i < m.count; i++)
         y = op(y, m.x[i]);
     call->outputs[0] = y;
-    call->output_masks[0] = mask_of_all(call);
+    call->output_masks[0] = mask_of_all(layer, call);
     return HEED_OK;
 }
 
@@ -68,6 +81,8 @@ static heed_status average_call(heed_layer *layer, heed_call *call)
 static heed_status multiply_call(heed_layer *layer, heed_call *call)
 {
     merging m;
+    if (heed_keras_before(layer, 304))
+        return fold(layer, call, heed_op_multiply);
     HEED_TRY(take_inputs(layer, call, &m));
     heed_tensor *y = NULL, *mask = m.masks[0];
     for (int i = 0; i < m.count; i++) {
@@ -80,7 +95,7 @@ static heed_status multiply_call(heed_layer *layer, heed_call *call)
     if (mask != NULL)
         y = heed_op_select(mask, y, heed_graph_scalar(call->graph, 0.0f));
     call->outputs[0] = y;
-    call->output_masks[0] = mask_of_all(call);
+    call->output_masks[0] = mask_of_all(layer, call);
     return HEED_OK;
 }
 
@@ -88,6 +103,8 @@ static heed_status multiply_call(heed_layer *layer, heed_call *call)
 static heed_status extreme(heed_layer *layer, heed_call *call, heed_tensor *(*op)(heed_tensor *, heed_tensor *))
 {
     merging m;
+    if (heed_keras_before(layer, 304))
+        return fold(layer, call, op);
     HEED_TRY(take_inputs(layer, call, &m));
     heed_tensor *y = m.x[0], *mask = m.masks[0];
     for (int i = 1; i < m.count; i++) {
@@ -98,7 +115,7 @@ static heed_status extreme(heed_layer *layer, heed_call *call, heed_tensor *(*op
         y = op(y, x);
     }
     call->outputs[0] = y;
-    call->output_masks[0] = mask_of_all(call);
+    call->output_masks[0] = mask_of_all(layer, call);
     return HEED_OK;
 }
 
@@ -145,16 +162,16 @@ static heed_tensor *mask_in_time(heed_tensor *x, heed_tensor *mask)
 
 /* Along time, masks are put one behind the other; along features, a step counts if it counts in any of them, which is
  * to say always when one is unmasked. */
-static heed_tensor *concatenated_mask(const heed_call *call, int axis)
+static heed_tensor *concatenated_mask(const heed_layer *layer, const heed_call *call, int axis)
 {
     heed_tensor *masks[HEED_MAX_OUTPUTS];
     bool any = false;
     for (int i = 0; i < call->input_count; i++)
         any |= call->masks[i] != NULL;
-    if (!any || axis < 1)
+    if (!any || axis < 1 || (heed_keras_before(layer, 304) && !heed_keras_before(layer, 300)))
         return NULL;
     if (axis > 1 || call->inputs[0]->shape.rank == 2)
-        return mask_of_all(call);
+        return mask_of_all(layer, call);
     for (int i = 0; i < call->input_count; i++)
         masks[i] = mask_in_time(call->inputs[i], call->masks[i]);
     return heed_op_concatenate(masks, call->input_count, 1);
@@ -171,7 +188,7 @@ static heed_status concatenate_call(heed_layer *layer, heed_call *call)
         return heed_layer_fail(layer, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS,
                                call->input_count);
     call->outputs[0] = heed_op_concatenate(call->inputs, call->input_count, axis);
-    call->output_masks[0] = concatenated_mask(call, axis);
+    call->output_masks[0] = concatenated_mask(layer, call, axis);
     return HEED_OK;
 }
 

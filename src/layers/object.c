@@ -31,7 +31,14 @@ static heed_status need_class(heed_context *c, const heed_object_family *f, cons
     return HEED_ENOTFOUND;
 }
 
-/* The options in `given` (a dict or call; NULL: none) without the key that the class passes over. */
+/* Whether a key says nothing here: the class's own such key, or what the first tf.keras wrote everywhere. */
+static bool is_passed_over(const heed_object_class *class, const char *key)
+{
+    return (class->passed_over != NULL && strcmp(key, class->passed_over) == 0) ||
+           (strcmp(key, "dtype") == 0 && heed_options_find(HEED_TABLE_OF(class), key) == NULL);
+}
+
+/* The options in `given` (a dict or call; NULL: none) without the keys that are passed over. */
 static heed_status without_passed_over(heed_zone *z, const heed_object_class *class, const heed_value *given,
                                        heed_value **out)
 {
@@ -39,7 +46,7 @@ static heed_status without_passed_over(heed_zone *z, const heed_object_class *cl
     if (*out == NULL)
         return HEED_ENOMEM;
     for (const heed_value *item = given == NULL ? NULL : given->first; item != NULL; item = item->next) {
-        if (item->key != NULL && class->passed_over != NULL && strcmp(item->key, class->passed_over) == 0)
+        if (item->key != NULL && is_passed_over(class, item->key))
             continue;
         if (item->type == HEED_VALUE_NULL) /* a default by another name; later versions of Keras add such keys */
             continue;

@@ -230,7 +230,8 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
     if (sequence == NULL)
         return heed_graph_status(call->graph);
     int states = given_states(r, call->input_count - 1), first = 1 + states;
-    heed_tensor *mask = states > 0 ? NULL : call->masks[0]; /* as in Keras 3 */
+    bool unmasked = states > 0 && !heed_keras_before(layer, 300); /* Keras 3 passes no mask beside initial states */
+    heed_tensor *mask = unmasked ? NULL : call->masks[0];
     cell_loop *running;
     HEED_TRY(start(r->cell, call, sequence, mask, first, &running));
     heed_loop *loop = &running->loop;
@@ -240,7 +241,9 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
     heed_scan_config scan = {.step = run_step, .cell = running, .inputs = &sequence, .input_count = 1,
                              .states = loop->states, .state_count = run->state_count, .constants = loop->constants,
                              .constant_count = loop->constant_count, .output_count = loop->output_count, .mask = mask,
-                             .zero_output_for_mask = r->flags.zero_output_for_mask, .reverse = r->flags.go_backwards,
+                             .zero_output_for_mask =
+                                 r->flags.zero_output_for_mask && !heed_keras_before(layer, 204),
+                             .reverse = r->flags.go_backwards,
                              .last_output_only = !r->flags.return_sequences};
     HEED_TRY(heed_op_scan(call->graph, &scan, run->outputs, run->states));
     if (loop->wants_attention && loop->attention > 0)

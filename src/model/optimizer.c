@@ -561,3 +561,9 @@ bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable
 size_t heed_optimizer_variables(const heed_optimizer *o) { return o->variable_count; }
 bool   heed_optimizer_is_old(const heed_optimizer *o) { return o->common.is_legacy_optimizer; }
 bool   heed_optimizer_interleaved(const heed_optimizer *o) { return o->class->interleaved; }
+
+void heed_optimizer_restore_product(heed_optimizer *o)
+{
+    if (o->class->product_after != NULL)
+        *o->product = (float)o->class->product_after(o->config, (double)heed_optimizer_iterations(o));
+}

@@ -168,6 +168,14 @@ static double nadam_share(const moments_config *o, double step)
     return o->beta_1 * (1.0 - 0.5 * pow(0.96, o->is_legacy_optimizer ? 0.004 * step : step));
 }
 
+static double nadam_product(const void *config, double steps)
+{
+    double product = 1.0;
+    for (double step = 1.0; step <= steps && product > 0.0; step++)
+        product *= nadam_share(config, step);
+    return product;
+}
+
 /* factors: of m, of g, 1 / (1 - beta_2^t) */
 static void nadam_prepare(const void *config, double rate, double step, float *product, float *factors)
 {
@@ -423,7 +431,7 @@ OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prep
 OPTIMIZER(adamax, "Adamax", moments_config, MOMENTS_OPTIONS, .slots = adamax_slots, .prepare = adamax_prepare,
           .update = adamax_update)
 OPTIMIZER(nadam, "Nadam", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = nadam_prepare,
-          .update = nadam_update, .keeps_product = true)
+          .update = nadam_update, .product_after = nadam_product, .keeps_product = true)
 OPTIMIZER(lamb, "Lamb", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = lamb_prepare,
           .update = lamb_update, .whole = true)
 OPTIMIZER(adagrad, "Adagrad", adagrad_config, ADAGRAD_OPTIONS, .slots = adagrad_slots, .prepare = sgd_prepare,

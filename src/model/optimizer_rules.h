@@ -35,6 +35,8 @@ typedef struct heed_optimizer_class {
      * step, 1 at first. */
     void (*prepare)(const void *config, double rate, double step, float *product, float *factors);
     void (*update)(const void *config, const heed_stretch *s);
+    /* What `product` is after so many steps, for states that were kept without it; NULL: not used. */
+    double (*product_after)(const void *config, double steps);
     bool interleaved;   /* before Keras 2.11 too, its slots stood variable by variable in files */
     bool keeps_product; /* it is among what files hold (Nadam) */
     bool whole;         /* a stretch must be a whole variable: the rule looks at its norm */

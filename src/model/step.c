@@ -83,6 +83,17 @@ static heed_status explain(heed_model *m, heed_program *p, int output, const cha
     return heed_fail_in(m->context, status, who);
 }
 
+/* From Keras 2.3 and TensorFlow 2.0 to Keras 2.9 the mean loss was over all steps: a mask was a weight. */
+static bool mask_is_weight(const heed_model *m) { return m->layer->keras >= 203 && m->layer->keras < 210; }
+
+static heed_tensor *weights_with_mask(heed_tensor *weights, heed_tensor *mask)
+{
+    heed_tensor *own = mask == NULL ? NULL : heed_op_cast(mask, HEED_FLOAT32);
+    while (own != NULL && weights != NULL && weights->shape.rank < own->shape.rank)
+        weights = heed_op_expand(weights, -1);
+    return own == NULL || weights == NULL ? (own == NULL ? weights : own) : heed_op_multiply(weights, own);
+}
+
 static heed_status append_losses(heed_model *m, heed_program *p, const heed_batch *b)
 {
     const struct heed_training *t = m->training;
@@ -93,8 +104,12 @@ static heed_status append_losses(heed_model *m, heed_program *p, const heed_batc
             continue;
         HEED_TRY(settle(p, &heed_losses, o->text, o->object, k, &loss));
         HEED_TRY(heed_loss_smoothed(&p->graph->zone, loss, b->label_smoothing, &loss));
-        heed_tensor *value = heed_loss_number(loss, p->targets[k], p->outputs[k], as_floats(p->sample_weights[k]),
-                                              output_mask(p, k));
+        heed_tensor *weights = as_floats(p->sample_weights[k]), *mask = output_mask(p, k);
+        if (mask_is_weight(m)) {
+            weights = weights_with_mask(weights, mask);
+            mask = NULL;
+        }
+        heed_tensor *value = heed_loss_number(loss, p->targets[k], p->outputs[k], weights, mask);
         HEED_TRY(explain(m, p, k, o->text));
         p->losses[o->slot] = value;
         heed_tensor *weighted = o->weight == 1.0 ? value : heed_op_scale(value, (float)o->weight, 0.0f);

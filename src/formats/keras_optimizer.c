@@ -1,0 +1,198 @@
+/* The state of an optimizer: a list of arrays, whose order differs between the writers. */
+#include "formats/keras_legacy.h"
+#include "formats/keras_weights.h"
+#include "model/training.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the file keeps, and how it is ordered. */
+typedef struct state {
+    const heed_hdf5 **nodes;
+    size_t            count;
+    bool              archived; /* in an archive, which none has in the OLD order */
+    enum { TODAY, PRODUCT_FIRST, WITHOUT_RATE, OLD } order;
+    size_t iteration, product; /* whether an OLD list has them, 0 or 1 */
+} state;
+
+static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char *name, state *s)
+{
+    const heed_hdf5 *node = heed_hdf5_find(group, name);
+    char path[256];
+    if (node == NULL || node->array == NULL)
+        return heed_fail(c, HEED_EFORMAT, "%s/%s: the array is missing", heed_hdf5_path(group, path, sizeof path), name);
+    s->nodes[s->count++] = node;
+    return HEED_OK;
+}
+
+/* Of HDF5: by the list of names. */
+static heed_status list_by_name(heed_zone *z, const heed_hdf5 *group, state *s)
+{
+    const char *const *names;
+    size_t count;
+    HEED_TRY(heed_hdf5_get_strings(group, "weight_names", &names, &count));
+    s->nodes = heed_zone_alloc(z, count, sizeof *s->nodes);
+    if (s->nodes == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        HEED_TRY(add_node(z->context, group, names[i], s));
+    return HEED_OK;
+}
+
+/* Of archives: 0, 1, ... */
+static heed_status list_by_number(heed_zone *z, const heed_hdf5 *group, state *s)
+{
+    size_t count = 0;
+    for (const heed_hdf5 *n = group->first; n != NULL; n = n->next)
+        count += n->array != NULL;
+    s->nodes = heed_zone_alloc(z, count, sizeof *s->nodes);
+    if (s->nodes == NULL)
+        return HEED_ENOMEM;
+    s->archived = true;
+    for (size_t i = 0; i < count; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "%zu", i);
+        HEED_TRY(add_node(z->context, group, name, s));
+    }
+    return HEED_OK;
+}
+
+/* Where an array stood before Keras 2.11: behind the counters, a slot of all variables behind the other. SIZE_MAX: nowhere. */
+static size_t old_place(const heed_optimizer *o, const state *s, int index)
+{
+    size_t variable, variables = heed_optimizer_variables(o), first = s->iteration + s->product;
+    int slot;
+    if (index == 0)
+        return s->iteration > 0 ? 0 : SIZE_MAX;
+    if (index == heed_optimizer_rate_index(o))
+        return SIZE_MAX;
+    if (!heed_optimizer_slot_of(o, index, &variable, &slot))
+        return s->product > 0 ? s->iteration : SIZE_MAX;
+    return first + (heed_optimizer_interleaved(o) ? 2 * variable + (size_t)slot : (size_t)slot * variables + variable);
+}
+
+/* Where an array stands in the lists of later versions. */
+static size_t new_place(const heed_optimizer *o, const state *s, int index)
+{
+    int rate = heed_optimizer_rate_index(o), counters = 1 + (rate > 0);
+    size_t variable;
+    int slot;
+    if (s->order == WITHOUT_RATE)
+        return index == rate ? SIZE_MAX : (size_t)index - (rate > 0 && index > rate);
+    if (s->order == PRODUCT_FIRST && index >= counters)
+        return heed_optimizer_slot_of(o, index, &variable, &slot) ? (size_t)index + 1 : (size_t)counters;
+    return (size_t)index;
+}
+
+/* The file's array for array `index`; NULL where it has none. */
+static const heed_hdf5 *node_of(const heed_optimizer *o, const state *s, int index)
+{
+    size_t at = s->order == OLD ? old_place(o, s, index) : new_place(o, s, index);
+    return at < s->count ? s->nodes[at] : NULL;
+}
+
+/* Arrays that may be missing: those that every step could do without. */
+static bool is_needed(const heed_optimizer *o, int index)
+{
+    size_t variable;
+    int slot;
+    return heed_optimizer_slot_of(o, index, &variable, &slot);
+}
+
+static bool fits(heed_optimizer *o, const state *s)
+{
+    size_t used = 0, slots = 0;
+    for (int i = 0; i < heed_optimizer_arrays(o); i++) {
+        const heed_hdf5 *node = node_of(o, s, i);
+        if (node == NULL ? is_needed(o, i)
+                         : !heed_shape_equal(&node->array->shape, &heed_optimizer_array_at(o, i)->shape))
+            return false;
+        used += node != NULL;
+        slots += is_needed(o, i);
+    }
+    /* Keras 2.11 and later kept momenta that a rule without momentum did not use */
+    if (s->order == WITHOUT_RATE && slots == 0 && heed_optimizer_variables(o) > 0)
+        return true;
+    /* Keras 2 kept an array of one number for each variable where it did not use the third slot */
+    return used == s->count || (s->order == OLD && used + heed_optimizer_variables(o) == s->count);
+}
+
+static bool find_order(heed_optimizer *o, state *s)
+{
+    if (!heed_optimizer_is_old(o) || s->archived) {
+        for (s->order = TODAY; s->order < OLD; s->order++)
+            if (fits(o, s))
+                return true;
+        return false;
+    }
+    s->order = OLD;
+    for (int i = 0; i < 4; i++) {
+        s->iteration = i < 2;
+        s->product = i % 2 == 0;
+        if (fits(o, s))
+            return true;
+    }
+    return false;
+}
+
+static heed_status take(heed_model *m, const state *s)
+{
+    heed_optimizer *o = m->training->optimizer;
+    bool all = true;
+    for (int i = 0; i < heed_optimizer_arrays(o); i++) {
+        const heed_hdf5 *node = node_of(o, s, i);
+        heed_array *own = heed_optimizer_array_at(o, i), *copy;
+        all &= node != NULL || i == heed_optimizer_rate_index(o);
+        if (node == NULL)
+            continue;
+        HEED_TRY(heed_array_convert(m->context, node->array, own->dtype, &copy));
+        memcpy(own->data, copy->data, (size_t)heed_array_count(own) * heed_dtype_size(own->dtype));
+        heed_array_free(m->context, copy);
+    }
+    if (!all)
+        heed_optimizer_restore_product(o);
+    heed_set_training_step(m, (uint64_t)*(int64_t *)heed_optimizer_array_at(o, 0)->data);
+    return HEED_OK;
+}
+
+typedef heed_status list_function(heed_zone *z, const heed_hdf5 *group, state *s);
+
+static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *group, list_function *list)
+{
+    state s = {0};
+    HEED_TRY(list(z, group, &s));
+    if (s.count == 0)
+        return HEED_OK;
+    if (find_order(m->training->optimizer, &s)) /* the counters alone: it was not trained yet */
+        return take(m, &s);
+    HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
+    if (find_order(m->training->optimizer, &s))
+        return take(m, &s);
+    heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",
+             heed_model_name(m));
+    return HEED_OK;
+}
+
+static heed_status read_optimizer(heed_model *m, const heed_hdf5 *group, list_function *list)
+{
+    if (!heed_is_compiled(m) || group == NULL)
+        return HEED_OK;
+    heed_zone z;
+    heed_zone_init(&z, m->context);
+    heed_status status = read_listed(&z, m, group, list);
+    heed_zone_free(&z);
+    return status;
+}
+
+heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
+{
+    return read_optimizer(m, heed_hdf5_find(root, "optimizer/vars"), list_by_number);
+}
+
+heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
+{
+    const heed_hdf5 *group = heed_hdf5_find(root, "optimizer_weights");
+    bool named = group != NULL && (heed_hdf5_attribute_of(group, "weight_names") != NULL ||
+                                   heed_hdf5_attribute_of(group, "weight_names0") != NULL);
+    return read_optimizer(m, named ? group : NULL, list_by_name);
+}
