@@ -465,6 +465,18 @@ static heed_status wire_calls(reader *r)
 
 /* ---- functional: the whole */
 
+/* Keras 3 leaves out in HDF5 whether something is an operation or a layer: what says nothing of training, and is no layer
+ * that heed knows, must be an operation that it does not know. */
+static bool is_unknown_operation(const reader *r, const heed_json *object)
+{
+    const heed_json *call = heed_json_at(heed_json_find(object, "inbound_nodes"), 0), *name = heed_json_find(object, "class_name");
+    const heed_json *config = heed_json_find(object, "config");
+    return heed_json_find(call, "args") != NULL && heed_json_find(object, "module") == NULL &&
+           heed_json_find(config, "trainable") == NULL && heed_json_find(config, "dtype") == NULL &&
+           heed_json_is(name, HEED_JSON_STRING) && !heed_keras_is_model_class(name->text) &&
+           heed_find_layer(r->context, name->text, NULL) == NULL;
+}
+
 static heed_status read_entry(reader *r, const heed_json *object, entry *e)
 {
     heed_context *c = r->context;
@@ -480,6 +492,8 @@ static heed_status read_entry(reader *r, const heed_json *object, entry *e)
     e->next = heed_json_is(nodes, HEED_JSON_ARRAY) ? nodes->first : NULL;
     if (find_entry(r, e->name) != NULL)
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
+    if (is_unknown_operation(r, object))
+        return HEED_OK;
     return heed_is_operation_object(object) ? heed_operation_create(c, object, &e->layer)
                                             : heed_keras_read_layer(c, object, r->reading, &e->layer);
 }

@@ -28,8 +28,8 @@ int heed_keras_number(const char *version)
     int major = 0, minor = 0;
     if (version == NULL || sscanf(version, "%d.%d", &major, &minor) < 1 || major < 0 || minor < 0 || minor > 99)
         return 0;
-    bool tensorflow = strstr(version, "-tf") != NULL; /* 2.2.4-tf, 2.3.0-tf: of TensorFlow 1.15 to 2.2 */
-    return 100 * major + (tensorflow && minor < 3 ? 3 : minor);
+    bool tensorflow = strstr(version, "-tf") != NULL; /* 2.2.4-tf of TensorFlow 1.15 and 2.0, which is as 2.4 */
+    return 100 * major + (tensorflow && minor < 3 ? 4 : minor);
 }
 
 /* Files may hold more types than models compute with. */

@@ -65,8 +65,7 @@ char *heed_snake_case(const char *class_name, char *text, size_t size);
 /* "Dense layer 'x'", cut to size; returns text. */
 char *heed_layer_describe(const heed_layer *layer, char *text, size_t size);
 
-/* Has the layer and all in it mean what they meant in that version, where that differs. What TensorFlow had before its
- * Keras 2.4 goes by 203. */
+/* Has the layer and all in it mean what they meant in that version, where that differs. */
 void heed_layer_set_keras(heed_layer *layer, int version);
 static inline bool heed_keras_before(const heed_layer *layer, int version)
 {
