@@ -304,6 +304,7 @@ typedef struct content {
 static heed_status add_member(heed_context *c, const char *path, zip_t *zip, const content *all, size_t i)
 {
     enum { FIRST_OF_JANUARY_1980 = 1 << 5 | 1 };
+    const zip_uint32_t plain_file = 0100644u << 16; /* whatever a file has that the bytes come from */
     const char *name = all->files != NULL ? all->files[i].name : all->members[i].name;
     zip_source_t *source = all->files != NULL ? zip_source_file(zip, all->files[i].path, 0, -1)
                                               : zip_source_buffer(zip, all->members[i].bytes, all->members[i].size, 0);
@@ -313,6 +314,7 @@ static heed_status add_member(heed_context *c, const char *path, zip_t *zip, con
         return fail(c, path, name, zip_get_error(zip));
     }
     if (zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
+        zip_file_set_external_attributes(zip, (zip_uint64_t)index, 0, ZIP_OPSYS_UNIX, plain_file) != 0 ||
         zip_file_set_dostime(zip, (zip_uint64_t)index, 0, FIRST_OF_JANUARY_1980, 0) != 0)
         return fail(c, path, name, zip_get_error(zip));
     return HEED_OK;

@@ -1,4 +1,5 @@
 /* heed predict, fit, evaluate and convert on files that Keras wrote, as people type them. */
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 #include <cmocka.h>
 
 #include "heed/files.h"
+#include "heed/layers.h"
 #include "support/command.h"
 #include "support/files.h"
 
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MODELS HEED_FIXTURES "/models/"
 #define TAGGER MODELS "tagger_trained_keras3.keras"
@@ -221,6 +224,68 @@ static void test_predict_refuses(void **state)
     assert_false(heed_test_exists("y.npz"));
 }
 
+/* ---- more rows than memory ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+enum { WIDTH = 1 << 16, ROWS = 2048 };
+
+static void write_wide_model(const char *path)
+{
+    heed_model *m = heed_sequential(context, "wide");
+    heed_input(m, .name = "x", .shape = {1, {WIDTH}});
+    heed_add(m, heed_dense(.units = 1, .kernel_initializer = "ones", .bias_initializer = "ones"));
+    if (heed_save(m, path) != HEED_OK)
+        fail_msg("%s", heed_error(context));
+    heed_model_free(m);
+}
+
+/* 512 MB of zeros that take no room on the disk. */
+static void write_sparse(const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    static const char text[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2048, 65536), }";
+    char header[128];
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\1\0\166\0", 10);
+    memcpy(header + 10, text, strlen(text));
+    header[127] = '\n';
+    assert_int_equal(fwrite(header, 1, 128, f), 128);
+    assert_int_equal(fflush(f), 0);
+    assert_int_equal(ftruncate(fileno(f), 128 + (off_t)ROWS * WIDTH * 4), 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* The process may have 200 MB in all, the file has 512. */
+static void test_larger_than_memory(void **state)
+{
+    (void)state;
+#ifdef SANITIZED
+    skip(); /* sanitizers take more address space than there is */
+#else
+    heed_arrays y;
+    write_wide_model("wide.keras");
+    write_sparse("wide.npy");
+    heed_test_prints("ulimit -v 200000; heed predict wide.keras --input wide.npy -o y.npy --threads 1", "");
+    load("y.npy", &y);
+    assert_true(heed_shape_equal(&y.items[0].array->shape, &(heed_shape){2, {ROWS, 1}}));
+    for (int i = 0; i < ROWS; i++)
+        assert_true(((const float *)y.items[0].array->data)[i] == 1.0f);
+    heed_arrays_free(&y);
+    /* the limit is one: at once, it does not fit */
+    assert_int_equal(heed_test_run("ulimit -v 200000; heed predict wide.keras --input wide.npy -o y.npy --batch-size 2048"),
+                     1);
+    assert_int_equal(strncmp(heed_test_err, "heed: out of memory", 19), 0);
+#endif
+}
+
 /* ---- evaluate and fit ---- */
 
 static void test_evaluate(void **state)
@@ -381,7 +446,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predict),     cmocka_unit_test(test_several_outputs), cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_predict_refuses), cmocka_unit_test(test_evaluate),    cmocka_unit_test(test_fit_goes_on),
+        cmocka_unit_test(test_predict_refuses), cmocka_unit_test(test_larger_than_memory), cmocka_unit_test(test_evaluate),    cmocka_unit_test(test_fit_goes_on),
         cmocka_unit_test(test_resume),      cmocka_unit_test(test_fit_options),     cmocka_unit_test(test_tensorboard),
         cmocka_unit_test(test_convert),
     };
