@@ -265,6 +265,9 @@ HEED_API heed_context           *heed_layer_context(const heed_layer *layer);
 HEED_API const heed_layer_class *heed_layer_class_of(const heed_layer *layer);
 HEED_API const char             *heed_layer_name(const heed_layer *layer);
 HEED_API const void             *heed_layer_config(const heed_layer *layer); /**< the class's config struct */
+/** The layer as it would be written down, with the options that are not at their defaults: "Dense(units=5)". *text is
+ *  freed with heed_free(). */
+HEED_API heed_status             heed_layer_text(const heed_layer *layer, char **text);
 HEED_API void                   *heed_layer_state(const heed_layer *layer);  /**< what heed_layer_alloc() gave last */
 HEED_API bool                    heed_layer_trainable(const heed_layer *layer);
 /** Freezes or thaws all weights of the layer and its children, but for those that are never trained. */

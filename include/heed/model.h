@@ -157,6 +157,16 @@ HEED_API int         heed_model_layer_count(const heed_model *m);
 HEED_API heed_layer *heed_model_layer_at(const heed_model *m, int index);
 HEED_API heed_layer *heed_model_find_layer(const heed_model *m, const char *name); /**< NULL if there is none */
 
+/** Calls of layers, in an order in which they can run; those of input layers are among them, without inputs. None
+ *  before a model is wired. */
+HEED_API int                heed_model_call_count(const heed_model *m);
+HEED_API heed_layer        *heed_model_call_layer(const heed_model *m, int call);
+HEED_API int                heed_model_call_input_count(const heed_model *m, int call);
+HEED_API int                heed_model_call_output_count(const heed_model *m, int call);
+HEED_API const heed_symbol *heed_model_call_input(const heed_model *m, int call, int input);
+HEED_API const heed_symbol *heed_model_call_output(const heed_model *m, int call, int output);
+HEED_API int                heed_symbol_call(const heed_symbol *s); /**< the number of the call that makes it */
+
 /** Weights, in the order of Keras' model.weights. */
 HEED_API int            heed_weight_count(const heed_model *m);
 HEED_API heed_variable *heed_weight_at(const heed_model *m, int index);

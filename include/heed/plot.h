@@ -112,6 +112,32 @@ HEED_API heed_status heed_plot_curves_terminal(heed_context *c, const heed_curve
 HEED_API heed_status heed_plot_curves_save(heed_context *c, const char *path, const heed_curves *curves,
                                            const heed_plot_options *options);
 
+enum { HEED_DIAGRAM_MOST = 4000 };
+
+/** A box of a diagram: a layer, say. */
+typedef struct heed_diagram_box {
+    const char *name;
+    const char *kind, *detail; /**< below it, in lines; NULL: nothing */
+    bool        accent;        /**< drawn so that it is seen first */
+} heed_diagram_box;
+
+typedef struct heed_diagram_arrow {
+    size_t from, to; /**< boxes, by number; from < to */
+} heed_diagram_arrow;
+
+/** Boxes and arrows between them, which all point downwards. */
+typedef struct heed_diagram {
+    const char               *title; /**< NULL: none */
+    const heed_diagram_box   *boxes;
+    size_t                    box_count; /**< 1 .. HEED_DIAGRAM_MOST */
+    const heed_diagram_arrow *arrows;
+    size_t                    arrow_count;
+} heed_diagram;
+
+/** Draws a diagram into a .png, .svg or .pdf file. Fails as heed_plot_save() does. */
+HEED_API heed_status heed_plot_diagram_save(heed_context *c, const char *path, const heed_diagram *diagram,
+                                            const heed_plot_options *options);
+
 #ifdef __cplusplus
 }
 #endif

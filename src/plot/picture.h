@@ -12,6 +12,8 @@ heed_status heed_picture_options(heed_context *c, const heed_plot_options *given
 heed_status heed_picture_heatmap(heed_canvas *v, const heed_alignment *a, const heed_plot_options *options);
 heed_status heed_picture_curves(heed_canvas *v, const heed_curves *curves, const heed_plot_options *options);
 
+heed_status heed_picture_diagram(heed_canvas *v, const heed_diagram *diagram, const heed_plot_options *options);
+
 /* The parts that heatmaps and curves share. All lengths grow with the font's size. */
 enum { HEED_TITLE_LINES = 4 };
 

@@ -1,6 +1,7 @@
 /* Pictures into files: the name's ending picks the form. Everything is drawn in memory and then written at once. */
 #include "base/file.h"
 #include "plot/alignment.h"
+#include "plot/diagram.h"
 #include "plot/page.h"
 #include "plot/picture.h"
 #include "plot/terminal.h"
@@ -103,4 +104,23 @@ heed_status heed_plot_curves_save(heed_context *c, const char *path, const heed_
     heed_status status = form == FORM_TXT ? heed_terminal_curves(c, curves, &plain, &bytes)
                                           : draw(c, forms[form].kind, NULL, 0, curves, &filled, &bytes);
     return deliver(c, status, path, &bytes);
+}
+
+heed_status heed_plot_diagram_save(heed_context *c, const char *path, const heed_diagram *diagram,
+                                   const heed_plot_options *options)
+{
+    heed_plot_options filled;
+    heed_plot_form form;
+    heed_canvas canvas;
+    HEED_TRY(heed_picture_options(c, options, &filled));
+    HEED_TRY(form_of(c, path, true, &form));
+    if (form == FORM_TXT)
+        return heed_fail(c, HEED_EINVAL, "%s: a diagram cannot be text (expected a name ending in .png, .svg or .pdf)", path);
+    HEED_TRY(heed_diagram_check(c, diagram));
+    heed_text bytes = {.context = c};
+    heed_status status = heed_canvas_open(c, forms[form].kind, &filled, &bytes, &canvas);
+    if (status == HEED_OK)
+        status = heed_picture_diagram(&canvas, diagram, &filled);
+    heed_status closed = heed_canvas_close(&canvas);
+    return deliver(c, status != HEED_OK ? status : closed, path, &bytes);
 }

@@ -101,7 +101,7 @@ static int write_files(void **state)
 
 static int remove_files(void **state)
 {
-    heed_test_run("rm -rf *.npz *.npy *.csv *.keras *.h5 *.json run.tmp log.tmp");
+    heed_test_run("rm -rf *.npz *.npy *.csv *.keras *.h5 *.json *.svg run.tmp log.tmp");
     return heed_test_forget_command(state);
 }
 
@@ -440,6 +440,36 @@ static void test_convert(void **state)
     heed_test_fails("heed convert " TAGGER, 2, "heed: OUT is missing\nhint: heed convert --help lists arguments and options\n");
 }
 
+/* ---- summary ---- */
+
+static void test_summary(void **state)
+{
+    (void)state;
+    assert_int_equal(heed_test_run("heed summary " TAGGER " --memory 32,20"), 0);
+    static const char *const told[] = {
+        "Model: \"small_tagger\"\n", "\nMasks: made by embed; passed on by gru, tags\n",
+        "  embed                Embedding(input_dim=9, output_dim=4, mask_zero=True)\n", "\ntraining  ", "\noptimizer  "};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (strstr(heed_test_out, told[i]) == NULL)
+            fail_msg("not in the summary: %s", told[i]);
+    assert_int_equal(heed_test_run("heed summary " MODELS "translator_keras3.h5 --json --graph g.svg"), 0);
+    static const char *const keys[] = {
+        "\"inputs\": [{\"name\": \"source\", \"dtype\": \"int32\", \"shape\": [null, null]}", "\"attention\": true",
+        "{\"name\": \"symbols\", \"dtype\": \"float32\", \"shape\": [null, null, 6]}",
+        "\"inputs\": [\"decoder\", \"encoder\"]"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strstr(heed_test_out, keys[i]) == NULL)
+            fail_msg("not in the object: %s", keys[i]);
+    char *svg = heed_test_read_file("g.svg", NULL);
+    assert_non_null(strstr(svg, ">AdditiveAttention<"));
+    assert_non_null(strstr(svg, ">(None, None, 6)<"));
+    free(svg);
+    heed_test_fails("heed summary " TAGGER " --memory 32", 2, "heed: --memory: expected BATCH,LENGTH, two whole numbers from 1 "
+                    "on, found \"32\"\n");
+    heed_test_fails("heed summary " TAGGER " --graph g.txt", 1,
+                    "heed: g.txt: a diagram cannot be text (expected a name ending in .png, .svg or .pdf)\n");
+}
+
 int main(void)
 {
     if (!heed_test_has_command() || heed_context_create(NULL, &context) != HEED_OK)
@@ -448,7 +478,7 @@ int main(void)
         cmocka_unit_test(test_predict),     cmocka_unit_test(test_several_outputs), cmocka_unit_test(test_attention),
         cmocka_unit_test(test_predict_refuses), cmocka_unit_test(test_larger_than_memory), cmocka_unit_test(test_evaluate),    cmocka_unit_test(test_fit_goes_on),
         cmocka_unit_test(test_resume),      cmocka_unit_test(test_fit_options),     cmocka_unit_test(test_tensorboard),
-        cmocka_unit_test(test_convert),
+        cmocka_unit_test(test_convert),     cmocka_unit_test(test_summary),
     };
     int failed = cmocka_run_group_tests(tests, write_files, remove_files);
     heed_context_free(context);
