@@ -263,12 +263,16 @@ enum { HEED_MAX_METRICS = 16, HEED_MAX_LOSSES = 16 };
  *
  * Losses, each of which is a metric too: mean_squared_error (mse), mean_absolute_error (mae),
  * mean_absolute_percentage_error, mean_squared_logarithmic_error, huber, log_cosh, poisson, kl_divergence,
- * cosine_similarity, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy, hinge,
- * squared_hinge, categorical_hinge. Where the prediction comes straight from a softmax or sigmoid, cross entropies work before it.
+ * cosine_similarity, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy,
+ * categorical_focal_crossentropy, binary_focal_crossentropy, categorical_generalized_cross_entropy, hinge, squared_hinge,
+ * categorical_hinge, dice, tversky, circle. Where the prediction comes straight from a softmax or sigmoid, cross
+ * entropies work before it.
  *
  * Metrics: accuracy (which of the three that follow, the shapes tell), binary_accuracy, categorical_accuracy,
  * sparse_categorical_accuracy, top_k_categorical_accuracy, sparse_top_k_categorical_accuracy, root_mean_squared_error,
- * precision, recall, true_positives, false_positives, true_negatives, false_negatives.
+ * r2_score, pearson_correlation, concordance_correlation, precision, recall, true_positives, false_positives,
+ * true_negatives, false_negatives, auc, sensitivity_at_specificity, specificity_at_sensitivity, precision_at_recall,
+ * recall_at_precision, f1_score, fbeta_score, iou, binary_iou, mean_iou, one_hot_iou, one_hot_mean_iou.
  *
  * Optimizers: sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, ftrl, lion, lamb, adafactor.
  * Schedules: exponential_decay, piecewise_constant_decay, polynomial_decay, inverse_time_decay, cosine_decay,

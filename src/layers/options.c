@@ -237,11 +237,16 @@ heed_status heed_options_check(heed_context *c, const char *who, heed_option_tab
 
 /* ---- reading ---- */
 
+/* One number in a list stands for itself: so Keras 2 has the axis of BatchNormalization, Keras 3 a metric's threshold. */
+static const heed_value *only_item(const heed_value *v)
+{
+    return v->type == HEED_VALUE_LIST && v->count == 1 ? v->first : v;
+}
+
 static heed_status read_int(heed_context *c, const heed_value *v, const char *what, bool none, int *out)
 {
     int64_t wide;
-    if (v->type == HEED_VALUE_LIST && v->count == 1) /* as Keras 2 has the axis of BatchNormalization */
-        v = v->first;
+    v = only_item(v);
     if (none && v->type == HEED_VALUE_NULL) {
         *out = HEED_NONE;
         return HEED_OK;
@@ -256,6 +261,7 @@ static heed_status read_int(heed_context *c, const heed_value *v, const char *wh
 
 static heed_status read_float(heed_context *c, const heed_value *v, const char *what, bool none, double *out)
 {
+    v = only_item(v);
     if (none && v->type == HEED_VALUE_NULL) {
         *out = INFINITY;
         return HEED_OK;

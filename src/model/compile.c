@@ -298,6 +298,12 @@ static heed_status add_tally(heed_model *m, struct heed_training *t, const heed_
 {
     int at = t->tally_count;
     t->tallies[at] = (heed_tally){.metric = metric, .output = output};
+    if (metric == NULL) { /* a mean */
+        t->tallies[at].count = 2;
+        t->tallies[at].sums = heed_zone_alloc(&t->zone, 2, sizeof(double));
+        if (t->tallies[at].sums == NULL)
+            return HEED_ENOMEM;
+    }
     t->log_names[at + 1] = log_name(m, t, at + 1, metric, output);
     t->tally_count++;
     return t->log_names[at + 1] == NULL ? HEED_ENOMEM : HEED_OK;

@@ -1,36 +1,7 @@
-#include "model/measure.h"
+#include "model/measure_parts.h"
 
 #include <math.h>
 #include <string.h>
-
-static const float EPSILON = 1e-7f; /* Keras' */
-static const int   LAST = -1;
-
-static heed_tensor *sum_last(heed_tensor *x) { return heed_op_sum(x, &LAST, 1, false); }
-static heed_tensor *sum_last_kept(heed_tensor *x) { return heed_op_sum(x, &LAST, 1, true); }
-static heed_tensor *mean_last(heed_tensor *x) { return heed_op_mean(x, &LAST, 1, false); }
-static heed_tensor *number(heed_tensor *like, float value)
-{
-    return like == NULL ? NULL : heed_graph_scalar(like->graph, value);
-}
-static heed_tensor *floats(heed_tensor *x)
-{
-    return x == NULL || x->dtype == HEED_FLOAT32 ? x : heed_op_cast(x, HEED_FLOAT32);
-}
-static int rank_of(const heed_tensor *x) { return x == NULL ? 0 : x->shape.rank; }
-
-/* Keras' rule where ranks differ by one: a last dimension of 1 is dropped, or added to a vector. */
-static void match_ranks(heed_tensor **a, heed_tensor **b)
-{
-    heed_tensor **longer = rank_of(*a) == rank_of(*b) + 1 ? a : rank_of(*b) == rank_of(*a) + 1 ? b : NULL;
-    if (longer == NULL || heed_tensor_dim(*longer, -1) != 1)
-        return;
-    heed_tensor **shorter = longer == a ? b : a;
-    if (rank_of(*shorter) == 1)
-        *shorter = heed_op_expand(*shorter, -1);
-    else
-        *longer = heed_op_squeeze(*longer, -1);
-}
 
 static heed_tensor *difference(heed_tensor *truth, heed_tensor *prediction)
 {
@@ -137,9 +108,7 @@ static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *
     return sum_last(heed_op_multiply(t, heed_op_log(heed_op_divide(t, p))));
 }
 
-/* What a softmax or sigmoid was taken of; NULL when the prediction is not fresh from one. Losses then skip the way
- * through probabilities and its clipping, as Keras does on TensorFlow. */
-static heed_tensor *logits_behind(const heed_tensor *p, const heed_op *op)
+heed_tensor *heed_logits_behind(const heed_tensor *p, const heed_op *op)
 {
     if (p == NULL || p->node == NULL || p->node->op != op || p->node->input_count != 1)
         return NULL;
@@ -165,7 +134,7 @@ static heed_tensor *categorical(const void *config, heed_tensor *t, heed_tensor 
     match_ranks(&t, &p);
     if (s > 0.0f)
         t = heed_op_scale(t, 1.0f - s, s / (float)heed_tensor_dim(t, -1));
-    heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_softmax);
+    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, &heed_kind_softmax);
     heed_tensor *logs = logits != NULL ? heed_op_log_softmax(logits)
                                        : heed_op_log(clipped(heed_op_divide(p, sum_last_kept(p))));
     return heed_op_negative(sum_last(heed_op_multiply(t, logs)));
@@ -181,8 +150,7 @@ typedef struct sparse_config {
     float label_smoothing; /* no option of Keras' class: see heed_loss_smoothed */
 } sparse_config;
 
-/* Class numbers as int32, without a last dimension of 1 that the prediction's classes stand for. */
-static heed_tensor *labels_for(heed_tensor *t, const heed_tensor *p)
+heed_tensor *heed_labels_for(heed_tensor *t, const heed_tensor *p)
 {
     if (rank_of(t) == rank_of(p) && heed_tensor_dim(t, -1) == 1)
         t = heed_op_squeeze(t, -1);
@@ -192,8 +160,8 @@ static heed_tensor *labels_for(heed_tensor *t, const heed_tensor *p)
 static heed_tensor *sparse(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
     const sparse_config *o = config;
-    heed_tensor *labels = labels_for(t, p);
-    heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_softmax);
+    heed_tensor *labels = heed_labels_for(t, p);
+    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, &heed_kind_softmax);
     heed_tensor *values = heed_op_softmax_cross_entropy(logits != NULL ? logits : heed_op_log(clipped(p)), labels,
                                                         o->label_smoothing);
     if (isinf(o->ignore_class) || values == NULL)
@@ -201,6 +169,16 @@ static heed_tensor *sparse(const void *config, heed_tensor *t, heed_tensor *p, h
     heed_tensor *ignored = heed_op_cast(number(values, (float)o->ignore_class), HEED_INT32);
     *valid = heed_op_not_equal(labels, ignored);
     return heed_op_select(*valid, values, number(values, 0.0f));
+}
+
+heed_tensor *heed_binary_entropy(heed_tensor *t, heed_tensor *p, heed_tensor *logits)
+{
+    if (logits != NULL)
+        return heed_op_subtract(heed_op_function(logits, "softplus", 0, 0), heed_op_multiply(t, logits));
+    p = clipped(p);
+    heed_tensor *yes = heed_op_multiply(t, heed_op_log(p));
+    heed_tensor *no = heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), heed_op_log(heed_op_scale(p, -1.0f, 1.0f)));
+    return heed_op_negative(heed_op_add(yes, no));
 }
 
 static heed_tensor *binary(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
@@ -211,13 +189,8 @@ static heed_tensor *binary(const void *config, heed_tensor *t, heed_tensor *p, h
     match_ranks(&t, &p);
     if (s > 0.0f)
         t = heed_op_scale(t, 1.0f - s, 0.5f * s);
-    heed_tensor *logits = o->from_logits ? p : logits_behind(p, &heed_kind_unary);
-    if (logits != NULL)
-        return mean_last(heed_op_subtract(heed_op_function(logits, "softplus", 0, 0), heed_op_multiply(t, logits)));
-    p = clipped(p);
-    heed_tensor *yes = heed_op_multiply(t, heed_op_log(p));
-    heed_tensor *no = heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), heed_op_log(heed_op_scale(p, -1.0f, 1.0f)));
-    return heed_op_negative(mean_last(heed_op_add(yes, no)));
+    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, &heed_kind_unary);
+    return mean_last(heed_binary_entropy(t, p, logits));
 }
 
 /* ---- margins */
@@ -283,7 +256,7 @@ static heed_tensor *categorical_accuracy(const void *config, heed_tensor *t, hee
 
 static heed_tensor *sparse_accuracy(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
-    return as_hits(heed_op_equal(labels_for(t, p), heed_op_argmax(p)));
+    return as_hits(heed_op_equal(heed_labels_for(t, p), heed_op_argmax(p)));
 }
 
 static heed_tensor *equal_values(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
@@ -316,158 +289,65 @@ static heed_tensor *top_k(const void *config, heed_tensor *t, heed_tensor *p, he
 
 static heed_tensor *sparse_top_k(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
-    return top_hits(config, labels_for(t, p), p);
+    return top_hits(config, heed_labels_for(t, p), p);
 }
 
-/* ---- counts of right and wrong */
-
-#define COUNTS_OPTIONS(X, C)                                                                                           \
-    HEED_MEASURE_OPTIONS(X, C)                                                                                         \
-    X(C, FLOAT, thresholds, INFINITY, "", "above it a prediction means 1; None: 0.5")
-typedef struct counts_config {
-    COUNTS_OPTIONS(HEED_OPTION_FIELD, )
-} counts_config;
-
-#define SHARES_OPTIONS(X, C)                                                                                           \
-    COUNTS_OPTIONS(X, C)                                                                                               \
-    X(C, FLOAT, top_k, INFINITY, "", "only None")                                                                      \
-    X(C, FLOAT, class_id, INFINITY, "", "only None")
-typedef struct shares_config {
-    SHARES_OPTIONS(HEED_OPTION_FIELD, )
-} shares_config;
-
-/* What is predicted to be 1, and what is, as float of one shape; weighted in the prediction. */
-static void find_positives(const void *config, heed_tensor **truth, heed_tensor **prediction)
+static double root_of_mean(const void *config, const double *sums, int64_t count)
 {
-    const counts_config *o = config;
-    float threshold = isinf(o->thresholds) ? 0.5f : (float)o->thresholds;
-    heed_tensor *t = floats(*truth), *p = *prediction;
-    match_ranks(&t, &p);
-    *truth = floats(heed_op_not_equal(t, number(t, 0.0f)));
-    *prediction = floats(heed_op_greater(p, number(p, threshold)));
+    return sums[1] > 0.0 ? sqrt(sums[0] / sums[1]) : 0.0;
 }
 
-static heed_tensor *inverted(heed_tensor *x) { return heed_op_scale(x, -1.0f, 1.0f); }
-
-static heed_tensor *weighted_sum(heed_tensor *x, heed_tensor *weights)
+double heed_metric_result(const heed_object *metric, const double *sums, int64_t count)
 {
-    while (weights != NULL && rank_of(weights) < rank_of(x))
-        weights = heed_op_expand(weights, -1);
-    return heed_op_sum(weights == NULL ? x : heed_op_multiply(x, weights), NULL, 0, false);
-}
-
-static void refuse_choices(const shares_config *o, heed_tensor *p)
-{
-    if (p != NULL && (!isinf(o->top_k) || !isinf(o->class_id)))
-        heed_graph_fail(p->graph, HEED_EUNSUPPORTED, "top_k and class_id are not supported");
-}
-
-static void precision(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total,
-                      heed_tensor **count)
-{
-    refuse_choices(config, p);
-    find_positives(config, &t, &p);
-    *total = weighted_sum(heed_op_multiply(t, p), w);
-    *count = weighted_sum(p, w);
-}
-
-static void recall(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total,
-                   heed_tensor **count)
-{
-    refuse_choices(config, p);
-    find_positives(config, &t, &p);
-    *total = weighted_sum(heed_op_multiply(t, p), w);
-    *count = weighted_sum(t, w);
-}
-
-#define COUNT_OF(name, true_part, predicted_part)                                                                      \
-    static void name(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor *w, heed_tensor **total,          \
-                     heed_tensor **count)                                                                              \
-    {                                                                                                                  \
-        find_positives(config, &t, &p);                                                                                \
-        *total = weighted_sum(heed_op_multiply(true_part, predicted_part), w);                                         \
-        *count = number(p, 1.0f);                                                                                      \
-    }
-COUNT_OF(true_positives, t, p)
-COUNT_OF(false_positives, inverted(t), p)
-COUNT_OF(true_negatives, inverted(t), inverted(p))
-COUNT_OF(false_negatives, t, inverted(p))
-
-static double total_alone(double total, double count) { return total; }
-static double root_of_mean(double total, double count) { return count > 0.0 ? sqrt(total / count) : 0.0; }
-
-double heed_metric_result(const heed_object_class *metric, double total, double count)
-{
-    const heed_measure_class *class = (const heed_measure_class *)metric;
+    const heed_measure_class *class = metric == NULL ? NULL : (const heed_measure_class *)metric->object_class;
     if (class != NULL && class->result != NULL)
-        return class->result(total, count);
-    return count > 0.0 ? total / count : 0.0;
+        return class->result(metric->config, sums, count);
+    return sums[1] > 0.0 ? sums[0] / sums[1] : 0.0;
 }
 
 /* ---- the tables */
 
-typedef struct plain_config {
-    HEED_MEASURE_OPTIONS(HEED_OPTION_FIELD, )
-} plain_config;
-
-#define MEASURE(id, word, title, config, OPTIONS, ...)                                                                 \
-    static const heed_measure_class id##_class = {.class = {.name = word,                                              \
-                                                            .keras = title,                                            \
-                                                            .passed_over = "dtype",                                    \
-                                                            HEED_CLASS_OPTIONS(config, OPTIONS)},                      \
-                                                  .values = __VA_ARGS__};
-#define PLAIN(id, word, title, ...) MEASURE(id, word, title, plain_config, HEED_MEASURE_OPTIONS, __VA_ARGS__)
-
-PLAIN(squared, "mean_squared_error", "MeanSquaredError", squared)
-PLAIN(absolute, "mean_absolute_error", "MeanAbsoluteError", absolute)
-PLAIN(percentage, "mean_absolute_percentage_error", "MeanAbsolutePercentageError", percentage)
-PLAIN(squared_logarithmic, "mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", squared_logarithmic)
-MEASURE(huber, "huber", "Huber", huber_config, HUBER_OPTIONS, huber)
-PLAIN(log_cosh, "log_cosh", "LogCosh", log_cosh)
-PLAIN(poisson, "poisson", "Poisson", poisson)
-PLAIN(divergence, "kl_divergence", "KLDivergence", divergence)
-MEASURE(negative_cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, negative_cosine)
-MEASURE(cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, cosine)
+PLAIN(squared, "mean_squared_error", "MeanSquaredError", .values = squared)
+PLAIN(absolute, "mean_absolute_error", "MeanAbsoluteError", .values = absolute)
+PLAIN(percentage, "mean_absolute_percentage_error", "MeanAbsolutePercentageError", .values = percentage)
+PLAIN(squared_logarithmic, "mean_squared_logarithmic_error", "MeanSquaredLogarithmicError", .values = squared_logarithmic)
+MEASURE(huber, "huber", "Huber", huber_config, HUBER_OPTIONS, .values = huber)
+PLAIN(log_cosh, "log_cosh", "LogCosh", .values = log_cosh)
+PLAIN(poisson, "poisson", "Poisson", .values = poisson)
+PLAIN(divergence, "kl_divergence", "KLDivergence", .values = divergence)
+MEASURE(negative_cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, .values = negative_cosine)
+MEASURE(cosine, "cosine_similarity", "CosineSimilarity", cosine_config, COSINE_OPTIONS, .values = cosine)
 MEASURE(categorical, "categorical_crossentropy", "CategoricalCrossentropy", categorical_config, CATEGORICAL_OPTIONS,
-        categorical)
+        .values = categorical)
 MEASURE(sparse, "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", sparse_config, SPARSE_OPTIONS,
-        sparse, .sparse = true)
-MEASURE(binary, "binary_crossentropy", "BinaryCrossentropy", categorical_config, CATEGORICAL_OPTIONS, binary)
-PLAIN(hinge, "hinge", "Hinge", hinge)
-PLAIN(squared_hinge, "squared_hinge", "SquaredHinge", squared_hinge)
-PLAIN(categorical_hinge, "categorical_hinge", "CategoricalHinge", categorical_hinge)
-PLAIN(equal, "equal", "Accuracy", equal_values)
+        .values = sparse, .sparse = true)
+MEASURE(binary, "binary_crossentropy", "BinaryCrossentropy", categorical_config, CATEGORICAL_OPTIONS, .values = binary)
+PLAIN(hinge, "hinge", "Hinge", .values = hinge)
+PLAIN(squared_hinge, "squared_hinge", "SquaredHinge", .values = squared_hinge)
+PLAIN(categorical_hinge, "categorical_hinge", "CategoricalHinge", .values = categorical_hinge)
+PLAIN(equal, "equal", "Accuracy", .values = equal_values)
 MEASURE(binary_accuracy, "binary_accuracy", "BinaryAccuracy", binary_accuracy_config, BINARY_ACCURACY_OPTIONS,
-        binary_accuracy)
-PLAIN(categorical_accuracy, "categorical_accuracy", "CategoricalAccuracy", categorical_accuracy)
-PLAIN(sparse_accuracy, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", sparse_accuracy, .sparse = true)
-MEASURE(top_k, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", top_config, TOP_OPTIONS, top_k)
+        .values = binary_accuracy)
+PLAIN(categorical_accuracy, "categorical_accuracy", "CategoricalAccuracy", .values = categorical_accuracy)
+PLAIN(sparse_accuracy, "sparse_categorical_accuracy", "SparseCategoricalAccuracy", .values = sparse_accuracy, .sparse = true)
+MEASURE(top_k, "top_k_categorical_accuracy", "TopKCategoricalAccuracy", top_config, TOP_OPTIONS, .values = top_k)
 MEASURE(sparse_top_k, "sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", top_config, TOP_OPTIONS,
-        sparse_top_k, .sparse = true)
+        .values = sparse_top_k, .sparse = true)
 
-PLAIN(root, "root_mean_squared_error", "RootMeanSquaredError", squared, .result = root_of_mean, .ignores_mask = true)
+PLAIN(root, "root_mean_squared_error", "RootMeanSquaredError", .values = squared, .result = root_of_mean, .ignores_mask = true)
 
-PLAIN(log_cosh_error, "log_cosh", "LogCoshError", log_cosh)
-
-#define COUNTS(id, word, title, ...)                                                                                   \
-    MEASURE(id, word, title, counts_config, COUNTS_OPTIONS, NULL, .sums = __VA_ARGS__)
-MEASURE(precision, "precision", "Precision", shares_config, SHARES_OPTIONS, NULL, .sums = precision)
-MEASURE(recall, "recall", "Recall", shares_config, SHARES_OPTIONS, NULL, .sums = recall)
-COUNTS(true_positives, "true_positives", "TruePositives", true_positives, .result = total_alone)
-COUNTS(false_positives, "false_positives", "FalsePositives", false_positives, .result = total_alone)
-COUNTS(true_negatives, "true_negatives", "TrueNegatives", true_negatives, .result = total_alone)
-COUNTS(false_negatives, "false_negatives", "FalseNegatives", false_negatives, .result = total_alone)
+PLAIN(log_cosh_error, "log_cosh", "LogCoshError", .values = log_cosh)
 
 #define LOSSES_BOTH(X)                                                                                                 \
     X(squared) X(absolute) X(percentage) X(squared_logarithmic) X(huber) X(poisson) X(divergence)                      \
     X(categorical) X(sparse) X(binary) X(hinge) X(squared_hinge) X(categorical_hinge)
-#define ROW(id) &id##_class.class,
+#define ROW(id) &heed_measure_##id.class,
 
-static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) ROW(log_cosh) ROW(negative_cosine) NULL};
+static const heed_object_class *const loss_classes[] = {LOSSES_BOTH(ROW) FURTHER_LOSSES(ROW) ROW(log_cosh)
+                                                        ROW(negative_cosine) NULL};
 static const heed_object_class *const metric_classes[] = {
     LOSSES_BOTH(ROW) ROW(log_cosh_error) ROW(cosine) ROW(equal) ROW(binary_accuracy) ROW(categorical_accuracy)
-        ROW(sparse_accuracy) ROW(top_k) ROW(sparse_top_k) ROW(root) ROW(precision) ROW(recall) ROW(true_positives)
-            ROW(false_positives) ROW(true_negatives) ROW(false_negatives) NULL};
+        ROW(sparse_accuracy) ROW(top_k) ROW(sparse_top_k) ROW(root) COUNTED_METRICS(ROW) AGREEMENT_METRICS(ROW) FURTHER_LOSSES(ROW) NULL};
 
 static const char *const aliases[][2] = {
     {"mse", "mean_squared_error"}, {"MSE", "mean_squared_error"}, {"mae", "mean_absolute_error"},
@@ -561,7 +441,7 @@ heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double sha
     *out = loss;
     if (share == 0)
         return HEED_OK;
-    if (loss->object_class != &sparse_class.class)
+    if (loss->object_class != &heed_measure_sparse.class)
         return heed_fail(z->context, HEED_EINVAL, "label_smoothing: only a sparse_categorical_crossentropy takes it here "
                          "(found %s, which may have an option of that name)", loss->object_class->name);
     sparse_config *config = heed_options_copy(z, HEED_TABLE_OF(loss->object_class), loss->config);
@@ -583,15 +463,20 @@ static heed_tensor *mean_from(heed_tensor *x, int from)
     return count == 0 ? x : heed_op_mean(x, axes, count, false);
 }
 
-void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
-                      heed_tensor *mask, heed_tensor **total, heed_tensor **count)
+/* A total and a count, side by side. */
+static heed_tensor *pair(heed_tensor *total, heed_tensor *count)
+{
+    heed_tensor *both_of[] = {heed_op_expand(total, 0), heed_op_expand(count, 0)};
+    return heed_op_concatenate(both_of, 2, 0);
+}
+
+heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,
+                              heed_tensor *weights, heed_tensor *mask)
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
-    heed_tensor *valid = NULL;
-    if (class->sums != NULL) {
-        class->sums(metric->config, truth, prediction, weights, total, count);
-        return;
-    }
+    heed_tensor *valid = NULL, *count;
+    if (class->sums != NULL)
+        return class->sums(metric->config, truth, prediction, weights);
     heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
     weights = both(mask == NULL || class->ignores_mask ? NULL : mask_weights(mask, false), weights);
     if (weights != NULL && values != NULL) {
@@ -601,9 +486,9 @@ void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor
         weights = extend(weights, rank_of(values));
         weights = values == NULL ? NULL : heed_op_broadcast(weights, &values->shape);
         values = heed_op_multiply(values, weights);
-        *count = heed_op_sum(mean_from(weights, 1), NULL, 0, false);
+        count = heed_op_sum(mean_from(weights, 1), NULL, 0, false);
     } else {
-        *count = number(values, values != NULL && rank_of(values) > 0 ? (float)values->shape.dims[0] : 1.0f);
+        count = number(values, values != NULL && rank_of(values) > 0 ? (float)values->shape.dims[0] : 1.0f);
     }
-    *total = heed_op_sum(mean_from(values, 1), NULL, 0, false);
+    return pair(heed_op_sum(mean_from(values, 1), NULL, 0, false), count);
 }

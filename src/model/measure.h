@@ -13,10 +13,10 @@ typedef struct heed_measure_class {
     heed_tensor *(*values)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor **valid);
     bool sparse;      /* the truth is a class's number, without the axis of classes */
     bool ignores_mask; /* a metric that counts masked steps too, as Keras' does */
-    /* For metrics that are no mean of values; then `values` is NULL. What a batch adds to total and count. */
-    void (*sums)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
-                 heed_tensor **total, heed_tensor **count);
-    double (*result)(double total, double count); /* NULL: total / count */
+    /* For metrics that are no mean of values; then `values` is NULL. What a batch adds to the metric's sums: a vector. */
+    heed_tensor *(*sums)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights);
+    /* What the sums come to; NULL: the first over the second, which are a total and a count. */
+    double (*result)(const void *config, const double *sums, int64_t count);
 } heed_measure_class;
 
 extern const heed_object_family heed_losses, heed_metrics;
@@ -41,10 +41,10 @@ heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_
 /* The loss when this share of the truth is spread over all classes; itself when it is 0. HEED_EINVAL for a loss without
  * classes by number. */
 heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out);
-/* What a metric makes of its total and count; 0 where the count is. */
-double heed_metric_result(const heed_object_class *metric, double total, double count);
-/* What a batch adds to a metric's total and to its count. */
-void heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights,
-                      heed_tensor *mask, heed_tensor **total, heed_tensor **count);
+/* What a metric's sums come to; NULL metric: a mean. */
+double heed_metric_result(const heed_object *metric, const double *sums, int64_t count);
+/* What a batch adds to a metric's sums: a vector. */
+heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,
+                              heed_tensor *weights, heed_tensor *mask);
 
 #endif

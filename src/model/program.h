@@ -25,7 +25,7 @@ typedef struct heed_program {
     heed_tensor **targets, **sample_weights; /* by output; NULL where there is none */
     heed_tensor  *loss;                      /* (), with all penalties */
     heed_tensor **losses;                    /* (), by output with a loss, before weighting */
-    heed_tensor **totals, **counts;          /* (), by metric */
+    heed_tensor **sums;                      /* vectors, by metric */
     heed_tensor **gradients;                 /* by trained variable; NULL where nothing depends on it */
 } heed_program;
 

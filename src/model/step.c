@@ -123,21 +123,37 @@ static heed_status append_losses(heed_model *m, heed_program *p, const heed_batc
     return heed_graph_status(p->graph);
 }
 
+/* A metric keeps as many sums as its first batch has. */
+static heed_status make_room(heed_model *m, heed_tally *tally, int64_t count)
+{
+    if (tally->sums == NULL) {
+        tally->sums = heed_zone_alloc(&m->training->zone, (size_t)count, sizeof *tally->sums);
+        tally->count = count;
+    }
+    if (tally->sums == NULL)
+        return HEED_ENOMEM;
+    if (tally->count != count)
+        return heed_fail(m->context, HEED_ESHAPE,
+                         "%s: %s keeps another number of sums than before (expected %lld, found %lld)", heed_model_name(m),
+                         tally->metric->text, (long long)tally->count, (long long)count);
+    return HEED_OK;
+}
+
 static heed_status append_metrics(heed_model *m, heed_program *p)
 {
-    const struct heed_training *t = m->training;
+    struct heed_training *t = m->training;
     for (int i = 0; i < t->tally_count; i++) {
-        const heed_tally *tally = &t->tallies[i];
+        heed_tally *tally = &t->tallies[i];
         int k = tally->output;
         const heed_object *metric;
         if (tally->metric == NULL || p->targets[k] == NULL)
             continue;
         HEED_TRY(settle(p, &heed_metrics, tally->metric->word, tally->metric->object, k, &metric));
         heed_tensor *prediction = heed_op_stop_gradient(p->outputs[k]);
-        heed_metric_sums(metric, p->targets[k], prediction,
-                         tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL, output_mask(p, k),
-                         &p->totals[i], &p->counts[i]);
+        heed_tensor *weights = tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL;
+        p->sums[i] = heed_metric_sums(metric, p->targets[k], prediction, weights, output_mask(p, k));
         HEED_TRY(explain(m, p, k, tally->metric->text));
+        HEED_TRY(make_room(m, tally, heed_tensor_dim(p->sums[i], 0)));
     }
     return HEED_OK;
 }
@@ -162,11 +178,10 @@ heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch 
     p->targets = heed_zone_alloc(z, outputs, sizeof *p->targets);
     p->sample_weights = heed_zone_alloc(z, outputs, sizeof *p->sample_weights);
     p->losses = heed_zone_alloc(z, outputs, sizeof *p->losses);
-    p->totals = heed_zone_alloc(z, tallies, sizeof *p->totals);
-    p->counts = heed_zone_alloc(z, tallies, sizeof *p->counts);
+    p->sums = heed_zone_alloc(z, tallies, sizeof *p->sums);
     p->gradients = heed_zone_alloc(z, t->variable_count, sizeof *p->gradients);
-    if (p->targets == NULL || p->sample_weights == NULL || p->losses == NULL || p->totals == NULL ||
-        p->counts == NULL || p->gradients == NULL)
+    if (p->targets == NULL || p->sample_weights == NULL || p->losses == NULL || p->sums == NULL ||
+        p->gradients == NULL)
         return HEED_ENOMEM;
     HEED_TRY(make_points(m, p, b));
     HEED_TRY(append_losses(m, p, b));
@@ -178,7 +193,7 @@ heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch 
 size_t heed_program_wants(const heed_model *m)
 {
     const struct heed_training *t = m->training;
-    return t == NULL ? 0 : 1 + (size_t)m->output_count + 2 * (size_t)t->tally_count + t->variable_count;
+    return t == NULL ? 0 : 1 + (size_t)m->output_count + (size_t)t->tally_count + t->variable_count;
 }
 
 size_t heed_program_wanted(const heed_model *m, const heed_program *p, heed_tensor **wanted)
@@ -189,10 +204,8 @@ size_t heed_program_wanted(const heed_model *m, const heed_program *p, heed_tens
     for (int i = 0; i < t->loss_count; i++)
         wanted[n++] = p->losses[i];
     for (int i = 0; i < t->tally_count; i++) {
-        if (p->totals[i] == NULL)
-            continue;
-        wanted[n++] = p->totals[i];
-        wanted[n++] = p->counts[i];
+        if (p->sums[i] != NULL)
+            wanted[n++] = p->sums[i];
     }
     for (size_t i = 0; i < t->variable_count; i++)
         if (p->gradients[i] != NULL)
@@ -220,12 +233,13 @@ static void tally(heed_model *m, const heed_program *p, const heed_batch *b)
     for (int i = 0; i < t->tally_count; i++) {
         heed_tally *at = &t->tallies[i];
         if (at->metric == NULL) {
-            at->total += scalar(p->losses[t->outputs[at->output].slot]) * rows;
-            at->count += rows;
-        } else if (p->totals[i] != NULL) {
-            at->total += scalar(p->totals[i]);
-            at->count += scalar(p->counts[i]);
+            at->sums[0] += scalar(p->losses[t->outputs[at->output].slot]) * rows;
+            at->sums[1] += rows;
+            continue;
         }
+        const float *sums = p->sums[i] == NULL ? NULL : heed_tensor_data(p->sums[i]);
+        for (int64_t k = 0; sums != NULL && k < at->count; k++)
+            at->sums[k] += sums[k];
     }
 }
 
@@ -257,9 +271,15 @@ heed_status heed_training_run(heed_model *m, heed_purpose purpose, const heed_ba
 }
 
 /* What was settled by shapes is a mean. */
-static const heed_object_class *class_of(const heed_tally *tally)
+static const heed_object *object_of(const heed_tally *tally)
 {
-    return tally->metric == NULL || tally->metric->object == NULL ? NULL : tally->metric->object->object_class;
+    return tally->metric == NULL ? NULL : tally->metric->object;
+}
+
+/* 0 for a metric that has seen nothing. */
+static double result_of(const heed_tally *tally)
+{
+    return tally->sums == NULL ? 0.0 : heed_metric_result(object_of(tally), tally->sums, tally->count);
 }
 
 void heed_training_logs(heed_model *m, heed_logs *logs)
@@ -267,7 +287,7 @@ void heed_training_logs(heed_model *m, heed_logs *logs)
     struct heed_training *t = m->training;
     t->log_values[0] = t->loss_rows > 0.0 ? t->loss_total / t->loss_rows : 0.0;
     for (int i = 0; i < t->tally_count; i++)
-        t->log_values[i + 1] = heed_metric_result(class_of(&t->tallies[i]), t->tallies[i].total, t->tallies[i].count);
+        t->log_values[i + 1] = result_of(&t->tallies[i]);
     *logs = (heed_logs){.count = t->tally_count + 1, .names = t->log_names, .values = t->log_values};
 }
 
@@ -301,7 +321,8 @@ void heed_reset_metrics(heed_model *m)
         return;
     t->loss_total = t->loss_rows = 0.0;
     for (int i = 0; i < t->tally_count; i++)
-        t->tallies[i].total = t->tallies[i].count = 0.0;
+        for (int64_t k = 0; k < t->tallies[i].count; k++)
+            t->tallies[i].sums[k] = 0.0;
 }
 
 double heed_batch_loss(const heed_model *m) { return m->training == NULL ? NAN : m->training->last_loss; }

@@ -27,7 +27,8 @@ typedef struct heed_metric {
 typedef struct heed_tally {
     const heed_metric *metric; /* NULL: the mean of an output's loss */
     int                output;
-    double             total, count;
+    double            *sums;  /* what batches added up to; NULL before the first */
+    int64_t            count; /* of the sums */
 } heed_tally;
 
 struct heed_training {
