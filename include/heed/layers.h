@@ -45,7 +45,7 @@ extern "C" {
     X(add) X(subtract) X(multiply) X(average) X(maximum) X(minimum) X(concatenate) X(dot)                              \
     X(softmax) X(relu) X(leaky_relu) X(elu) X(prelu)                                                                   \
     X(activity_regularization)                                                                                         \
-    X(attention) X(additive_attention) X(attention_decoder)
+    X(attention) X(additive_attention) X(multi_head_attention) X(group_query_attention) X(attention_decoder)
 
 /* ------------------------------------------------------------------------------------------------ options in common */
 
@@ -313,6 +313,55 @@ typedef struct heed_additive_attention_config {
 } heed_additive_attention_config;
 extern HEED_API const heed_layer_class heed_additive_attention_class;
 #define heed_additive_attention(...) HEED_SPEC(additive_attention, HEED_ADDITIVE_ATTENTION_OPTIONS, __VA_ARGS__)
+
+#define HEED_PROJECTED_ATTENTION_OPTIONS(X, config)                                                                    \
+    X(config, FLOAT, dropout, 0.0, "[0,1)", "share of the weights dropped in training")                                \
+    X(config, BOOL, use_bias, true, "", "whether the projections have a bias")                                         \
+    X(config, BOOL, use_gate, false, "", "whether each head's result is gated by the query")                           \
+    X(config, INT, sliding_window, HEED_NONE, "[1,)", "keys less than so far from the query are seen; None: all")      \
+    HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_uniform")                                                           \
+    HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")
+
+/**
+ * Keras' MultiHeadAttention. Inputs: query (B, Tq, F), value (B, Tk, V), then, if wanted, key (B, Tk, K), by default the
+ * value, and behind it the attention mask, bools or 0 and 1 that broadcast to (B, N, Tq, Tk) or (B, Tq, Tk): false hides a
+ * key from a query. All are projected for each head: q = query Wq + bq and so on; y = (softmax(q k' / sqrt(key_dim)) v of
+ * all heads) Wo + bo. Weights: query/kernel (F, N, key_dim), query/bias (N, key_dim), the same of key, gate and value,
+ * attention_output/kernel (N, value_dim, F), attention_output/bias (F).
+ *
+ * Keywords of the call: use_causal_mask (step i sees steps up to i), return_attention_scores (the weights, (B, N, Tq, Tk),
+ * as a second output). Nothing of Tq x Tk is kept unless it is asked for. Inputs of more axes, (B, ..., F), attend over
+ * attention_axes, by default all.
+ */
+#define HEED_MULTI_HEAD_ATTENTION_OPTIONS(X, config)                                                                   \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, INT, num_heads, 0, "[1,)", "number of heads")                                                            \
+    X(config, INT, key_dim, 0, "[1,)", "size of a head's queries and keys")                                            \
+    X(config, INT, value_dim, HEED_NONE, "[1,)", "size of a head's values; None: key_dim")                             \
+    X(config, SHAPE, output_shape, {0}, "[1,)", "of a step of the output; None: as the query's")                       \
+    X(config, SHAPE, attention_axes, {0}, "", "axes to attend over; None: all but the first and the last")             \
+    HEED_PROJECTED_ATTENTION_OPTIONS(X, config)
+typedef struct heed_multi_head_attention_config {
+    HEED_MULTI_HEAD_ATTENTION_OPTIONS(HEED_OPTION_FIELD, )
+} heed_multi_head_attention_config;
+extern HEED_API const heed_layer_class heed_multi_head_attention_class;
+#define heed_multi_head_attention(...)                                                                                 \
+    HEED_SPEC(multi_head_attention, HEED_MULTI_HEAD_ATTENTION_OPTIONS, __VA_ARGS__)
+
+/** Keras' GroupQueryAttention: as heed_multi_head_attention(), but num_query_heads / num_key_value_heads heads in a row
+ *  share a head of keys and values. Query and value have the same features. */
+#define HEED_GROUP_QUERY_ATTENTION_OPTIONS(X, config)                                                                  \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, INT, head_dim, 0, "[1,)", "size of a head")                                                              \
+    X(config, INT, num_query_heads, 0, "[1,)", "number of heads")                                                      \
+    X(config, INT, num_key_value_heads, 0, "[1,)", "number of heads of keys and values; divides num_query_heads")      \
+    HEED_PROJECTED_ATTENTION_OPTIONS(X, config)
+typedef struct heed_group_query_attention_config {
+    HEED_GROUP_QUERY_ATTENTION_OPTIONS(HEED_OPTION_FIELD, )
+} heed_group_query_attention_config;
+extern HEED_API const heed_layer_class heed_group_query_attention_class;
+#define heed_group_query_attention(...)                                                                                \
+    HEED_SPEC(group_query_attention, HEED_GROUP_QUERY_ATTENTION_OPTIONS, __VA_ARGS__)
 
 /** The decoder with attention of datalogue's keras-attention: reads a sequence (B, T, F) whole at each of T steps.
  *

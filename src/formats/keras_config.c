@@ -255,10 +255,22 @@ static heed_status set_keyword(const reader *r, arguments *a, const char *key, h
     return heed_value_set(z, a->keywords, key, value);
 }
 
+/* An attention mask is the fourth input, behind a key, which is the value where none is given. */
+static heed_status take_attention_mask(const reader *r, const heed_json *v, arguments *a)
+{
+    if (a->count == 2) {
+        a->inputs[2] = a->inputs[1];
+        a->count++;
+    }
+    return take_tensors(r, v, a, 8);
+}
+
 static heed_status read_keyword(const reader *r, const heed_json *v, arguments *a)
 {
     if (strcmp(v->key, "training") == 0 || strcmp(v->key, "verbose") == 0 || v->type == HEED_JSON_NULL)
         return HEED_OK;
+    if (strcmp(v->key, "attention_mask") == 0 && holds_tensor(r, v))
+        return take_attention_mask(r, v, a);
     if (is_mask(v->key))
         return take_mask(r, v, masked_input(v->key), a);
     if (holds_tensor(r, v))

@@ -181,7 +181,8 @@ static manner manner_of(const heed_layer *layer)
                  {"Bidirectional", WITH_STATES},
                  {"MultiHeadAttention", ONE_BY_ONE},
                  {"GroupQueryAttention", ONE_BY_ONE}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    bool keras = strcmp(layer->layer_class->collection, "keras") == 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known && keras; i++)
         if (strcmp(known[i].class_name, layer->layer_class->name) == 0)
             return known[i].manner;
     return AS_LIST;
@@ -250,6 +251,10 @@ static heed_status write_tensors(heed_zone *z, const heed_wire *w, heed_json *ar
 {
     heed_json *list = heed_json_array(z);
     manner how = manner_of(w->layer);
+    if (how == ONE_BY_ONE && w->input_count == 4) {
+        HEED_TRY(append_tensors(z, args, w->inputs, 3));
+        return set(z, kwargs, "attention_mask", tensor_json(z, w->inputs[3]));
+    }
     if (w->input_count == 1 || how == ONE_BY_ONE)
         return append_tensors(z, args, w->inputs, w->input_count);
     if (how == WITH_STATES) {

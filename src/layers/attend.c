@@ -72,6 +72,36 @@ heed_tensor *heed_attention_weights(heed_tensor *scores, heed_tensor *const *see
     return heed_op_softmax(scores, all);
 }
 
+heed_status heed_check_dot_product(heed_layer *layer, const heed_shape *query, const heed_shape *key,
+                                   const heed_shape *value)
+{
+    if (query->dims[2] != key->dims[2])
+        return heed_layer_fail(layer, HEED_ESHAPE, "query and key differ in their features (found %lld and %lld)",
+                               (long long)query->dims[2], (long long)key->dims[2]);
+    if (key->dims[1] != value->dims[1] && key->dims[1] != HEED_ANY && value->dims[1] != HEED_ANY)
+        return heed_layer_fail(layer, HEED_ESHAPE, "key and value differ in their steps (found %lld and %lld)",
+                               (long long)key->dims[1], (long long)value->dims[1]);
+    return HEED_OK;
+}
+
+heed_tensor *heed_attend(heed_layer *layer, heed_call *call, heed_tensor *const query_key_value[3],
+                         const heed_op_attention_config *config, heed_tensor **weights)
+{
+    heed_tensor *x[3], *a = NULL, *mask = config->mask;
+    heed_op_attention_config one_head = *config;
+    for (int i = 0; i < 3; i++)
+        x[i] = heed_op_expand(query_key_value[i], 2);
+    one_head.mask = mask == NULL ? NULL : heed_op_expand(mask, 1);
+    bool wanted = weights != NULL || heed_call_wants_attention(call);
+    heed_tensor *y = heed_op_attention(x[0], x[1], x[2], &one_head, wanted ? &a : NULL);
+    if (wanted)
+        a = heed_op_squeeze(a, 1);
+    heed_call_publish(call, layer, a);
+    if (weights != NULL)
+        *weights = a;
+    return heed_op_squeeze(y, 2);
+}
+
 heed_tensor *heed_scaled_dot_scores(heed_tensor *query, heed_tensor *key)
 {
     float scale = 1.0f / sqrtf((float)heed_tensor_dim(query, -1));

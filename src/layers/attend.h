@@ -27,6 +27,14 @@ heed_tensor *heed_attention_weights(heed_tensor *scores, heed_tensor *const *see
 /* The scores as first written, before the softmax. */
 heed_tensor *heed_attention_penalized(heed_tensor *scores, heed_tensor *const *seen, int count);
 
+/* Refuses a key that does not fit the query in its features, or the value in its steps. */
+heed_status heed_check_dot_product(heed_layer *layer, const heed_shape *query, const heed_shape *key,
+                                   const heed_shape *value);
+/* Scaled dot product attention of sequences (B, T, F) of one head: (B, Tq, F), and nothing of Tq x Tk but where the
+ * weights (B, Tq, Tk) are asked for, by the caller (weights not NULL) or by who looks at them: they are published. */
+heed_tensor *heed_attend(heed_layer *layer, heed_call *call, heed_tensor *const query_key_value[3],
+                         const heed_op_attention_config *config, heed_tensor **weights);
+
 /* q k^T / sqrt(features of q). */
 heed_tensor *heed_scaled_dot_scores(heed_tensor *query, heed_tensor *key);
 

@@ -99,12 +99,36 @@ static heed_tensor *concat_scores(const attention *a, const attending *x)
     return heed_op_additive_scores(scaled(a, x->query), scaled(a, x->key), weights);
 }
 
+/* The dot score, without its (B, Tq, Tk). */
+static heed_status attend_dot(heed_layer *layer, heed_call *call, const attending *x, bool returned)
+{
+    const heed_attention_config *o = heed_layer_config(layer);
+    heed_tensor *weights = NULL, *const sequences[] = {scaled(heed_layer_state(layer), x->query), x->key, x->value};
+    HEED_TRY(heed_check_dot_product(layer, &x->query->shape, &x->key->shape, &x->value->shape));
+    heed_op_attention_config config = {.scale = 1.0f, .key_mask = call->masks[1], .blind = HEED_BLIND_EVEN,
+                                       .banded = heed_call_argument(call, "use_causal_mask", 0) != 0,
+                                       .behind = INT64_MAX / 2,
+                                       .dropout = call->training ? (float)o->dropout : 0.0f};
+    heed_tensor *y = heed_attend(layer, call, sequences, &config, returned ? &weights : NULL);
+    if (x->query_mask != NULL)
+        y = heed_op_multiply(y, heed_op_cast(heed_op_expand(x->query_mask, -1), HEED_FLOAT32));
+    call->outputs[0] = y;
+    call->output_masks[0] = call->masks[0];
+    if (returned)
+        call->outputs[call->output_count++] = weights;
+    return HEED_OK;
+}
+
 static heed_status attention_call(heed_layer *layer, heed_call *call)
 {
     const heed_attention_config *o = heed_layer_config(layer);
     const attention *a = heed_layer_state(layer);
     attending x;
     HEED_TRY(take_inputs(layer, call, &x));
+    bool returned = heed_call_argument(call, "return_attention_scores", 0) != 0;
+    bool dropped = call->training && o->dropout > 0.0; /* the weights that Keras returns are those left by dropout */
+    if (!is_concat(o) && !(dropped && (returned || o->dropout == 1.0)))
+        return attend_dot(layer, call, &x, returned);
     heed_tensor *scores = is_concat(o) ? concat_scores(a, &x)
                                        : scaled(a, heed_op_matmul_transposed(x.query, false, x.key, true));
     return attend(layer, call, &x, scores, o->dropout);

@@ -12,6 +12,8 @@
 char *heed_snake_case(const char *class_name, char *text, size_t size)
 {
     size_t used = 0;
+    if (strcmp(class_name, "GroupQueryAttention") == 0)
+        class_name = "GroupedQueryAttention"; /* what Keras calls it inside, which its names follow */
     for (const char *p = class_name; *p != '\0' && used + 2 < size; p++) {
         bool capital = *p >= 'A' && *p <= 'Z';
         bool after_small = p > class_name && p[-1] >= 'a' && p[-1] <= 'z';

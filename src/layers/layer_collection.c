@@ -11,10 +11,7 @@
 static heed_status scaled_build(heed_layer *layer, const heed_shape *inputs, int count)
 {
     HEED_TRY(heed_check_sequences(layer, inputs, 3));
-    if (inputs[0].dims[2] != inputs[1].dims[2])
-        return heed_layer_fail(layer, HEED_ESHAPE, "query and key differ in their features (found %lld and %lld)",
-                               (long long)inputs[0].dims[2], (long long)inputs[1].dims[2]);
-    return HEED_OK;
+    return heed_check_dot_product(layer, &inputs[0], &inputs[1], &inputs[2]);
 }
 
 /* Numbers or bools to bools: true where a query sees a key. */
@@ -24,30 +21,20 @@ static heed_tensor *given_mask(const heed_call *call)
     return mask == NULL || mask->dtype == HEED_BOOL ? mask : heed_op_cast(mask, HEED_BOOL);
 }
 
-/* As first written, 1e10 is taken from hidden scores before they are scaled. */
-static heed_tensor *penalized(heed_tensor *scores, heed_tensor *seen, int64_t features)
-{
-    float penalty = 1e10f / sqrtf((float)features);
-    if (seen == NULL)
-        return scores;
-    return heed_op_add(scores, heed_op_scale(heed_op_cast(seen, HEED_FLOAT32), penalty, -penalty));
-}
-
+/* As first written, 1e10 is taken from hidden scores before they are scaled: a query that sees nothing spreads over all. */
 static heed_status scaled_call(heed_layer *layer, heed_call *call)
 {
     const heed_layer_collection_scaled_dot_product_config *o = heed_layer_config(layer);
-    heed_tensor *q = call->inputs[0], *k = call->inputs[1], *scores = heed_scaled_dot_scores(q, k);
-    heed_tensor *seen[] = {given_mask(call), NULL};
+    heed_op_attention_config config = {.mask = given_mask(call), .blind = HEED_BLIND_EVEN};
+    heed_tensor *weights;
     if (o->corrected) {
-        seen[1] = heed_op_expand(heed_mask_bool(call->masks[1], heed_tensor_dim(k, 1)), 1);
+        config.blind = HEED_BLIND_ZEROS;
+        config.key_mask = call->masks[1];
         call->output_masks[0] = call->masks[0];
     }
-    heed_tensor *a = o->corrected ? heed_attention_weights(scores, seen, 2, true)
-                                  : heed_op_softmax(penalized(scores, seen[0], heed_tensor_dim(q, 2)), NULL);
-    heed_call_publish(call, layer, a);
-    call->outputs[0] = heed_op_matmul(a, call->inputs[2]);
+    call->outputs[0] = heed_attend(layer, call, call->inputs, &config, o->return_attention ? &weights : NULL);
     if (o->return_attention)
-        call->outputs[call->output_count++] = a;
+        call->outputs[call->output_count++] = weights;
     return HEED_OK;
 }
 

@@ -25,6 +25,10 @@ static heed_status heads_build(heed_layer *layer, const heed_shape *inputs, int 
         return heed_layer_fail(layer, HEED_EINVAL,
                                "the number of inputs does not fit (expected x, or q, k and v; found 2)");
     HEED_TRY(heed_check_sequences(layer, inputs, count));
+    const heed_shape *key = &inputs[count == 1 ? 0 : KEY], *value = &inputs[count - 1];
+    if (key->dims[1] != value->dims[1] && key->dims[1] != HEED_ANY && value->dims[1] != HEED_ANY)
+        return heed_layer_fail(layer, HEED_ESHAPE, "key and value differ in their steps (found %lld and %lld)",
+                               (long long)key->dims[1], (long long)value->dims[1]);
     int64_t width = inputs[count - 1].dims[2];
     if (width % o->head_num != 0)
         return heed_layer_fail(layer, HEED_ESHAPE, "head_num does not divide the features of the value (%d and %lld)",
@@ -48,37 +52,30 @@ static heed_tensor *project(heed_layer *layer, heed_graph *g, int which, heed_te
     return heed_activate(heed_op_dense(x, heed_graph_variable(g, h->kernels[which]), bias), o->activation);
 }
 
-static const int SWAP[] = {0, 2, 1, 3};
-
-/* (B, T, n d) to (B, n, T, d). */
+/* (B, T, n d) to (B, T, n, d). */
 static heed_tensor *split(heed_tensor *x, int head_num)
 {
     heed_shape shape = {4, {heed_tensor_dim(x, 0), heed_tensor_dim(x, 1), head_num, heed_tensor_dim(x, 2) / head_num}};
-    return heed_op_transpose(heed_op_reshape(x, &shape), SWAP);
+    return heed_op_reshape(x, &shape);
 }
 
-/* (B, n, T, d) to (B, T, n d). */
-static heed_tensor *join(heed_tensor *x)
-{
-    int64_t width = heed_tensor_dim(x, 1) * heed_tensor_dim(x, 3);
-    heed_shape shape = {3, {heed_tensor_dim(x, 0), heed_tensor_dim(x, 2), width}};
-    return heed_op_reshape(heed_op_transpose(x, SWAP), &shape);
-}
-
+/* As first written, 10000 is taken from a score for each reason to hide it: a query that sees nothing looks where there is
+ * one reason only. */
 static heed_status heads_call(heed_layer *layer, heed_call *call)
 {
     const options *o = heed_layer_config(layer);
     int key = call->input_count == 1 ? 0 : KEY, value = call->input_count == 1 ? 0 : VALUE;
-    int64_t queries = heed_tensor_dim(call->inputs[0], 1), keys = heed_tensor_dim(call->inputs[key], 1);
     heed_tensor *q = split(project(layer, call->graph, QUERY, call->inputs[0]), o->head_num);
     heed_tensor *k = split(project(layer, call->graph, KEY, call->inputs[key]), o->head_num);
     heed_tensor *v = split(project(layer, call->graph, VALUE, call->inputs[value]), o->head_num);
-    heed_tensor *mask = heed_mask_bool(call->masks[key], keys);
-    heed_tensor *seen[] = {o->history_only ? heed_window_causal(call->graph, queries, keys) : NULL,
-                           heed_op_expand(heed_op_expand(mask, 1), 1)};
-    heed_tensor *a = heed_attention_weights(heed_scaled_dot_scores(q, k), seen, 2, o->corrected);
-    heed_call_publish(call, layer, a);
-    call->outputs[0] = project(layer, call->graph, OUTPUT, join(heed_op_matmul(a, v)));
+    heed_op_attention_config config = {.key_mask = call->masks[key], .banded = o->history_only,
+                                       .behind = INT64_MAX / 2,
+                                       .blind = o->corrected ? HEED_BLIND_ZEROS : HEED_BLIND_SECOND};
+    heed_tensor *weights = NULL;
+    heed_tensor *y = heed_op_attention(q, k, v, &config, heed_call_wants_attention(call) ? &weights : NULL);
+    heed_shape joined = {3, {heed_tensor_dim(y, 0), heed_tensor_dim(y, 1), heed_tensor_dim(y, 2) * heed_tensor_dim(y, 3)}};
+    heed_call_publish(call, layer, weights);
+    call->outputs[0] = project(layer, call->graph, OUTPUT, heed_op_reshape(y, &joined));
     return HEED_OK;
 }
 

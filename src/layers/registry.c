@@ -94,6 +94,10 @@ static const struct renamed {
     {"Dense", "bias", "use_bias"},
     {"BatchNormalization", "renorm_clipping", NULL}, /* renorm itself is refused */
     {"BatchNormalization", "renorm_momentum", NULL},
+    {"MultiHeadAttention", "query_shape", NULL}, /* what it was built for */
+    {"MultiHeadAttention", "key_shape", NULL},
+    {"MultiHeadAttention", "value_shape", NULL},
+    {"MultiHeadAttention", "softmax_robust_masking", NULL},
     {"AttentionDecoder", "return_sequences", NULL}, /* it always does; the others never had an influence */
     {"AttentionDecoder", "return_state", NULL},
     {"AttentionDecoder", "go_backwards", NULL},

@@ -12,10 +12,7 @@ static heed_status scaled_build(heed_layer *layer, const heed_shape *inputs, int
         return heed_layer_fail(layer, HEED_EINVAL, "the number of inputs does not fit (expected %s, found %d)",
                                residual ? "x and previous, or q, k, v and previous" : "x, or q, k and v", count);
     HEED_TRY(heed_check_sequences(layer, inputs, sequences));
-    if (sequences == 3 && inputs[0].dims[2] != inputs[1].dims[2])
-        return heed_layer_fail(layer, HEED_ESHAPE, "query and key differ in their features (found %lld and %lld)",
-                               (long long)inputs[0].dims[2], (long long)inputs[1].dims[2]);
-    return HEED_OK;
+    return sequences == 1 ? HEED_OK : heed_check_dot_product(layer, &inputs[0], &inputs[1], &inputs[2]);
 }
 
 /* Weights from scores; the key's mask counts. */
@@ -29,21 +26,34 @@ static heed_tensor *weigh(heed_layer *layer, const heed_call *call, heed_tensor 
     return heed_attention_weights(scores, seen, 2, o->corrected);
 }
 
+/* As first written, 10000 is taken from a score for each reason to hide it: a query that sees nothing looks where there is
+ * one reason only. */
 static heed_status scaled_call(heed_layer *layer, heed_call *call)
 {
     const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
-    bool residual = layer->layer_class == &heed_residual_scaled_dot_product_attention_class;
-    bool self = call->input_count < 3;
+    bool self = call->input_count == 1;
     int key = self ? 0 : 1, value = self ? 0 : 2;
-    heed_tensor *e = heed_scaled_dot_scores(call->inputs[0], call->inputs[key]);
-    if (residual)
-        e = heed_op_add(e, call->inputs[value + 1]);
+    heed_tensor *x[] = {call->inputs[0], call->inputs[key], call->inputs[value]}, *weights;
+    heed_op_attention_config config = {.key_mask = call->masks[key], .banded = o->history_only,
+                                       .behind = INT64_MAX / 2,
+                                       .blind = o->corrected ? HEED_BLIND_ZEROS : HEED_BLIND_SECOND};
+    call->outputs[0] = heed_attend(layer, call, x, &config, o->return_attention ? &weights : NULL);
+    if (o->return_attention)
+        call->outputs[call->output_count++] = weights;
+    return HEED_OK;
+}
+
+static heed_status residual_call(heed_layer *layer, heed_call *call)
+{
+    const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
+    bool self = call->input_count == 2;
+    int key = self ? 0 : 1, value = self ? 0 : 2;
+    heed_tensor *e = heed_op_add(heed_scaled_dot_scores(call->inputs[0], call->inputs[key]), call->inputs[value + 1]);
     HEED_TRY(heed_graph_status(call->graph));
     heed_tensor *a = weigh(layer, call, e, call->masks[key]);
     heed_call_publish(call, layer, a);
     call->outputs[0] = heed_op_matmul(a, call->inputs[value]);
-    if (residual)
-        call->outputs[call->output_count++] = e;
+    call->outputs[call->output_count++] = e;
     if (o->return_attention)
         call->outputs[call->output_count++] = a;
     return HEED_OK;
@@ -77,7 +87,7 @@ const heed_layer_class heed_residual_scaled_dot_product_attention_class = {
     .max_inputs = 4,
     .passes_mask = true,
     .build = scaled_build,
-    .call = scaled_call,
+    .call = residual_call,
     .equation = "e = q k^T / sqrt(d) + previous; a = softmax(e); y = a v",
     .shapes = "x (B, T, F) and previous (B, T, T), or q (B, Tq, d), k (B, Tk, d), v (B, Tk, F)\n"
               "and previous (B, Tq, Tk) -> y (B, Tq, F), e (B, Tq, Tk); with return_attention a (B, Tq, Tk) too",
