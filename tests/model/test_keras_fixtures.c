@@ -608,7 +608,8 @@ static const char *const model_files[] = {
     "two_ends_trained_keras3.keras", "two_ends_trained_keras3.h5", "nested_tfkeras.keras", "nested_tfkeras.h5",
     "tagger_tfkeras.keras", "tagger_tfkeras.h5", "tagger_trained_tfkeras.h5", "translator_tfkeras.keras",
     "translator_tfkeras.h5", "two_ends_trained_tfkeras.keras", "two_ends_trained_tfkeras.h5",
-    "attention_decoder_trained_keras208.h5"};
+    "attentive_trained_keras3.keras", "attentive_trained_keras3.h5", "attentive_trained_tfkeras.keras",
+    "attentive_trained_tfkeras.h5", "attention_decoder_trained_keras208.h5"};
 enum { MODEL_FILES = sizeof model_files / sizeof *model_files };
 
 static int is_visible(const struct dirent *e) { return e->d_name[0] != '.'; }
