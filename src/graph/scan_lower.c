@@ -163,6 +163,59 @@ static heed_status reads_rows(const heed_scan *l, const heed_trace *t, const hee
     return HEED_OK;
 }
 
+/* ---- sums over rows: the gradients of weights, which have no rows themselves */
+
+/* The step traced for one row more, which tells what has rows: its sizes differ. NULL nodes: nothing sums. */
+static heed_status trace_one_row_more(const heed_scan *l, heed_graph **g, heed_trace *more)
+{
+    bool sums = false;
+    for (int i = 0; i < l->recipe.result_count; i++)
+        sums |= l->recipe.result_kinds[i] == HEED_RESULT_WHOLE_SUM;
+    *more = (heed_trace){.graph = NULL};
+    *g = NULL;
+    if (!sums)
+        return HEED_OK;
+    HEED_TRY(heed_graph_create(l->outer->context, g));
+    return trace_step(l, *g, l->bodies[0].rows + 1, more);
+}
+
+static bool has_rows(const heed_scan *l, const heed_trace *t, const heed_trace *more, heed_position p)
+{
+    const heed_shape *shape = &heed_trace_at(t, p)->shape;
+    if (more->end - more->begin == t->end - t->begin)
+        return !heed_shape_equal(shape, &heed_trace_at(more, p)->shape);
+    return shape->rank > 0 && shape->dims[0] == l->bodies[0].rows; /* a single row can make another operation */
+}
+
+static bool reads_sum(const heed_scan *l, const heed_trace *t, const heed_trace *more, const heed_node *n)
+{
+    for (int k = 0; k < n->input_count; k++) {
+        heed_position p = position_of(t, l->recipe.leaf_count, n->inputs[k]);
+        if (p.node >= 0 && l->classes[p.node] == HEED_LOOP && !has_rows(l, t, more, p))
+            return true;
+    }
+    return false;
+}
+
+/* What the loop sums over its rows cannot leave it step by step, as a sequence: what is made of it is made in the loop too. */
+static void keep_sums_inside(heed_scan *l, const heed_trace *t, const heed_trace *more)
+{
+    size_t derived = t->derived - t->begin, count = t->end - t->begin;
+    for (bool again = more->graph != NULL; again;) {
+        again = false;
+        for (size_t i = derived; i < count; i++)
+            if (l->classes[i] == HEED_POST && reads_sum(l, t, more, t->graph->nodes[t->begin + i])) {
+                l->classes[i] = HEED_LOOP;
+                again = true;
+            }
+        for (size_t i = count; again && i-- > derived;) {
+            const heed_node *n = t->graph->nodes[t->begin + i];
+            for (int k = 0; k < n->input_count && l->classes[i] == HEED_LOOP; k++)
+                need_in_loop(l, position_of(t, l->recipe.leaf_count, n->inputs[k]));
+        }
+    }
+}
+
 static heed_status classify(heed_scan *l, const heed_trace *t, const heed_position *results)
 {
     size_t count = t->end - t->begin;
@@ -192,7 +245,13 @@ static heed_status classify(heed_scan *l, const heed_trace *t, const heed_positi
         for (int k = 0; k < n->input_count && l->classes[i] == HEED_LOOP; k++)
             need_in_loop(l, position_of(t, l->recipe.leaf_count, n->inputs[k]));
     }
-    return HEED_OK;
+    heed_graph *scratch;
+    heed_trace more;
+    heed_status status = trace_one_row_more(l, &scratch, &more);
+    if (status == HEED_OK)
+        keep_sums_inside(l, t, &more);
+    heed_graph_free(scratch);
+    return status;
 }
 
 /* ---- the outer graph's part */
