@@ -9,22 +9,24 @@
 /* A worker looks for new work this many times before it sleeps: the gap between two kernels is shorter than a wake-up. */
 enum { SPINS = 4000 };
 
+/* What `state` holds: how many workers are at the work, whether more may join, and the number of the work (a round). */
+enum { ACTIVE = 0x1ff, OPEN = 0x200, ROUND = 0x400 };
+
 struct heed_pool {
     int        threads; /* the caller is thread 0, so threads-1 workers */
     pthread_t *workers;
 
-    /* the work at hand; written by the caller before `round` moves on */
+    /* the work at hand; written by the caller while no worker is at it */
     heed_tile_function *function;
     void               *work;
     int64_t             tiles;
     atomic_int_least64_t next;  /* the next tile nobody took */
-    atomic_int           busy;  /* workers still on this round */
-    atomic_uint          round; /* counts calls of heed_parallel */
+    atomic_uint          state; /* of rounds */
     atomic_bool          quit;
 
     pthread_mutex_t mutex;
     pthread_cond_t  wake, done;
-    int             asleep;         /* workers in pthread_cond_wait(wake) */
+    atomic_int      asleep;         /* workers in pthread_cond_wait(wake), or about to be */
     bool            caller_asleep;  /* the caller is in pthread_cond_wait(done) */
 };
 
@@ -40,67 +42,130 @@ static inline void pause_briefly(void)
 #endif
 }
 
-static void take_tiles(heed_pool *p, int thread)
+static bool take_tile(heed_pool *p, int thread)
 {
-    for (;;) {
-        int64_t tile = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
-        if (tile >= p->tiles)
-            return;
-        p->function(p->work, tile, thread);
-    }
+    int64_t tile = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+    if (tile >= p->tiles)
+        return false;
+    p->function(p->work, tile, thread);
+    return true;
 }
 
+/* ---- workers ---- */
+
+static unsigned round_of(unsigned state) { return state / ROUND; }
+
+/* Waits for a round that this worker has not seen; returns the state then. */
 static unsigned wait_for_round(heed_pool *p, unsigned seen)
 {
+    unsigned state;
     for (int i = 0; i < SPINS; i++) {
-        unsigned round = atomic_load_explicit(&p->round, memory_order_acquire);
-        if (round != seen)
-            return round;
+        state = atomic_load_explicit(&p->state, memory_order_acquire);
+        if (round_of(state) != seen)
+            return state;
         pause_briefly();
     }
     pthread_mutex_lock(&p->mutex);
-    unsigned round;
-    p->asleep++;
-    while ((round = atomic_load(&p->round)) == seen)
+    atomic_fetch_add(&p->asleep, 1);
+    while (round_of(state = atomic_load(&p->state)) == seen && !atomic_load(&p->quit))
         pthread_cond_wait(&p->wake, &p->mutex);
-    p->asleep--;
+    atomic_fetch_sub(&p->asleep, 1);
     pthread_mutex_unlock(&p->mutex);
-    return round;
+    return state;
+}
+
+/* Joins the round unless it is over. */
+static bool join_round(heed_pool *p, unsigned state)
+{
+    unsigned round = round_of(state);
+    while ((state & OPEN) != 0 && round_of(state) == round)
+        if (atomic_compare_exchange_weak(&p->state, &state, state + 1))
+            return true;
+    return false;
+}
+
+static void leave_round(heed_pool *p)
+{
+    if ((atomic_fetch_sub(&p->state, 1) & (ACTIVE | OPEN)) != 1) /* not the last, or the caller is still at it */
+        return;
+    pthread_mutex_lock(&p->mutex);
+    if (p->caller_asleep)
+        pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 static void *worker_main(void *argument)
 {
     worker_start *start = argument;
     heed_pool *p = start->pool;
-    int thread = start->thread;
     unsigned seen = 0;
     for (;;) {
-        seen = wait_for_round(p, seen);
+        unsigned state = wait_for_round(p, seen);
+        seen = round_of(state);
         if (atomic_load(&p->quit))
             return NULL;
-        take_tiles(p, thread);
-        if (atomic_fetch_sub(&p->busy, 1) == 1) {
-            pthread_mutex_lock(&p->mutex);
-            if (p->caller_asleep)
-                pthread_cond_signal(&p->done);
-            pthread_mutex_unlock(&p->mutex);
-        }
+        if (!join_round(p, state))
+            continue;
+        while (take_tile(p, start->thread))
+            continue;
+        leave_round(p);
     }
 }
 
-static void start_round(heed_pool *p)
+/* ---- the caller ---- */
+
+static void open_round(heed_pool *p)
 {
+    unsigned round = round_of(atomic_load_explicit(&p->state, memory_order_relaxed));
+    atomic_store(&p->state, (round + 1) * ROUND | OPEN);
+    if (atomic_load(&p->asleep) == 0)
+        return;
     pthread_mutex_lock(&p->mutex);
-    atomic_fetch_add(&p->round, 1);
-    if (p->asleep > 0)
-        pthread_cond_broadcast(&p->wake);
+    pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->mutex);
 }
+
+/* Nobody joins any more, so that a worker which woke late keeps nobody waiting; waits for those who are still at it. */
+static void close_round(heed_pool *p)
+{
+    unsigned state = atomic_fetch_and(&p->state, ~(unsigned)OPEN);
+    for (int i = 0; i < SPINS; i++) {
+        if ((state & ACTIVE) == 0)
+            return;
+        pause_briefly();
+        state = atomic_load(&p->state);
+    }
+    pthread_mutex_lock(&p->mutex);
+    p->caller_asleep = true;
+    while ((atomic_load(&p->state) & ACTIVE) != 0)
+        pthread_cond_wait(&p->done, &p->mutex);
+    p->caller_asleep = false;
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void heed_parallel(heed_pool *p, int64_t tiles, heed_tile_function *function, void *work)
+{
+    if (p == NULL || p->threads == 1 || tiles <= 1) {
+        for (int64_t tile = 0; tile < tiles; tile++)
+            function(work, tile, 0);
+        return;
+    }
+    p->function = function;
+    p->work = work;
+    p->tiles = tiles;
+    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+    open_round(p);
+    while (take_tile(p, 0))
+        continue;
+    close_round(p);
+}
+
+/* ---- making and freeing ---- */
 
 static void stop_workers(heed_pool *p, int started)
 {
     atomic_store(&p->quit, true);
-    start_round(p);
+    open_round(p);
     for (int i = 0; i < started; i++)
         pthread_join(p->workers[i], NULL);
 }
@@ -153,30 +218,3 @@ void heed_pool_free(heed_context *c, heed_pool *p)
 }
 
 int heed_pool_threads(const heed_pool *p) { return p->threads; }
-
-void heed_parallel(heed_pool *p, int64_t tiles, heed_tile_function *function, void *work)
-{
-    if (p == NULL || p->threads == 1 || tiles <= 1) {
-        for (int64_t tile = 0; tile < tiles; tile++)
-            function(work, tile, 0);
-        return;
-    }
-    p->function = function;
-    p->work = work;
-    p->tiles = tiles;
-    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    atomic_store(&p->busy, p->threads - 1);
-    start_round(p);
-    take_tiles(p, 0);
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load(&p->busy) == 0)
-            return;
-        pause_briefly();
-    }
-    pthread_mutex_lock(&p->mutex);
-    p->caller_asleep = true;
-    while (atomic_load(&p->busy) > 0)
-        pthread_cond_wait(&p->done, &p->mutex);
-    p->caller_asleep = false;
-    pthread_mutex_unlock(&p->mutex);
-}

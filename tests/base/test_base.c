@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void test_random_known_answers(void **state)
 {
@@ -46,6 +48,29 @@ static void test_parallel_runs_each_tile_once(void **state)
             heed_parallel(c->pool, 300, add_tile, counts);
             for (int i = 0; i < 300; i++)
                 assert_int_equal(counts[i], round);
+        }
+        heed_context_free(c);
+    }
+}
+
+/* Little work again and again, and pauses in which the workers fall asleep: none is done twice or left out, and every
+ * tile is done when the call returns. */
+static void test_parallel_in_bursts(void **state)
+{
+    (void)state;
+    for (int threads = 2; threads <= 9; threads += 7) {
+        heed_context *c;
+        assert_int_equal(heed_context_create(&(heed_context_config){.threads = threads}, &c), HEED_OK);
+        int counts[7] = {0}, expected[7] = {0};
+        for (int round = 0; round < 20000; round++) {
+            int tiles = round % 8;
+            heed_parallel(c->pool, tiles, add_tile, counts);
+            for (int i = 0; i < 7; i++) {
+                expected[i] += i < tiles;
+                assert_int_equal(counts[i], expected[i]);
+            }
+            if (round % 400 == 0)
+                nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         }
         heed_context_free(c);
     }
@@ -121,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_known_answers), cmocka_unit_test(test_parallel_runs_each_tile_once),
+        cmocka_unit_test(test_parallel_in_bursts),
         cmocka_unit_test(test_memory),               cmocka_unit_test(test_context_refuses_nonsense),
         cmocka_unit_test(test_files_whole_or_not_at_all),
     };

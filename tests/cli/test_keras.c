@@ -234,6 +234,7 @@ static void test_predict_refuses(void **state)
 #endif
 #endif
 
+#ifndef SANITIZED
 enum { WIDTH = 1 << 16, ROWS = 1024 };
 
 static void write_wide_model(const char *path)
@@ -262,6 +263,7 @@ static void write_sparse(const char *path)
     assert_int_equal(ftruncate(fileno(f), 128 + (off_t)ROWS * WIDTH * 4), 0);
     assert_int_equal(fclose(f), 0);
 }
+#endif
 
 /* The process may have 160 MB in all, the file has 256. */
 static void test_larger_than_memory(void **state)
