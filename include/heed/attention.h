@@ -58,6 +58,10 @@ extern "C" {
  * As first written, only padding is kept from attending to padding: other steps attend to it. And padding with nothing but
  * padding in its window attends to all steps that are hidden from it alike, those outside of the window too; here so up to
  * 4,096 steps, beyond that it attends to its window.
+ *
+ * Which first writing, `masking` says. Up to version 0.45 ("factor") the exponential of a hidden score was multiplied by 0
+ * and 1e-7 added to their sum; padding then neither attended nor was attended to. Version 0.46 ("penalty_without_window")
+ * never applied the window, nor history_only. A file does not tell: heed_read_from() does.
  */
 #define HEED_SEQ_SELF_ATTENTION_OPTIONS(X, config)                                                                     \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -72,7 +76,9 @@ extern "C" {
     HEED_WEIGHT_OPTIONS(X, config, bias, "zeros")                                                                      \
     X(config, ACTIVATION, attention_activation, NULL, "", "applied to the scores")                                     \
     X(config, FLOAT, attention_regularizer_weight, 0.0, "[0,)", "of the penalty on steps that attend alike")           \
-    HEED_CORRECTED_OPTION(X, config)
+    HEED_CORRECTED_OPTION(X, config)                                                                                   \
+    X(config, TEXT, masking, "penalty", "penalty|penalty_without_window|factor",                                       \
+      "as first written: the way of keras-self-attention 0.47 and later, of 0.46, or of 0.45 and before")
 typedef struct heed_seq_self_attention_config { HEED_SEQ_SELF_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_seq_self_attention_config;
 extern HEED_API const heed_layer_class heed_seq_self_attention_class;
@@ -86,7 +92,9 @@ extern HEED_API const heed_layer_class heed_seq_self_attention_class;
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, BOOL, use_bias, true, "", "whether b is added")                                                          \
     HEED_RETURN_ATTENTION_OPTION(X, config)                                                                            \
-    HEED_CORRECTED_OPTION(X, config)
+    HEED_CORRECTED_OPTION(X, config)                                                                                   \
+    X(config, TEXT, masking, "penalty", "penalty|factor",                                                              \
+      "as first written: the way of keras-self-attention 0.46 and later, or of 0.45 and before")
 typedef struct heed_seq_weighted_attention_config { HEED_SEQ_WEIGHTED_ATTENTION_OPTIONS(HEED_OPTION_FIELD, ) }
     heed_seq_weighted_attention_config;
 extern HEED_API const heed_layer_class heed_seq_weighted_attention_class;

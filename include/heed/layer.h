@@ -216,6 +216,13 @@ HEED_API void heed_layer_release(heed_layer *layer); /**< NULL is allowed */
 
 /** Makes a class known by name, so that files can hold it. The class must outlive the context. */
 HEED_API heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_class);
+/**
+ * Settles, for all that is read in this context from now on, what files cannot tell: whose layer it is where several
+ * collections have the name, and which version of a collection wrote it: "keras-self-attention=0.45",
+ * "keras-layer-collection"; NULL: as the files tell. A version decides where versions of the original differ: see the
+ * option `masking` of heed_seq_self_attention().
+ */
+HEED_API heed_status heed_read_from(heed_context *c, const char *origin);
 /** The class of a name, the user's own first; NULL if there is none. @p collection may be NULL. */
 HEED_API const heed_layer_class *heed_find_layer(heed_context *c, const char *name, const char *collection);
 /** The built-in classes, by number from 0; NULL behind the last. */

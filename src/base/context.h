@@ -17,6 +17,10 @@ struct heed_context {
     void              *log_user;
     const void       **registered; /* layer classes of the program's own: see layers/registry.c */
     size_t             registered_count, registered_capacity;
+    struct heed_origin {
+        char collection[64]; /* "": files tell */
+        int  version;        /* 1000 a + b of version a.b; INT_MAX: the latest */
+    } origin;                /* of what is read: see heed_read_from */
     char               error[HEED_ERROR_SIZE], hint[HEED_ERROR_SIZE];
 };
 

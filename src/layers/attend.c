@@ -61,6 +61,16 @@ heed_tensor *heed_attention_penalized(heed_tensor *scores, heed_tensor *const *s
     return scores;
 }
 
+heed_tensor *heed_attention_factored(heed_tensor *scores, heed_tensor *const *seen, int count)
+{
+    const int last = -1;
+    heed_tensor *e = heed_op_exp(heed_op_subtract(scores, heed_op_max(scores, &last, 1, true)));
+    for (int i = 0; i < count; i++)
+        if (seen[i] != NULL)
+            e = heed_op_multiply(e, heed_op_cast(seen[i], HEED_FLOAT32));
+    return heed_op_divide(e, heed_op_scale(heed_op_sum(e, &last, 1, true), 1.0f, 1e-7f));
+}
+
 heed_tensor *heed_attention_weights(heed_tensor *scores, heed_tensor *const *seen, int count, bool corrected)
 {
     if (!corrected)

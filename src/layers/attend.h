@@ -24,6 +24,9 @@ heed_tensor *heed_window_visible(heed_tensor *starts, heed_tensor *mask, int64_t
  * key. Corrected, a hidden key weighs nothing, and where all are hidden every weight is 0. As first written, each reason to
  * hide a key takes 10000 from its score: where all are hidden they share the weight. */
 heed_tensor *heed_attention_weights(heed_tensor *scores, heed_tensor *const *seen, int count, bool corrected);
+/* As the original had it at first: every reason to hide a key multiplies its exponential by 0, and 1e-7 is added to their
+ * sum, so that where all are hidden every weight is 0. */
+heed_tensor *heed_attention_factored(heed_tensor *scores, heed_tensor *const *seen, int count);
 /* The scores as first written, before the softmax. */
 heed_tensor *heed_attention_penalized(heed_tensor *scores, heed_tensor *const *seen, int count);
 

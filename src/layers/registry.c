@@ -4,6 +4,8 @@
 #include "heed/normalization.h"
 #include "layers/layer.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEED_CLASS_ROW(name) &heed_##name##_class,
@@ -67,16 +69,92 @@ static const struct owner {
     {"MultiHeadAttention", "head_num", "keras-multi-head"},
 };
 
-/* The collection that a saved config tells of; NULL where the name alone tells. What was written by hand, a call, may
- * leave out any key. */
-static const char *owner_of(const char *class_name, const heed_value *given)
+/* The collection that a saved config tells of, or the caller; NULL where the name alone tells. What was written by hand,
+ * a call, may leave out any key. */
+static const char *owner_of(const heed_context *c, const char *class_name, const heed_value *given)
 {
+    if (*c->origin.collection != '\0' && find_in(built_in, BUILT_IN_COUNT, class_name, c->origin.collection) != NULL)
+        return c->origin.collection;
     for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
         if (strcmp(owners[i].class_name, class_name) == 0 &&
             (owners[i].key == NULL ? heed_value_is(given, HEED_VALUE_DICT)
                                    : heed_value_find(given, owners[i].key) != NULL))
             return owners[i].collection;
     return NULL;
+}
+
+/* ---- versions of the originals that differ, which no file tells ---- */
+
+static const struct change {
+    const char *class_name, *collection;
+    int         before; /* holds for versions before it, 1000 a + b */
+    const char *option, *word;
+} changes[] = {
+    {"SeqSelfAttention", "keras-self-attention", 46, "masking", "factor"},
+    {"SeqSelfAttention", "keras-self-attention", 47, "masking", "penalty_without_window"},
+    {"SeqWeightedAttention", "keras-self-attention", 46, "masking", "factor"},
+};
+
+static heed_status add_changes(heed_zone *z, const heed_layer_class *class, heed_value *options)
+{
+    const struct heed_origin *origin = &z->context->origin;
+    if (strcmp(origin->collection, class->collection) != 0)
+        return HEED_OK;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const struct change *c = &changes[i];
+        if (strcmp(c->class_name, class->name) == 0 && strcmp(c->collection, class->collection) == 0 &&
+            origin->version < c->before && heed_value_find(options, c->option) == NULL)
+            HEED_TRY(heed_value_set(z, options, c->option, heed_value_text(z, c->word)));
+    }
+    return HEED_OK;
+}
+
+static heed_status check_collection(heed_context *c, const char *name)
+{
+    heed_guess guess = {.word = name};
+    for (int i = 0; i < BUILT_IN_COUNT; i++) {
+        if (strcmp(built_in[i]->collection, name) == 0)
+            return HEED_OK;
+        heed_guess_offer(&guess, built_in[i]->collection);
+    }
+    heed_fail(c, HEED_ENOTFOUND, "no collection of this name: %s", name);
+    if (guess.best != NULL)
+        heed_hint(c, "did you mean %s?", guess.best);
+    return HEED_ENOTFOUND;
+}
+
+/* "0.45" or "0.45.1"; false when it is none. */
+static bool read_version(const char *text, int *version)
+{
+    long parts[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        char *end;
+        if (*text < '0' || *text > '9')
+            return false;
+        parts[i] = strtol(text, &end, 10);
+        if (parts[i] > 999 || (*end != '.' && *end != '\0') || (i == 0 && *end == '\0'))
+            return false;
+        text = end + (*end == '.');
+    }
+    *version = (int)(1000 * parts[0] + parts[1]);
+    return text[strspn(text, "0123456789.")] == '\0';
+}
+
+heed_status heed_read_from(heed_context *c, const char *origin)
+{
+    struct heed_origin found = {.version = INT_MAX};
+    const char *name = origin == NULL ? "" : origin, *mark = strchr(name, '=');
+    size_t length = mark == NULL ? strlen(name) : (size_t)(mark - name);
+    if (length >= sizeof found.collection)
+        return heed_fail(c, HEED_ENOTFOUND, "no collection of this name: %s", name);
+    memcpy(found.collection, name, length);
+    if (mark != NULL && !read_version(mark + 1, &found.version))
+        return heed_fail(c, HEED_EINVAL, "%s: no version (expected such as 0.45, found %s)", found.collection,
+                         mark + 1);
+    if (origin != NULL)
+        HEED_TRY(check_collection(c, found.collection));
+    c->origin = found;
+    return HEED_OK;
 }
 
 /* ---- names that changed, and keys that say nothing here ---- */
@@ -165,7 +243,10 @@ static heed_status translate(heed_zone *z, const heed_layer_class *class, const 
         if (r == NULL || r->now != NULL)
             HEED_TRY(heed_value_set(z, *out, r == NULL ? item->key : r->now, copy));
     }
-    return original ? heed_value_set(z, *out, "corrected", heed_value_bool(z, false)) : HEED_OK;
+    if (!original)
+        return HEED_OK;
+    HEED_TRY(add_changes(z, class, *out));
+    return heed_value_set(z, *out, "corrected", heed_value_bool(z, false));
 }
 
 /* ---- from values ---- */
@@ -190,7 +271,8 @@ static heed_status read_config(heed_zone *z, const char *class_name, const char 
                                heed_spec *out)
 {
     const heed_layer_class *class;
-    HEED_TRY(need_class(z->context, class_name, collection == NULL ? owner_of(class_name, given) : collection, &class));
+    HEED_TRY(need_class(z->context, class_name, collection == NULL ? owner_of(z->context, class_name, given) : collection,
+                        &class));
     heed_value *options;
     HEED_TRY(translate(z, class, given, &options));
     heed_option_table t = HEED_TABLE_OF(class);
@@ -285,10 +367,13 @@ heed_value *heed_keras2_value(heed_zone *z, const heed_value *v)
 /* Options that Keras 3 or the original does not know: written only where they say something. */
 static bool is_silent(const heed_layer_class *class, const heed_option *o, const void *config)
 {
+    const char *field = (const char *)config + o->offset;
     if (strncmp(class->name, "SpatialDropout", 14) == 0 && strcmp(o->name, "trainable") == 0)
         return true; /* which Keras refuses there */
+    if (strcmp(o->name, "masking") == 0)
+        return strcmp(*(const char *const *)field, *(const char *const *)((const char *)class->defaults + o->offset)) == 0;
     bool unknown = strcmp(o->name, "time_major") == 0 || strcmp(o->name, "corrected") == 0;
-    return unknown && !*(const bool *)((const char *)config + o->offset);
+    return unknown && !*(const bool *)field;
 }
 
 static heed_value *options_value(heed_zone *z, const heed_layer_class *class, const void *config)

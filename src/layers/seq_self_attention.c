@@ -64,12 +64,21 @@ typedef struct view {
 /* So many steps at most are compared with every step for the sake of padding: 64 MB of scores a sequence. */
 enum { MOST_WHOLE_ROWS = 4096 };
 
+static bool is_factored(const heed_seq_self_attention_config *o)
+{
+    return !o->corrected && strcmp(o->masking, "factor") == 0;
+}
+
+/* Whether what is outside of the window is hidden by a penalty, if by anything. */
+static bool penalizes_window(const heed_seq_self_attention_config *o) { return strcmp(o->masking, "penalty") == 0; }
+
 /* Whether windows do not tell everything. An activation may need whole rows; and, as first written, padding that has but
  * padding in its window attends to all that is hidden from it, steps outside of the window too. */
 static bool needs_whole_rows(const heed_seq_self_attention_config *o, heed_tensor *x, const heed_tensor *mask)
 {
-    return (mask != NULL && !o->corrected && heed_tensor_dim(x, 1) <= MOST_WHOLE_ROWS) ||
-           !heed_activation_is_elementwise(x->graph, o->attention_activation);
+    if (!o->corrected && (!penalizes_window(o) || (mask != NULL && heed_tensor_dim(x, 1) <= MOST_WHOLE_ROWS)))
+        return true;
+    return !heed_activation_is_elementwise(x->graph, o->attention_activation);
 }
 
 static view view_of(const heed_seq_self_attention_config *o, heed_tensor *x, heed_tensor *mask)
@@ -109,6 +118,8 @@ static heed_tensor *scores(const heed_seq_self_attention_config *o, const self_a
 static heed_tensor *window(const heed_seq_self_attention_config *o, const view *v, const heed_tensor *x)
 {
     int64_t steps = heed_tensor_dim(x, 1);
+    if (!o->corrected && strcmp(o->masking, "penalty_without_window") == 0)
+        return NULL;
     if (v->width == HEED_NONE)
         return o->history_only ? heed_window_causal(x->graph, steps, steps) : NULL;
     return heed_window(x->graph, steps, steps, v->behind, v->width - 1 - v->behind);
@@ -131,8 +142,8 @@ static heed_tensor *weights(const heed_seq_self_attention_config *o, const view 
 {
     heed_tensor *seen[] = {window(o, v, x), heed_op_expand(v->mask, 1)};
     if (v->mask != NULL && !o->corrected)
-        seen[1] = heed_op_or(seen[1], heed_op_expand(v->mask, 2));
-    return heed_attention_weights(e, seen, 2, o->corrected);
+        seen[1] = (is_factored(o) ? heed_op_and : heed_op_or)(seen[1], heed_op_expand(v->mask, 2));
+    return is_factored(o) ? heed_attention_factored(e, seen, 2) : heed_attention_weights(e, seen, 2, o->corrected);
 }
 
 /* The sum of (A A^T - I)^2, a mean over the batch. */
@@ -192,5 +203,6 @@ const heed_layer_class heed_seq_self_attention_class = {
     .source = "Zheng et al. 2018, OpenTag (additive); Luong et al. 2015 (general); keras-self-attention, "
               "seq_self_attention.py",
     .differs = "corrected=True leaves padding out; as first written only padding was kept from attending to "
-               "padding, and the other steps attended to it.",
+               "padding, and the other steps attended to it. masking tells which version of the original, and "
+               "`heed_read_from` of a file.",
 };

@@ -240,6 +240,75 @@ static void test_corrected_in_files(void **state)
     heed_zone_free(&z);
 }
 
+static void check_masking(heed_context *c, const char *origin, const char *class_name, const char *word)
+{
+    heed_zone z;
+    heed_layer *layer, *again;
+    heed_zone_init(&z, c);
+    heed_value *dict = heed_value_dict(&z);
+    assert_int_equal(heed_read_from(c, origin), HEED_OK);
+    assert_int_equal(heed_layer_create_value(c, class_name, NULL, dict, &layer), HEED_OK);
+    heed_option_table t = HEED_TABLE_OF(layer->layer_class);
+    assert_string_equal(*(const char **)heed_options_field(t, layer->config, "masking", HEED_OPTION_TEXT), word);
+    assert_int_equal(heed_read_from(c, NULL), HEED_OK); /* what is saved tells it by itself */
+    assert_int_equal(heed_layer_create_value(c, class_name, NULL, heed_layer_options_value(&z, layer), &again), HEED_OK);
+    assert_string_equal(*(const char **)heed_options_field(t, again->config, "masking", HEED_OPTION_TEXT), word);
+    heed_layer_release(layer);
+    heed_layer_release(again);
+    heed_zone_free(&z);
+}
+
+static void check_owner(heed_context *c, const char *origin, const char *class_name, const char *collection)
+{
+    heed_zone z;
+    heed_spec spec;
+    heed_zone_init(&z, c);
+    heed_value *saved = heed_value_dict(&z);
+    assert_int_equal(heed_value_set(&z, saved, "class_name", heed_value_text(&z, class_name)), HEED_OK);
+    assert_int_equal(heed_value_set(&z, saved, "config", heed_value_dict(&z)), HEED_OK);
+    assert_int_equal(heed_read_from(c, origin), HEED_OK);
+    assert_int_equal(heed_spec_read(&z, "x", saved, &spec), HEED_OK);
+    assert_string_equal(spec.layer_class->collection, collection);
+    assert_int_equal(heed_read_from(c, NULL), HEED_OK);
+    heed_zone_free(&z);
+}
+
+static void check_no_origin(heed_context *c, const char *origin, const char *reason, const char *hint)
+{
+    assert_int_not_equal(heed_read_from(c, origin), HEED_OK);
+    assert_string_equal(heed_error(c), reason);
+    assert_string_equal(heed_error_hint(c), hint);
+}
+
+static void test_read_from(void **state)
+{
+    heed_context *c = *state;
+    check_masking(c, NULL, "SeqSelfAttention", "penalty");
+    check_masking(c, "keras-self-attention", "SeqSelfAttention", "penalty");
+    check_masking(c, "keras-self-attention=0.47", "SeqSelfAttention", "penalty");
+    check_masking(c, "keras-self-attention=0.46.0", "SeqSelfAttention", "penalty_without_window");
+    check_masking(c, "keras-self-attention=0.45", "SeqSelfAttention", "factor");
+    check_masking(c, "keras-self-attention=0.46", "SeqWeightedAttention", "penalty");
+    check_masking(c, "keras-self-attention=0.5", "SeqWeightedAttention", "factor");
+    check_masking(c, "keras-self-attention=1.0", "SeqWeightedAttention", "penalty");
+    check_masking(c, "keras-multi-head=0.22", "SeqWeightedAttention", "penalty");
+    check_owner(c, NULL, "ScaledDotProductAttention", "keras-layer-collection");
+    check_owner(c, "keras-self-attention", "ScaledDotProductAttention", "keras-self-attention");
+    check_owner(c, "keras-multi-head", "MultiHeadAttention", "keras-multi-head");
+    check_owner(c, "keras", "LayerNormalization", "keras");
+    check_owner(c, "keras-multi-head", "Dense", "keras");
+    check_no_origin(c, "keras-self-atention", "no collection of this name: keras-self-atention",
+                    "did you mean keras-self-attention?");
+    check_no_origin(c, "", "no collection of this name: ", "");
+    static const char *const wrong[] = {"", "0", "0.", "a.b", ".45", "0.45x", "-1.0", "0.1000"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char origin[64], reason[128];
+        snprintf(origin, sizeof origin, "keras-self-attention=%s", wrong[i]);
+        snprintf(reason, sizeof reason, "keras-self-attention: no version (expected such as 0.45, found %s)", wrong[i]);
+        check_no_origin(c, origin, reason, "");
+    }
+}
+
 static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
 
 static int tear_down(void **state)
@@ -254,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_padding_gets_no_attention), cmocka_unit_test(test_as_first_written_padding_counts),
         cmocka_unit_test(test_attention_on_request),      cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_corrected_in_files),        cmocka_unit_test(test_heads_kept_apart),
+        cmocka_unit_test(test_read_from),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -446,6 +446,8 @@ static int check_file(heed_context *c, const char *path)
     const heed_array *text = heed_arrays_get(&f->arrays, "json");
     assert_int_equal(heed_json_parse(&f->zone, "json", text->data, (size_t)heed_array_count(text), &f->json), HEED_OK);
     const heed_json *layers = layers_of(member(member(f->json, "config"), "config"));
+    const heed_json *origin = heed_json_find(f->json, "from");
+    assert_int_equal(heed_read_from(c, origin == NULL ? NULL : origin->text), HEED_OK);
     heed_status status = has_nested_models(layers) ? HEED_OK : run_case(f, &bad);
     if (status != HEED_OK)
         print_error("%s (%s)\n", heed_error(c), heed_status_text(status));

@@ -500,6 +500,8 @@ static heed_status check_rewritten(fixture *f)
 static heed_status run_case(fixture *f, const char *path)
 {
     HEED_TRY(load(f, path));
+    const heed_json *origin = heed_json_find(f->json, "from");
+    HEED_TRY(heed_read_from(f->context, origin == NULL ? NULL : origin->text));
     HEED_TRY(heed_keras_read_model(f->context, heed_json_find(f->json, "config"), NULL, &f->model));
     if (!f->model->closed) { /* sequential, its input known from the data alone */
         const heed_array *x = numbered(f, "x", 0);
