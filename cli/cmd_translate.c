@@ -4,6 +4,7 @@
 #include "heed/text.h"
 #include "json.h"
 #include "report.h"
+#include "score_lines.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -226,8 +227,14 @@ static int finish_scores(const cli_session *s, const translating *t)
     if (t->surplus != 0)
         return cli_error(CLI_FAILED, NULL, "%s: more lines than %s (expected %lld)", t->surplus > 0 ? input : reference,
                          t->surplus > 0 ? reference : input, (long long)r.lines);
+    char bleu[CLI_SCORE_LINE], chrf[CLI_SCORE_LINE];
+    if (cli_bleu_line(s->context, t->scorer, 2, bleu) != HEED_OK ||
+        cli_chrf_line(s->context, t->scorer, 2, chrf) != HEED_OK)
+        return cli_failed(s);
     cli_note(s, "%lld lines, exact match %.2f %%, token error rate %.2f %%", (long long)r.lines, 100 * r.exact_match,
              100 * r.token_error_rate);
+    cli_note(s, "%s", bleu);
+    cli_note(s, "%s", chrf);
     return CLI_DONE;
 }
 

@@ -195,26 +195,41 @@ HEED_API void   heed_batches_free(heed_batches *b); /**< NULL is allowed */
 /* ---- scores ----------------------------------------------------------------------------------------------------- */
 
 typedef struct heed_scorer_config {
-    bool        alternatives; /**< a reference line holds several, with " | " between; the best one counts */
-    bool        lowercase;    /**< compares lower-cased text */
-    const char *tokenize;     /**< tokens of the error rate: "none" (between white space; the default) or "char" */
+    bool        alternatives;   /**< a reference line holds several, with " | " between; the best one counts */
+    bool        lowercase;      /**< compares lower-cased text */
+    const char *tokenize;       /**< tokens, as sacreBLEU makes them: "13a" (as mteval-v13a), "intl" (as mteval-v14), "none"
+                                     (between white space), "char". Default: "13a" for BLEU and "none" for the error rate */
+    int         chrf_word_order; /**< words in a row that chrF counts too, 0..8; 2 makes it chrF++. Default: 0 */
 } heed_scorer_config;
 
 /** Compares lines with references, one after another. */
 typedef struct heed_scorer heed_scorer;
 
+enum { HEED_BLEU_ORDERS = 4 };
+
 typedef struct heed_scores {
     int64_t lines;
     int64_t exact;            /**< lines equal to a reference */
-    int64_t edits;            /**< insertions, deletions, replacements of tokens that lead to the nearest reference */
+    int64_t edits;            /**< insertions, deletions, replacements of tokens that lead to the nearest reference; with
+                                   "char" white space is tokens too */
     int64_t reference_tokens; /**< tokens of those references */
     double  exact_match;      /**< exact / lines; NaN without lines */
     double  token_error_rate; /**< edits / reference_tokens; NaN without tokens */
+    double  bleu;             /**< 0..100, as of sacreBLEU 2.6; NaN without lines */
+    double  bleu_precisions[HEED_BLEU_ORDERS]; /**< 0..100, of n-grams of 1 to 4 tokens, smoothed */
+    double  bleu_brevity;     /**< the penalty for being shorter than the references, 0..1 */
+    int64_t bleu_length, bleu_reference_length; /**< tokens of the lines, and of the references nearest to them in length */
+    double  chrf;             /**< 0..100, as of sacreBLEU 2.6; NaN without lines */
+    int     chrf_word_order;  /**< as it was configured */
 } heed_scores;
 
 HEED_API heed_status heed_scorer_create(heed_context *c, const heed_scorer_config *config, heed_scorer **out);
 HEED_API heed_status heed_scorer_add(heed_scorer *s, const char *hypothesis, const char *reference);
 HEED_API heed_scores heed_scorer_result(const heed_scorer *s);
+/** sacreBLEU's signatures of what was compared: "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0". Freed with
+ *  heed_free(). */
+HEED_API heed_status heed_scorer_bleu_signature(const heed_scorer *s, char **text);
+HEED_API heed_status heed_scorer_chrf_signature(const heed_scorer *s, char **text);
 HEED_API void        heed_scorer_free(heed_scorer *s); /**< NULL is allowed */
 
 /* ---- dates ------------------------------------------------------------------------------------------------------ */

@@ -138,6 +138,7 @@ static heed_status normalize_units(heed_normalizer *n, const char *text, size_t 
         HEED_TRY(step(n, to_nfc, &count));
     n->text.context = n->context;
     n->text.length = 0;
+    heed_text_append(&n->text, "", 0); /* so that nothing of the last one is behind an empty one's end */
     for (int32_t i = 0; i < count;) {
         UChar32 point;
         U16_NEXT(n->units[0], i, count, point);
@@ -166,7 +167,7 @@ heed_status heed_normalize(heed_normalizer *n, const char *text, size_t length, 
     if (!n->lowercase && is_in_form(n->form, text, length))
         return HEED_OK;
     HEED_TRY(normalize_units(n, text, length));
-    *out = n->text.bytes != NULL ? n->text.bytes : "";
+    *out = n->text.bytes;
     *out_length = n->text.length;
     return HEED_OK;
 }

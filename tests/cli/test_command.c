@@ -110,7 +110,7 @@ static void test_wrong_usage(void **state)
         heed_test_fails(cases[i].line, 2, error);
     }
     heed_test_fails("heed score a b --tokenize words", 2,
-                "heed: --tokenize: not a value it can take (expected none|char, found \"words\")\n"
+                "heed: --tokenize: not a value it can take (expected 13a|intl|none|char, found \"words\")\n"
                 "hint: heed score --help lists arguments and options\n");
     heed_test_fails("HEED_CPU=z80 heed dates 3", 2,
                 "heed: HEED_CPU: this processor has no such instruction set "
@@ -206,16 +206,23 @@ static void test_score(void **state)
 {
     (void)state;
     assert_int_equal(heed_test_run("printf 'a b c\\nx y\\n' >cli_h.tmp; printf 'a b d | a b c\\nX y z\\n' >cli_r.tmp"), 0);
-    heed_test_prints("heed score cli_h.tmp cli_r.tmp", "exact match         0.00 %  (0 of 2 lines)\n"
-                                                   "token error rate   60.00 %  (6 edits, 10 tokens)\n");
-    heed_test_prints("heed score cli_h.tmp cli_r.tmp --alternatives --lowercase --json",
-                 "{\"lines\": 2, \"exact_match\": 0.5, \"token_error_rate\": 0.166667}\n");
-    heed_test_prints("heed score - cli_r.tmp <cli_r.tmp --tokenize char --json",
-                 "{\"lines\": 2, \"exact_match\": 1, \"token_error_rate\": 0}\n");
-    heed_test_prints("gzip -c cli_r.tmp | heed score cli_r.tmp - --json",
-                 "{\"lines\": 2, \"exact_match\": 1, \"token_error_rate\": 0}\n");
-    heed_test_prints("heed score /dev/null /dev/null --json",
-                 "{\"lines\": 0, \"exact_match\": null, \"token_error_rate\": null}\n");
+    heed_test_prints("heed score cli_h.tmp cli_r.tmp",
+                     "exact match         0.00 %  (0 of 2 lines)\n"
+                     "token error rate   60.00 %  (6 edits, 10 tokens)\n"
+                     "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0 = 0.00 80.0/66.7/100.0/0.0 "
+                     "(BP = 0.368 ratio = 0.500 hyp_len = 5 ref_len = 10)\n"
+                     "chrF2|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0 = 31.43\n");
+    heed_test_prints("heed score cli_h.tmp cli_r.tmp --alternatives --lowercase --json --width 4 --chrf-word-order 2",
+                     "{\"lines\": 2, \"exact_match\": 0.5, \"token_error_rate\": 0.166667, \"bleu\": 0, "
+                     "\"bleu_brevity_penalty\": 0.818731, \"bleu_length\": 5, \"bleu_reference_length\": 6, "
+                     "\"chrf\": 77.4648, \"bleu_line\": \"BLEU|nrefs:var|case:lc|eff:no|tok:13a|smooth:exp|version:2.6.0 "
+                     "= 0.0000 100.0/100.0/100.0/0.0 (BP = 0.819 ratio = 0.833 hyp_len = 5 ref_len = 6)\", "
+                     "\"chrf_line\": \"chrF2++|nrefs:var|case:lc|eff:yes|nc:6|nw:2|space:no|version:2.6.0 = 77.4648\"}\n");
+    const char *same = "{\"lines\": 2, \"exact_match\": 1, \"token_error_rate\": 0, \"bleu\": 100, ";
+    heed_test_prints("heed score - cli_r.tmp <cli_r.tmp --tokenize char --json | head -c 67", same);
+    heed_test_prints("gzip -c cli_r.tmp | heed score cli_r.tmp - --json | head -c 67", same);
+    heed_test_prints("heed score /dev/null /dev/null --json | head -c 76",
+                     "{\"lines\": 0, \"exact_match\": null, \"token_error_rate\": null, \"bleu\": null, \"b");
     remove("cli_r.tmp");
     heed_test_fails("heed score cli_h.tmp cli_r.tmp", 1, "heed: cli_r.tmp: cannot open: No such file or directory\n");
     heed_test_fails("printf 'a\\n' >cli_r.tmp; heed score cli_h.tmp cli_r.tmp", 1,

@@ -7,8 +7,11 @@
 #include "base/random.h"
 #include "heed/text.h"
 #include "support/failing_allocator.h"
+#include "support/files.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static heed_context *context(void)
@@ -149,12 +152,93 @@ static void test_no_memory(void **state)
     heed_test_each_allocation_fails(score_work, &config);
 }
 
+/* ---- against sacreBLEU */
+
+static void write_lines(heed_context *c, heed_scorer *s, char bleu[512], char chrf[512])
+{
+    heed_scores r = heed_scorer_result(s);
+    char *bleu_signature, *chrf_signature;
+    assert_int_equal(heed_scorer_bleu_signature(s, &bleu_signature), HEED_OK);
+    assert_int_equal(heed_scorer_chrf_signature(s, &chrf_signature), HEED_OK);
+    snprintf(bleu, 512, "BLEU|%s = %.9f %.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %d ref_len = %d)",
+             bleu_signature, r.bleu, r.bleu_precisions[0], r.bleu_precisions[1], r.bleu_precisions[2],
+             r.bleu_precisions[3], r.bleu_brevity, (double)r.bleu_length / (double)r.bleu_reference_length,
+             (int)r.bleu_length, (int)r.bleu_reference_length);
+    snprintf(chrf, 512, "chrF2%.*s|%s = %.9f", r.chrf_word_order, "++", chrf_signature, r.chrf);
+    heed_free(c, bleu_signature);
+    heed_free(c, chrf_signature);
+}
+
+/* The next line, NUL-terminated; NULL behind the last. */
+static char *take_line(char **rest)
+{
+    char *line = *rest, *end = strchr(line, '\n');
+    if (end == NULL)
+        return NULL;
+    *end = '\0';
+    *rest = end + 1;
+    return line;
+}
+
+static void check_case(heed_context *c, const char *head, char **rest)
+{
+    char tokenize[8], bleu[512], chrf[512];
+    int lowercase, words;
+    assert_int_equal(sscanf(head, "@ %7s %d %d", tokenize, &lowercase, &words), 3);
+    heed_scorer_config config = {.alternatives = true, .tokenize = tokenize, .lowercase = lowercase,
+                                 .chrf_word_order = words};
+    heed_scorer *s;
+    assert_int_equal(heed_scorer_create(c, &config, &s), HEED_OK);
+    const char *expected_bleu = take_line(rest), *expected_chrf = take_line(rest);
+    while (**rest != '@' && **rest != '\0') {
+        char *line = take_line(rest), *tab = strchr(line, '\t');
+        assert_non_null(tab);
+        *tab = '\0';
+        assert_int_equal(heed_scorer_add(s, line, tab + 1), HEED_OK);
+    }
+    write_lines(c, s, bleu, chrf);
+    assert_string_equal(bleu, expected_bleu);
+    assert_string_equal(chrf, expected_chrf);
+    heed_scorer_free(s);
+}
+
+static void test_as_sacrebleu(void **state)
+{
+    (void)state;
+    heed_context *c = context();
+    char *lines = heed_test_read_file(HEED_FIXTURES "/text/scores.txt", NULL), *rest = lines, *head;
+    int cases = 0;
+    for (; (head = take_line(&rest)) != NULL; cases++)
+        check_case(c, head, &rest);
+    assert_int_equal(cases, 20);
+    free(lines);
+    heed_context_free(c);
+}
+
+/* An empty reference is none of what the line before had. */
+static void test_empty_after_another(void **state)
+{
+    (void)state;
+    heed_context *c = context();
+    heed_scorer *s;
+    assert_int_equal(heed_scorer_create(c, &(heed_scorer_config){.alternatives = true, .lowercase = true}, &s), HEED_OK);
+    assert_int_equal(heed_scorer_add(s, "a", "a | b | c"), HEED_OK);
+    assert_int_equal(heed_scorer_add(s, "", ""), HEED_OK);
+    heed_scores r = heed_scorer_result(s);
+    assert_int_equal(r.exact, 2);
+    assert_int_equal(r.reference_tokens, 1);
+    heed_scorer_free(s);
+    assert_int_equal(heed_scorer_create(c, &(heed_scorer_config){.chrf_word_order = 9}, &s), HEED_EINVAL);
+    heed_context_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),  cmocka_unit_test(test_characters),
         cmocka_unit_test(test_alternatives), cmocka_unit_test(test_totals),
-        cmocka_unit_test(test_distance_against_definition), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_distance_against_definition), cmocka_unit_test(test_as_sacrebleu),
+        cmocka_unit_test(test_empty_after_another), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
