@@ -500,6 +500,12 @@ static void test_what_layers_refuse(void **state)
     check_refused(c, "RNN", "cell=Dense(3)", "RNN layer: what it is to run is no cell (found Dense)");
     check_refused(c, "StackedRNNCells", "", "StackedRNNCells layer: it has no cells");
     check_refused(c, "StackedRNNCells", "[Dense(3)]", "StackedRNNCells layer: layer 1 of it is no cell (found Dense)");
+    check_refused(c, "GroupQueryAttention", "3, 4, 3",
+                  "GroupQueryAttention layer: num_key_value_heads does not divide num_query_heads (found 3 and 4)");
+    check_refused(c, "MultiHeadAttention", "0, 3",
+                  "MultiHeadAttention layer: num_heads is out of range (expected [1,), found 0)");
+    check_refused(c, "MultiHeadAttention", "2, 3, sliding_window=0",
+                  "MultiHeadAttention layer: sliding_window is out of range (expected [1,), found 0)");
     check_refused(c, "Bidirectional", "", "Bidirectional layer: its layer is missing");
     check_refused(c, "Bidirectional", "Dense(3)", "Bidirectional layer: it needs a recurrent layer (found Dense)");
     check_refused(c, "Bidirectional", "LSTM(3), backward_layer=LSTM(3)",
@@ -536,6 +542,21 @@ static void test_shapes_that_do_not_fit(void **state)
                        "Bidirectional layer: initial states come in pairs, forward and backward (found 1)");
     check_call_refused(c, &(sample){"Attention", "", 2, {X3, {2, {2, 4}}}},
                        "Attention layer: input 2 is no sequence (expected rank 3, found (2, 4))");
+    check_call_refused(c, &(sample){"Attention", "", 3, {X3, X3, {3, {2, 3, 2}}}},
+                       "Attention layer: query and key differ in their features (found 4 and 2)");
+    check_call_refused(c, &(sample){"MultiHeadAttention", "2, 3", 2, {X3, {2, {2, 4}}}},
+                       "MultiHeadAttention layer: input 2 is no sequence (expected rank as the query's, found (None, 4))");
+    check_call_refused(c, &(sample){"MultiHeadAttention", "2, 3", 3, {X3, X3, {3, {2, 5, 4}}}},
+                       "MultiHeadAttention layer: key and value differ in their steps (found (None, 5, 4) and "
+                       "(None, 3, 4))");
+    check_call_refused(c, &(sample){"MultiHeadAttention", "2, 3", 4, {X3, X3, X3, {3, {2, 3, 4}}}},
+                       "MultiHeadAttention layer: attention: the mask does not fit (expected bool that broadcasts to "
+                       "(2, 2, 3, 3), found (2, 1, 3, 4))");
+    check_call_refused(c, &(sample){"MultiHeadAttention", "2, 3, attention_axes=[2]", 2, {X3, X3}},
+                       "MultiHeadAttention layer: attention_axes is out of range (expected different axes of 1 to 1, "
+                       "found 2)");
+    check_call_refused(c, &(sample){"GroupQueryAttention", "3, 4, 2", 2, {X3, {3, {2, 3, 5}}}},
+                       "GroupQueryAttention layer: query and value differ in their features (found 4 and 5)");
     check_call_refused(c, &(sample){"LayerNormalization", "axis=3", 1, {X3}},
                        "LayerNormalization layer: the input has no such axis (expected one of 3, found 3)");
     check_call_refused(c, &(sample){"Concatenate", "axis=5", 2, {X3, X3}},

@@ -303,6 +303,100 @@ static void test_the_blind(void **state)
     }
 }
 
+/* ---- gradients, where there are several blocks of keys and tiles of queries: against those of matmul and softmax */
+
+static heed_tensor *heads_first(heed_tensor *x) { return heed_op_transpose(x, (const int[]){0, 2, 1, 3}); }
+
+static heed_tensor *composed(heed_tensor *const *x, const trial *t, heed_tensor *seen)
+{
+    heed_tensor *k = heed_op_repeat(heads_first(x[1]), 1, t->heads / t->key_heads);
+    heed_tensor *v = heed_op_repeat(heads_first(x[2]), 1, t->heads / t->key_heads);
+    heed_tensor *e = heed_op_matmul_transposed(heads_first(x[0]), false, k, true);
+    return heads_first(heed_op_matmul(heed_op_softmax(heed_op_scale(e, 1.0f / sqrtf((float)t->d), 0), seen), v));
+}
+
+/* What a query sees, (Tq, Tk). */
+static uint8_t *seen_by_band(const trial *t)
+{
+    uint8_t *seen = malloc((size_t)(t->tq * t->tk) + 1);
+    assert_non_null(seen);
+    for (int64_t i = 0; i < t->tq * t->tk; i++)
+        seen[i] = near(t, i / t->tk, i % t->tk);
+    return seen;
+}
+
+static void check_gradients(trial t, int threads, const char *cpu)
+{
+    heed_context *c;
+    heed_graph *g;
+    t.batch = 1;
+    numbers x = draw_numbers(&t);
+    uint8_t *seen = seen_by_band(&t);
+    assert_int_equal(heed_context_create(&(heed_context_config){.threads = threads, .cpu = cpu}, &c), HEED_OK);
+    assert_int_equal(heed_graph_create(c, &g), HEED_OK);
+    const heed_shape q = {4, {1, t.tq, t.heads, t.d}}, k = {4, {1, t.tk, t.key_heads, t.d}};
+    const heed_shape v = {4, {1, t.tk, t.key_heads, t.dv}}, y = {4, {1, t.tq, t.heads, t.dv}};
+    heed_tensor *of[] = {constant(g, HEED_FLOAT32, q, x.q), constant(g, HEED_FLOAT32, k, x.k),
+                         constant(g, HEED_FLOAT32, v, x.v)};
+    heed_tensor *seed = constant(g, HEED_FLOAT32, y, x.q), *gradients[6];
+    heed_op_attention_config config = {.banded = t.banded, .behind = t.behind, .ahead = t.ahead};
+    heed_tensor *mask = constant(g, HEED_BOOL, (heed_shape){2, {t.tq, t.tk}}, seen);
+    assert_int_equal(heed_graph_gradients(heed_op_attention(of[0], of[1], of[2], &config, NULL), seed, of, 3, gradients),
+                     HEED_OK);
+    assert_int_equal(heed_graph_gradients(composed(of, &t, mask), seed, of, 3, gradients + 3), HEED_OK);
+    assert_int_equal(heed_graph_plan(g, gradients, 6), HEED_OK);
+    assert_int_equal(heed_graph_run(g, 1, 1), HEED_OK);
+    for (int i = 0; i < 3; i++) {
+        const float *found = heed_tensor_data(gradients[i]), *expected = heed_tensor_data(gradients[i + 3]);
+        for (int64_t n = heed_shape_count(heed_tensor_shape(gradients[i])), at = 0; at < n; at++)
+            if (!(fabsf(found[at] - expected[at]) <= 1e-5f * fmaxf(1, fabsf(expected[at]))))
+                fail_msg("gradient %d, element %lld on %s: found %g, expected %g", i, (long long)at, cpu,
+                         (double)found[at], (double)expected[at]);
+    }
+    heed_graph_free(g);
+    heed_context_free(c);
+    free(seen);
+    free_numbers(&x);
+}
+
+static void test_gradients_of_many_blocks(void **state)
+{
+    (void)state;
+    static const trial trials[] = {
+        {.tq = 200, .tk = 600, .heads = 2, .key_heads = 2, .d = 16, .dv = 16},
+        {.tq = 300, .tk = 300, .heads = 4, .key_heads = 2, .d = 8, .dv = 8, .banded = true, .behind = NO_LIMIT},
+        {.tq = 530, .tk = 530, .heads = 1, .key_heads = 1, .d = 33, .dv = 33, .banded = true, .behind = 9, .ahead = 9},
+        {.tq = 700, .tk = 300, .heads = 1, .key_heads = 1, .d = 5, .dv = 5, .banded = true, .behind = 20},
+    };
+    const char *cpus[3];
+    int count = heed_test_cpus(cpus);
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < sizeof trials / sizeof *trials; k++)
+            check_gradients(trials[k], 1 + (int)k % 3, cpus[i]);
+}
+
+/* Twenty thousand steps take room for the operands and their gradients, and little more; a band takes time for its width. */
+static void test_long_sequences_fit(void **state)
+{
+    (void)state;
+    heed_context *c;
+    heed_graph *g;
+    enum { STEPS = 20000, HEADS = 8, SIZE = 64 };
+    const heed_shape shape = {4, {1, STEPS, HEADS, SIZE}};
+    const size_t operand = (size_t)STEPS * HEADS * SIZE * sizeof(float);
+    assert_int_equal(heed_context_create(&(heed_context_config){.threads = 2}, &c), HEED_OK);
+    assert_int_equal(heed_graph_create(c, &g), HEED_OK);
+    heed_tensor *x[3], *wanted[4];
+    for (int i = 0; i < 3; i++)
+        x[i] = heed_graph_input(g, HEED_FLOAT32, &shape);
+    wanted[0] = heed_op_attention(x[0], x[1], x[2], &(heed_op_attention_config){.dropout = 0.1f}, NULL);
+    assert_int_equal(heed_graph_gradients(heed_op_square(wanted[0]), wanted[0], x, 3, wanted + 1), HEED_OK);
+    assert_int_equal(heed_graph_plan(g, wanted, 4), HEED_OK);
+    assert_true(heed_graph_bytes(g) < 10 * operand); /* the weights alone would take 312 */
+    heed_graph_free(g);
+    heed_context_free(c);
+}
+
 /* ---- refusals */
 
 static void check_refused(heed_context *c, heed_shape q, heed_shape k, heed_shape v, heed_op_attention_config *config,
@@ -343,7 +437,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes), cmocka_unit_test(test_shared_keys), cmocka_unit_test(test_masks),
-        cmocka_unit_test(test_bands), cmocka_unit_test(test_the_blind),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bands), cmocka_unit_test(test_the_blind),   cmocka_unit_test(test_gradients_of_many_blocks),
+        cmocka_unit_test(test_long_sequences_fit), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
