@@ -27,16 +27,25 @@ static const cli_example examples[] = {
 
 /* ---- the list ---- */
 
-/* How much of the equation says in short what the layer does. */
-static int first_line(const heed_layer_class *c) { return c->equation == NULL ? 0 : (int)strcspn(c->equation, "\n"); }
+/* A table's cell, from so many bytes: | would end it. */
+static void print_cell(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        printf(text[i] == '|' ? "\\%c" : "%c", text[i]);
+}
 
+/* The first line of the equation says in short what the layer does. */
 static void list_one(const heed_layer_class *c, bool markdown)
 {
     const char *equation = c->equation == NULL ? "" : c->equation;
-    if (markdown)
-        printf("| [%s](%s/%s.md) | `%.*s` |\n", c->name, c->collection, c->name, first_line(c), equation);
-    else
-        printf("  %-22s %.*s\n", c->name, first_line(c), equation);
+    size_t line = strcspn(equation, "\n");
+    if (!markdown) {
+        printf("  %-22s %.*s\n", c->name, (int)line, equation);
+        return;
+    }
+    printf("| [%s](%s/%s.md) | `", c->name, c->collection, c->name);
+    print_cell(equation, line);
+    puts("` |");
 }
 
 static bool is_first_of_collection(int index)
@@ -131,13 +140,6 @@ static bool is_required(const heed_layer_class *c, const heed_option *o)
                                       : o->type == HEED_OPTION_SIZES && ((const heed_shape *)field)->rank == 0;
 }
 
-/* A table's cell: words divided by | would end it. */
-static void print_cell(const char *text)
-{
-    for (; *text != '\0'; text++)
-        printf(*text == '|' ? "\\%c" : "%c", *text);
-}
-
 static void print_option(const heed_layer_class *c, const heed_option *o)
 {
     printf("  %s", o->name);
@@ -162,9 +164,9 @@ static void print_option_row(const heed_layer_class *c, const heed_option *o)
         putchar('`');
     }
     printf(" | ");
-    print_cell(o->range);
+    print_cell(o->range, strlen(o->range));
     printf(" | ");
-    print_cell(o->meaning);
+    print_cell(o->meaning, strlen(o->meaning));
     puts(" |");
 }
 

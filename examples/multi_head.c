@@ -17,13 +17,13 @@ static heed_model *same_layer(heed_context *c)
 
 static heed_model *other_layers(heed_context *c)
 {
-    heed_model *m = heed_sequential(c, "three_kinds");
+    heed_model *m = heed_sequential(c, "three_widths");
     heed_input(m, .dtype = HEED_INT32, .shape = {1, {STEPS}});
     /* [Several layers] */
     heed_add(m, heed_embedding(.input_dim = 100, .output_dim = 20));
-    heed_add(m, heed_multi_head(.layers = HEED_SPECS(heed_dense(.units = 32, .activation = "tanh"),
-                                                     heed_gru(.units = 32, .return_sequences = true),
-                                                     heed_lstm(.units = 32, .return_sequences = true))));
+    heed_add(m, heed_multi_head(.layers = HEED_SPECS(heed_conv1d(.filters = 32, .kernel_size = 3, .padding = "same"),
+                                                     heed_conv1d(.filters = 32, .kernel_size = 5, .padding = "same"),
+                                                     heed_conv1d(.filters = 32, .kernel_size = 7, .padding = "same"))));
     /* [end] */
     return m;
 }

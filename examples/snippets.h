@@ -3,6 +3,7 @@
 #define EXAMPLES_SNIPPETS_H
 
 #include <heed/attention.h>
+#include <heed/convolution.h>
 #include <heed/files.h>
 #include <heed/layers.h>
 #include <heed/model.h>

@@ -18,13 +18,13 @@ def same_layer():
 
 
 def other_layers():
-    m = keras.Sequential(name="three_kinds")
+    m = keras.Sequential(name="three_widths")
     m.add(keras.layers.Input(shape=(STEPS,)))
     # [Several layers]
     m.add(keras.layers.Embedding(input_dim=100, output_dim=20))
-    m.add(MultiHead([keras.layers.Dense(units=32, activation="tanh"),
-                     keras.layers.GRU(units=32, return_sequences=True),
-                     keras.layers.LSTM(units=32, return_sequences=True)]))
+    m.add(MultiHead([keras.layers.Conv1D(filters=32, kernel_size=3, padding="same"),
+                     keras.layers.Conv1D(filters=32, kernel_size=5, padding="same"),
+                     keras.layers.Conv1D(filters=32, kernel_size=7, padding="same")]))
     # [end]
     return m
 

@@ -467,6 +467,27 @@ static void check_documented_weights(const heed_layer_class *class, const heed_l
     }
 }
 
+static void check_told(const heed_layer_class *class, const char *what, const char *text)
+{
+    if (text == NULL || *text == '\0')
+        fail_msg("%s of %s does not tell its %s", class->name, class->collection, what);
+}
+
+static void test_every_layer_explains_itself(void **state)
+{
+    const heed_layer_class *class;
+    for (int i = 0; (class = heed_layer_class_at(i)) != NULL; i++) {
+        check_told(class, "equation", class->equation);
+        check_told(class, "shapes", class->shapes);
+        check_told(class, "masks", class->masks);
+        check_told(class, "weights", class->weights);
+        check_told(class, "source", class->source);
+        check_told(class, "differences", class->differs);
+        for (int k = 0; k < class->option_count; k++)
+            check_told(class, class->options[k].name, class->options[k].meaning);
+    }
+}
+
 static void test_weights_are_as_documented(void **state)
 {
     heed_context *c = *state;
@@ -477,8 +498,7 @@ static void test_weights_are_as_documented(void **state)
         assert_int_equal(make_sample(c, s, &layer), HEED_OK);
         assert_ptr_equal(layer->layer_class, class);
         assert_int_equal(heed_layer_build(layer, s->shapes, s->count), HEED_OK);
-        if (class->weights != NULL)
-            check_documented_weights(class, layer);
+        check_documented_weights(class, layer);
         heed_layer_release(layer);
     }
 }
@@ -575,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dropout_is_drawn_once_for_all_steps, set_up, tear_down),
         cmocka_unit_test(test_every_layer_while_memory_fails),
         cmocka_unit_test_setup_teardown(test_every_layer_survives_its_saved_form, set_up, tear_down),
+        cmocka_unit_test(test_every_layer_explains_itself),
         cmocka_unit_test_setup_teardown(test_weights_are_as_documented, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_layers_refuse, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shapes_that_do_not_fit, set_up, tear_down),
