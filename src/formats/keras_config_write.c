@@ -104,6 +104,8 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
         HEED_TRY(set(z, config, "axes", heed_json_copy(z, axes->first)));
     HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
+    if (heed_keras_before(layer, 304)) /* for heed, which goes on as that version did; Keras passes it over */
+        HEED_TRY(set(z, *out, "as_in_keras", heed_json_int(z, layer->keras)));
     return write_build_config(z, layer, *out);
 }
 

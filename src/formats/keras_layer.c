@@ -148,8 +148,9 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
         options = heed_keras2_value(&z, options);
     heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
     heed_zone_free(&z);
+    const heed_json *as_in = heed_json_find(object, "as_in_keras"); /* of a file that heed wrote */
     if (status == HEED_OK)
-        heed_layer_set_keras(*out, heed_keras_number(r->version));
+        heed_layer_set_keras(*out, heed_json_is(as_in, HEED_JSON_INT) ? (int)as_in->integer : heed_keras_number(r->version));
     if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
         heed_fail_in(c, status, name);
     return status;

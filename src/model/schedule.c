@@ -138,7 +138,7 @@ SCHEDULE(restarts, "cosine_decay_restarts", "CosineDecayRestarts", restarts_conf
 
 static const heed_object_class *const classes[] = {&exponential.class, &inverse_time.class, &polynomial.class,
                                                    &cosine.class,      &restarts.class,     NULL};
-static const heed_object_family family = {"learning rate schedule", "keras.optimizers.schedules", classes, NULL};
+const heed_object_family heed_schedules = {"learning rate schedule", "keras.optimizers.schedules", classes, NULL};
 
 /* ---- piecewise constant */
 
@@ -199,7 +199,7 @@ static heed_value *piecewise_value(heed_zone *z, const heed_schedule *s)
     if (heed_value_set(z, config, "boundaries", list_value(z, s->boundaries, s->count)) != HEED_OK ||
         heed_value_set(z, config, "values", list_value(z, s->values, s->count + 1)) != HEED_OK ||
         heed_value_set(z, config, "name", heed_value_text(z, "PiecewiseConstant")) != HEED_OK ||
-        heed_value_set(z, saved, "module", heed_value_text(z, family.module)) != HEED_OK ||
+        heed_value_set(z, saved, "module", heed_value_text(z, heed_schedules.module)) != HEED_OK ||
         heed_value_set(z, saved, "class_name", heed_value_text(z, "PiecewiseConstantDecay")) != HEED_OK ||
         heed_value_set(z, saved, "config", config) != HEED_OK ||
         heed_value_set(z, saved, "registered_name", heed_value_null(z)) != HEED_OK)
@@ -220,9 +220,9 @@ heed_status heed_schedule_read(heed_zone *z, const heed_value *v, heed_schedule 
     if (heed_value_is(class_name, HEED_VALUE_TEXT) && strcmp(class_name->text, "PiecewiseConstantDecay") == 0 &&
         heed_value_is(heed_value_find(v, "config"), HEED_VALUE_DICT))
         return read_piecewise(z, heed_value_find(v, "config"), s);
-    HEED_TRY(heed_object_expression(z, &family, v, "learning_rate", &s->text));
+    HEED_TRY(heed_object_expression(z, &heed_schedules, v, "learning_rate", &s->text));
     heed_object *object;
-    HEED_TRY(heed_object_parse(z, &family, s->text, &object));
+    HEED_TRY(heed_object_parse(z, &heed_schedules, s->text, &object));
     s->object = object;
     return HEED_OK;
 }
@@ -236,5 +236,5 @@ double heed_schedule_rate(const heed_schedule *s, int64_t steps)
 
 heed_value *heed_schedule_value(heed_zone *z, const heed_schedule *s)
 {
-    return s->object == NULL ? piecewise_value(z, s) : heed_object_value(z, &family, s->text);
+    return s->object == NULL ? piecewise_value(z, s) : heed_object_value(z, &heed_schedules, s->text);
 }

@@ -6,6 +6,9 @@
 
 typedef struct heed_schedule heed_schedule;
 
+/* But for piecewise_constant_decay, whose options are lists. */
+extern const heed_object_family heed_schedules;
+
 /* From an expression's value or what Keras saves: a name with arguments, or {"class_name": ..., "config": ...}. In the
  * zone. */
 heed_status heed_schedule_read(heed_zone *z, const heed_value *v, heed_schedule **out);
