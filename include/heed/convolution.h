@@ -1,14 +1,14 @@
 /**
  * @file convolution.h
- * Layers along time or over pictures: convolutions, pools, what pads, crops and enlarges, and noise. Named as in Keras, with
- * Keras' options, defaults and weights; and the two layers of keras-layer-collection that resize pictures.
+ * Layers along time or over pictures: convolutions, pools, what pads, crops and enlarges, and noise. Named as in Keras,
+ * with Keras' options, defaults and weights; and the two layers of keras-layer-collection that resize pictures.
  *
- * Sequences are (B, T, C), pictures (B, H, W, C); with data_format "channels_first", (B, C, T) and (B, C, H, W). Layers for
- * sequences take plain numbers: heed_conv1d(.filters = 8, .kernel_size = 3). Those for pictures take sizes, one for both axes
- * or one for each: heed_conv2d(.filters = 8, .kernel_size = {2, {3, 5}}); see HEED_OPTION_SIZES.
+ * Sequences are (B, T, C), pictures (B, H, W, C); with data_format "channels_first", (B, C, T) and (B, C, H, W). Layers
+ * for sequences take plain numbers: heed_conv1d(.filters = 8, .kernel_size = 3). Those for pictures take sizes, one for
+ * both axes or one for each: heed_conv2d(.filters = 8, .kernel_size = {2, {3, 5}}); see HEED_OPTION_SIZES.
  *
- * Where padding is "valid", windows stay within the input; "same" adds zeros (in a pool: nothing) so that there is a window
- * for each stride; "causal" adds them before alone, so that a step sees none after it.
+ * Where padding is "valid", windows stay within the input; "same" adds zeros (in a pool: nothing) so that there is a
+ * window for each stride; "causal" adds them before alone, so that a step sees none after it.
  *
  * As in Keras, masks end here, but for noise.
  */
@@ -60,8 +60,8 @@ extern "C" {
 
 /* ------------------------------------------------------------------------------------------------ convolutions */
 
-/** y_t = activation(sum_j x_(t s + j d) W_j + b), s the stride and d the dilation. Weights: kernel (k, C/groups, filters),
- *  or (k, l, C/groups, filters); bias (filters). Either stride or dilation is 1. */
+/** y_t = activation(sum_j x_(t s + j d) W_j + b), s the stride and d the dilation. Weights: kernel (k, C/groups,
+ *  filters), or (k, l, C/groups, filters); bias (filters). Either stride or dilation is 1. */
 #define HEED_CONV_OPTIONS(X, config, TYPE, PADDINGS)                                                                   \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, INT, filters, 0, "[1,)", "channels of the output")                                                       \
@@ -82,9 +82,9 @@ extern HEED_API const heed_layer_class heed_conv1d_class, heed_conv2d_class;
 #define heed_conv1d(...) HEED_SPEC(conv1d, HEED_CONV1D_OPTIONS, __VA_ARGS__)
 #define heed_conv2d(...) HEED_SPEC(conv2d, HEED_CONV2D_OPTIONS, __VA_ARGS__)
 
-/** Each channel on its own, then all of them at each place: a depthwise convolution without bias, and a product. Weights:
- *  depthwise_kernel (k, C, m), or (k, l, C, m), m the depth_multiplier; pointwise_kernel (1, C m, filters), or
- *  (1, 1, C m, filters); bias (filters). Channel c of the input becomes channels c m to c m + m - 1 between. */
+/** Each channel on its own, then all of them at each place: a depthwise convolution without bias, and a product.
+ *  Weights: depthwise_kernel (k, C, m), or (k, l, C, m), m the depth_multiplier; pointwise_kernel (1, C m, filters),
+ *  or (1, 1, C m, filters); bias (filters). Channel c of the input becomes channels c m to c m + m - 1 between. */
 #define HEED_SEPARABLE_CONV_OPTIONS(X, config, TYPE, PADDINGS)                                                         \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, INT, filters, 0, "[1,)", "channels of the output")                                                       \
@@ -108,7 +108,8 @@ extern HEED_API const heed_layer_class heed_separable_conv1d_class, heed_separab
 #define heed_separable_conv1d(...) HEED_SPEC(separable_conv1d, HEED_SEPARABLE_CONV1D_OPTIONS, __VA_ARGS__)
 #define heed_separable_conv2d(...) HEED_SPEC(separable_conv2d, HEED_SEPARABLE_CONV2D_OPTIONS, __VA_ARGS__)
 
-/** Each channel on its own: channel c becomes c m to c m + m - 1. Weights: kernel (k, C, m), or (k, l, C, m); bias (C m). */
+/** Each channel on its own: channel c becomes c m to c m + m - 1. Weights: kernel (k, C, m), or (k, l, C, m); bias
+ *  (C m). */
 #define HEED_DEPTHWISE_CONV_OPTIONS(X, config, TYPE, PADDINGS)                                                         \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     HEED_KERNEL_SIZE_OPTION(X, config, TYPE)                                                                           \
@@ -130,9 +131,9 @@ extern HEED_API const heed_layer_class heed_depthwise_conv1d_class, heed_depthwi
 #define heed_depthwise_conv1d(...) HEED_SPEC(depthwise_conv1d, HEED_DEPTHWISE_CONV1D_OPTIONS, __VA_ARGS__)
 #define heed_depthwise_conv2d(...) HEED_SPEC(depthwise_conv2d, HEED_DEPTHWISE_CONV2D_OPTIONS, __VA_ARGS__)
 
-/** A convolution's way back: y_(t s + j d) = sum over t, j of x_t W_j^T, then b and the activation. T becomes T s with
- *  "same"; (T - 1) s + (k - 1) d + 1, and T s at least, with "valid"; output_padding adds so many to the shortest length that
- *  would give T again. Weights: kernel (k, filters, C), or (k, l, filters, C); bias (filters). */
+/** A convolution's way back: y_(t s + j d) = sum over t, j of x_t W_j^T, then b and the activation. T becomes T s
+ *  with "same"; (T - 1) s + (k - 1) d + 1, and T s at least, with "valid"; output_padding adds so many to the
+ *  shortest length that would give T again. Weights: kernel (k, filters, C), or (k, l, filters, C); bias (filters). */
 #define HEED_CONV_TRANSPOSE_OPTIONS(X, config, TYPE)                                                                   \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, INT, filters, 0, "[1,)", "channels of the output")                                                       \
@@ -244,9 +245,9 @@ extern HEED_API const heed_layer_class heed_up_sampling2d_class;
 #define heed_up_sampling2d(...) HEED_SPEC(up_sampling2d, HEED_UP_SAMPLING2D_OPTIONS, __VA_ARGS__)
 
 /**
- * keras-layer-collection's Resize2D: a picture brought to output_shape (height, width), as TensorFlow 1 resizes: element i of
- * the output lies at i in/out of the input, so that the first elements of both lie on each other and the last do not. Files of
- * the original do not hold output_shape and method.
+ * keras-layer-collection's Resize2D: a picture brought to output_shape (height, width), as TensorFlow 1 resizes:
+ * element i of the output lies at i in/out of the input, so that the first elements of both lie on each other and the
+ * last do not. Files of the original do not hold output_shape and method.
  */
 #define HEED_RESIZE2D_OPTIONS(X, config)                                                                               \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -257,9 +258,9 @@ extern HEED_API const heed_layer_class heed_resize2d_class;
 #define heed_resize2d(...) HEED_SPEC(resize2d, HEED_RESIZE2D_OPTIONS, __VA_ARGS__)
 
 /**
- * keras-layer-collection's DiscreteResize2D: a picture enlarged by whole factors f, bilinearly, by a transposed convolution
- * whose kernel is not trained: w_ij = (1 - |i - c| / f) (1 - |j - c| / f) within a channel, c the middle. Weight: W (k, l, C,
- * C), k = 2 f - f mod 2. Files of the original do not hold the factors: they follow from W.
+ * keras-layer-collection's DiscreteResize2D: a picture enlarged by whole factors f, bilinearly, by a transposed
+ * convolution whose kernel is not trained: w_ij = (1 - |i - c| / f) (1 - |j - c| / f) within a channel, c the middle.
+ * Weight: W (k, l, C, C), k = 2 f - f mod 2. Files of the original do not hold the factors: they follow from W.
  */
 #define HEED_DISCRETE_RESIZE2D_OPTIONS(X, config)                                                                      \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
@@ -289,7 +290,8 @@ extern HEED_API const heed_layer_class heed_spatial_dropout1d_class, heed_spatia
 #define HEED_GAUSSIAN_NOISE_OPTIONS(X, config)                                                                         \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, stddev, 0.0, "[0,)", "their standard deviation")
-typedef struct heed_gaussian_noise_config { HEED_GAUSSIAN_NOISE_OPTIONS(HEED_OPTION_FIELD, ) } heed_gaussian_noise_config;
+typedef struct heed_gaussian_noise_config { HEED_GAUSSIAN_NOISE_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_gaussian_noise_config;
 extern HEED_API const heed_layer_class heed_gaussian_noise_class;
 #define heed_gaussian_noise(...) HEED_SPEC(gaussian_noise, HEED_GAUSSIAN_NOISE_OPTIONS, __VA_ARGS__)
 

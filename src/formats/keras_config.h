@@ -3,6 +3,7 @@
 #define HEED_FORMATS_KERAS_CONFIG_H
 
 #include "base/value.h"
+#include "formats/hdf5.h"
 #include "formats/json.h"
 #include "heed/files.h"
 #include "model/model.h"
@@ -15,6 +16,7 @@ heed_json  *heed_json_of_value(heed_zone *z, const heed_value *v);
 typedef struct heed_keras_reading {
     const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else today's */
     const heed_load_config *options; /* the caller's choices; NULL: none */
+    const heed_hdf5        *weights; /* groups of layers in HDF5, for what configurations forget; NULL: none */
 } heed_keras_reading;
 
 /* A version as heed_layer_set_keras takes it; 0 for none that can be read. */

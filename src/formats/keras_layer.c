@@ -1,5 +1,5 @@
 /* Reading: a layer, or a stack of them, from what a file says. */
-#include "formats/keras_config.h"
+#include "formats/keras_missing.h"
 #include "heed/layers.h"
 
 #include <stdio.h>
@@ -146,7 +146,9 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
     heed_value *options = heed_value_of_json(&z, config);
     if (options != NULL && heed_keras_is_old(r))
         options = heed_keras2_value(&z, options);
-    heed_status status = options == NULL ? HEED_ENOMEM : heed_layer_create_value(c, class_name, NULL, options, out);
+    heed_status status = options == NULL ? HEED_ENOMEM : heed_keras_complete(&z, class_name, name, r, options);
+    if (status == HEED_OK)
+        status = heed_layer_create_value(c, class_name, NULL, options, out);
     heed_zone_free(&z);
     const heed_json *as_in = heed_json_find(object, "as_in_keras"); /* of a file that heed wrote */
     if (status == HEED_OK)

@@ -166,6 +166,7 @@ static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, hee
 {
     heed_json *object, *settings;
     HEED_TRY(heed_legacy_read_architecture(z, s->tree, &object, &r->version));
+    r->weights = heed_legacy_weights_group(s->tree);
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(heed_legacy_read_settings(z, s->tree, r, &settings));
     HEED_TRY(read_compile(*out, settings));

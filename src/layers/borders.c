@@ -45,8 +45,8 @@ static heed_status crop(heed_layer *layer, heed_call *call, int axes)
         int64_t size = heed_tensor_dim(x, axis), left = size - sides[i][0] - sides[i][1];
         if (left < 1)
             return heed_layer_fail(layer, HEED_ESHAPE,
-                                   "cropping leaves nothing of axis %d (expected a sum below %lld, found %lld and %lld)", axis,
-                                   (long long)size, (long long)sides[i][0], (long long)sides[i][1]);
+                                   "cropping leaves nothing of axis %d (expected a sum below %lld, found %lld "
+                                   "and %lld)", axis, (long long)size, (long long)sides[i][0], (long long)sides[i][1]);
         x = heed_op_slice(x, axis, sides[i][0], left);
     }
     call->outputs[0] = x;

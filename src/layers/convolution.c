@@ -43,8 +43,9 @@ static heed_status read_windows(heed_layer *layer, convolution *c)
     for (int i = 0; i < c->axes; i++)
         if (c->size[i] < 1 || c->strides[i] < 1 || c->dilation[i] < 1)
             return heed_layer_fail(layer, HEED_EINVAL,
-                                   "kernel_size, strides and dilation_rate are needed (expected 1 or more, found %lld, %lld "
-                                   "and %lld)", (long long)c->size[i], (long long)c->strides[i], (long long)c->dilation[i]);
+                                   "kernel_size, strides and dilation_rate are needed (expected 1 or more, found %lld, "
+                                   "%lld and %lld)", (long long)c->size[i], (long long)c->strides[i],
+                                   (long long)c->dilation[i]);
     return HEED_OK;
 }
 
@@ -67,8 +68,8 @@ static heed_status refuse_both(heed_layer *layer, const convolution *c)
         for (int j = 0; j < c->axes; j++)
             if (c->strides[i] > 1 && c->dilation[j] > 1)
                 return heed_layer_fail(layer, HEED_EINVAL,
-                                       "strides and dilation_rate exclude each other (expected 1 for one of them, found %lld "
-                                       "and %lld)", (long long)c->strides[i], (long long)c->dilation[j]);
+                                       "strides and dilation_rate exclude each other (expected 1 for one of them, "
+                                       "found %lld and %lld)", (long long)c->strides[i], (long long)c->dilation[j]);
     return HEED_OK;
 }
 
@@ -93,7 +94,8 @@ static heed_status set_up_way_back(heed_layer *layer, int axes)
     HEED_TRY(heed_layer_sizes(layer, "output_padding", axes, c->output_padding));
     for (int i = 0; i < axes && c->has_output_padding; i++)
         if (c->output_padding[i] >= c->strides[i])
-            return heed_layer_fail(layer, HEED_EINVAL, "output_padding is out of range (expected less than strides, %lld, "
+            return heed_layer_fail(layer, HEED_EINVAL,
+                                   "output_padding is out of range (expected less than strides, %lld, "
                                    "found %lld)", (long long)c->strides[i], (long long)c->output_padding[i]);
     return HEED_OK;
 }
@@ -131,8 +133,8 @@ static void make_bias(heed_layer *layer, convolution *c, int64_t size)
 {
     heed_shape shape = {1, {size}};
     if (c->o.use_bias)
-        c->bias = heed_layer_weight(layer, "bias", &shape, c->o.bias_initializer, c->o.bias_regularizer, c->o.bias_constraint,
-                                    true);
+        c->bias = heed_layer_weight(layer, "bias", &shape, c->o.bias_initializer, c->o.bias_regularizer,
+                                    c->o.bias_constraint, true);
 }
 
 static void make_kernel(heed_layer *layer, convolution *c, const heed_shape *shape)
@@ -208,9 +210,9 @@ static heed_status lay_windows(heed_layer *layer, const heed_tensor *x, heed_sli
         windows[i] = heed_window_over(elements, c->size[i], c->strides[i], c->dilation[i], c->o.padding);
         if (covers > elements + windows[i].before + windows[i].after)
             return heed_layer_fail(layer, HEED_ESHAPE,
-                                   "kernel_size and dilation_rate reach over the input on axis %d, which padding 'valid' does "
-                                   "not allow (expected at most %lld elements, found %lld)", 1 + i, (long long)elements,
-                                   (long long)covers);
+                                   "kernel_size and dilation_rate reach over the input on axis %d, which padding "
+                                   "'valid' does not allow (expected at most %lld elements, found %lld)", 1 + i,
+                                   (long long)elements, (long long)covers);
     }
     return HEED_OK;
 }
@@ -294,8 +296,8 @@ static heed_status way_back_call(heed_layer *layer, heed_call *call)
         windows[i] = heed_window_over(lengths[i], c->size[i], c->strides[i], c->dilation[i], c->o.padding);
         if (strcmp(c->o.padding, "same") == 0 && (lengths[i] + c->strides[i] - 1) / c->strides[i] != elements)
             return heed_layer_fail(layer, HEED_EINVAL,
-                                   "output_padding does not fit a kernel of even size with padding 'same' (expected 1 or more, "
-                                   "found %lld)", (long long)c->output_padding[i]);
+                                   "output_padding does not fit a kernel of even size with padding 'same' (expected "
+                                   "1 or more, found %lld)", (long long)c->output_padding[i]);
     }
     heed_tensor *kernel = heed_graph_variable(call->graph, c->kernel), *bias = bias_of(c, call->graph);
     return finish(c, call, heed_op_convolution_transpose(x, kernel, bias, windows, 1, lengths));

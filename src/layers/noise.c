@@ -82,10 +82,11 @@ static heed_status rescaling_call(heed_layer *layer, heed_call *call)
         .differs = "nothing",                                                                                          \
     };
 NOISE_CLASS(spatial_dropout1d, "SpatialDropout1D", HEED_SPATIAL_DROPOUT1D_OPTIONS,
-            "y = x m / (1 - rate) in training, each m 0 with probability rate, else 1, one for a channel; y = x otherwise",
-            "x (B, T, C) -> y (B, T, C)", "Tompson et al. 2014, section 3.2; Keras, layers/regularization/spatial_dropout.py")
+            "y = x m / (1 - rate) in training, m 0 with probability rate, else 1, one a channel; y = x otherwise",
+            "x (B, T, C) -> y (B, T, C)",
+            "Tompson et al. 2014, section 3.2; Keras, layers/regularization/spatial_dropout.py")
 NOISE_CLASS(spatial_dropout2d, "SpatialDropout2D", HEED_SPATIAL_DROPOUT2D_OPTIONS,
-            "y = x m / (1 - rate) in training, each m 0 with probability rate, else 1, one for a channel; y = x otherwise",
+            "y = x m / (1 - rate) in training, m 0 with probability rate, else 1, one a channel; y = x otherwise",
             "x (B, H, W, C), or with channels_first (B, C, H, W) -> y of the same shape",
             "Tompson et al. 2014, section 3.2; Keras, layers/regularization/spatial_dropout.py")
 NOISE_CLASS(gaussian_noise, "GaussianNoise", HEED_GAUSSIAN_NOISE_OPTIONS,

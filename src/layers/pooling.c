@@ -41,7 +41,8 @@ static heed_status pool(heed_layer *layer, heed_call *call, int axes, const char
         if (p->size[i] > elements + windows[i].before + windows[i].after)
             return heed_layer_fail(layer, HEED_ESHAPE,
                                    "pool_size reaches over the input on axis %d, which padding 'valid' does not allow "
-                                   "(expected at most %lld, found %lld)", 1 + i, (long long)elements, (long long)p->size[i]);
+                                   "(expected at most %lld, found %lld)", 1 + i, (long long)elements,
+                                   (long long)p->size[i]);
     }
     call->outputs[0] = heed_channels_back(f(x, windows), heed_channels_first(layer));
     return HEED_OK;
@@ -138,13 +139,14 @@ static const char masks_end[] = "dropped, as in Keras";
     };
 POOLING_CLASS(max_pooling1d, "MaxPooling1D", 1, "y_t = max_j x_(t s + j), s strides, j below pool_size", SEQUENCES,
               "max_pooling1d.py")
-POOLING_CLASS(max_pooling2d, "MaxPooling2D", 2, "y_tu = max_jk x_(t s + j, u s + k), s strides, j and k below pool_size",
+POOLING_CLASS(max_pooling2d, "MaxPooling2D", 2,
+              "y_tu = max_jk x_(t s + j, u s + k), s strides, j and k below pool_size",
               PICTURES, "max_pooling2d.py")
 POOLING_CLASS(average_pooling1d, "AveragePooling1D", 1,
               "y_t = mean_j x_(t s + j), s strides, j below pool_size; what 'same' adds does not count", SEQUENCES,
               "average_pooling1d.py")
 POOLING_CLASS(average_pooling2d, "AveragePooling2D", 2,
-              "y_tu = mean_jk x_(t s + j, u s + k), s strides, j and k below pool_size; what 'same' adds does not count",
+              "y_tu = mean_jk x_(t s + j, u s + k), s strides, j, k below pool_size; what 'same' adds does not count",
               PICTURES, "average_pooling2d.py")
 
 #define WHOLE_SEQUENCES "x (B, T, C) -> y (B, C), or (B, 1, C) with keepdims; with channels_first x (B, C, T)"
@@ -165,12 +167,13 @@ POOLING_CLASS(average_pooling2d, "AveragePooling2D", 2,
         .source = "Keras, layers/pooling/" file,                                                                       \
         .differs = difference,                                                                                         \
     };
-GLOBAL_POOLING_CLASS(global_max_pooling1d, "GlobalMaxPooling1D", "y = max_t x_t", WHOLE_SEQUENCES, "dropped, as in Keras",
-                     "global_max_pooling1d.py", "nothing")
-GLOBAL_POOLING_CLASS(global_max_pooling2d, "GlobalMaxPooling2D", "y = max_tu x_tu", WHOLE_PICTURES, "dropped, as in Keras",
-                     "global_max_pooling2d.py", "nothing")
+GLOBAL_POOLING_CLASS(global_max_pooling1d, "GlobalMaxPooling1D", "y = max_t x_t", WHOLE_SEQUENCES,
+                     "dropped, as in Keras", "global_max_pooling1d.py", "nothing")
+GLOBAL_POOLING_CLASS(global_max_pooling2d, "GlobalMaxPooling2D", "y = max_tu x_tu", WHOLE_PICTURES,
+                     "dropped, as in Keras", "global_max_pooling2d.py", "nothing")
 GLOBAL_POOLING_CLASS(global_average_pooling1d, "GlobalAveragePooling1D", "y = mean_t x_t, of the steps that are kept",
-                     WHOLE_SEQUENCES, "that of the input counts; it does not go on; a row that is masked whole gives zeros",
+                     WHOLE_SEQUENCES,
+                     "that of the input counts; it does not go on; a row that is masked whole gives zeros",
                      "global_average_pooling1d.py", "a row that is masked whole, for which Keras divides 0 by 0")
 GLOBAL_POOLING_CLASS(global_average_pooling2d, "GlobalAveragePooling2D", "y = mean_tu x_tu", WHOLE_PICTURES,
                      "dropped, as in Keras", "global_average_pooling2d.py", "nothing")

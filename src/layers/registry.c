@@ -184,6 +184,20 @@ static const struct renamed {
     {"MultiHead", "reg_index", NULL}, /* a constant in the loss, if it gets there at all */
     {"MultiHead", "reg_slice", NULL},
     {"MultiHead", "reg_factor", NULL},
+    {"SeparableConv1D", "groups", NULL}, /* Keras 2: left over from the plain convolution */
+    {"SeparableConv2D", "groups", NULL},
+    {"DepthwiseConv1D", "groups", NULL},
+    {"DepthwiseConv2D", "groups", NULL},
+    {"Conv1DTranspose", "groups", NULL},
+    {"Conv2DTranspose", "groups", NULL},
+    {"SeparableConv1D", "kernel_initializer", NULL},
+    {"SeparableConv1D", "kernel_regularizer", NULL},
+    {"SeparableConv1D", "kernel_constraint", NULL},
+    {"SeparableConv2D", "kernel_initializer", NULL},
+    {"SeparableConv2D", "kernel_regularizer", NULL},
+    {"SeparableConv2D", "kernel_constraint", NULL},
+    {"SpatialDropout1D", "noise_shape", NULL},
+    {"SpatialDropout2D", "noise_shape", NULL},
     {NULL, "dtype", NULL},
     {NULL, "batch_input_shape", NULL}, /* the model makes an input layer of it */
     {NULL, "batch_shape", NULL},

@@ -135,7 +135,9 @@ static heed_status up_sampling2d_init(heed_layer *layer)
 {
     int64_t size[2];
     HEED_TRY(heed_layer_sizes(layer, "size", 2, size));
-    return size[0] > 0 ? HEED_OK : heed_layer_fail(layer, HEED_EINVAL, "size is missing (expected 1 or more, found None)");
+    if (size[0] > 0)
+        return HEED_OK;
+    return heed_layer_fail(layer, HEED_EINVAL, "size is missing (expected 1 or more, found None)");
 }
 
 static heed_status up_sampling2d_call(heed_layer *layer, heed_call *call)
@@ -162,8 +164,8 @@ static heed_status resize2d_init(heed_layer *layer)
     if (o->output_shape.rank == 2)
         return HEED_OK;
     return heed_layer_fail(layer, HEED_EINVAL,
-                           "output_shape is missing, which files of the original do not hold (expected height and width, "
-                           "found %d sizes)", o->output_shape.rank);
+                           "output_shape is missing, which files of the original do not hold (expected height and "
+                           "width, found %d sizes)", o->output_shape.rank);
 }
 
 static heed_status resize2d_call(heed_layer *layer, heed_call *call)
@@ -172,7 +174,8 @@ static heed_status resize2d_call(heed_layer *layer, heed_call *call)
     heed_tensor *x = call->inputs[0];
     HEED_TRY(heed_check_axes(layer, &x->shape, 2));
     for (int i = 0; i < 2; i++)
-        x = resize_axis(x, 1 + i, o->output_shape.dims[i], resize_schemes, sizeof resize_schemes / sizeof(scheme), o->method);
+        x = resize_axis(x, 1 + i, o->output_shape.dims[i], resize_schemes, sizeof resize_schemes / sizeof(scheme),
+                        o->method);
     call->outputs[0] = x;
     return HEED_OK;
 }

@@ -38,8 +38,8 @@ heed_status heed_check_axes(heed_layer *layer, const heed_shape *input, int axes
     char text[128];
     if (input->rank == axes + 2)
         return HEED_OK;
-    return heed_layer_fail(layer, HEED_ESHAPE, "the input has another rank than it takes (expected %d, found %s)", axes + 2,
-                           heed_shape_text(input, text, sizeof text));
+    return heed_layer_fail(layer, HEED_ESHAPE, "the input has another rank than it takes (expected %d, found %s)",
+                           axes + 2, heed_shape_text(input, text, sizeof text));
 }
 
 heed_status heed_take_spatial(heed_layer *layer, const heed_call *call, int axes, heed_tensor **x)
@@ -61,8 +61,9 @@ heed_status heed_layer_sizes(heed_layer *layer, const char *option, int axes, in
     else if (((const heed_shape *)field)->rank > 0)
         sizes = *(const heed_shape *)field;
     if (sizes.rank != 1 && sizes.rank != axes)
-        return heed_layer_fail(layer, HEED_EINVAL, "%s has another number of sizes than axes (expected 1 or %d, found %d)",
-                               option, axes, sizes.rank);
+        return heed_layer_fail(layer, HEED_EINVAL,
+                               "%s has another number of sizes than axes (expected 1 or %d, found %d)", option,
+                               axes, sizes.rank);
     for (int i = 0; i < axes; i++)
         out[i] = sizes.dims[sizes.rank == 1 ? 0 : i];
     return HEED_OK;

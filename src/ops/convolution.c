@@ -1,9 +1,10 @@
 /* Convolutions and their way back, over one or two axes.
  *
- * Neither builds the array of all windows. A tile of target rows adds up one product for each run of taps whose source rows
- * follow on each other: the rows of a product may overlap, so windows are read where they lie. Rows at the edges, whose
- * windows reach over, take the taps they have. The way back is the same sum with the taps in the other order; where windows
- * advance by more than one, a target row sees every stride-th tap only, so rows of one remainder go together. */
+ * Neither builds the array of all windows. A tile of target rows adds up one product for each run of taps whose source
+ * rows follow on each other: the rows of a product may overlap, so windows are read where they lie. Rows at the edges,
+ * whose windows reach over, take the taps they have. The way back is the same sum with the taps in the other order;
+ * where windows advance by more than one, a target row sees every stride-th tap only, so rows of one remainder go
+ * together. */
 #include "ops/convolution.h"
 
 #include "ops/walk.h"
@@ -85,7 +86,10 @@ static convolution_work describe(const heed_node *n, bool back)
 
 static int64_t kernel_positions(const convolution_work *w) { return w->c.plane.axes[HEED_OUTER].size * w->taps; }
 
-static int64_t panels_of(const convolution_work *w, const heed_kernels *k) { return heed_tiles(w->width, k->gemm_columns); }
+static int64_t panels_of(const convolution_work *w, const heed_kernels *k)
+{
+    return heed_tiles(w->width, k->gemm_columns);
+}
 
 /* ---- taps, in the order in which their source rows ascend: on the way back from the last to the first, those of one
  * remainder after another */
@@ -158,8 +162,8 @@ static float *target_of(const convolution_work *w, const target_block *b)
            b->column;
 }
 
-/* Adds to `rows` target rows from y on, `count` taps from place `first` on of kernel line `line`; x is the source row under
- * the first tap of the first. */
+/* Adds to `rows` target rows from y on, `count` taps from place `first` on of kernel line `line`; x is the source row
+ * under the first tap of the first. */
 static void add_products(const convolution_work *w, const target_block *b, int64_t line, int64_t first, int64_t count,
                          int64_t rows, const float *x, float *y)
 {
@@ -183,8 +187,8 @@ static void add_products(const convolution_work *w, const target_block *b, int64
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
 /* Rows begin..end-1, a row at a time: each takes the taps that lie within the line of `size` rows. */
-static void add_edge(const convolution_work *w, const target_block *b, int64_t line, const tap_run *r, const float *source,
-                     float *y, int64_t begin, int64_t end, int64_t size, int64_t step)
+static void add_edge(const convolution_work *w, const target_block *b, int64_t line, const tap_run *r,
+                     const float *source, float *y, int64_t begin, int64_t end, int64_t size, int64_t step)
 {
     for (int64_t i = begin; i < end; i++) {
         int64_t row = r->row + i * step, first = clamp(-row, 0, r->count), last = clamp(size - row, 0, r->count);
@@ -195,8 +199,8 @@ static void add_edge(const convolution_work *w, const target_block *b, int64_t l
 }
 
 /* Rows whose windows lie within the line go together. */
-static void add_run(const convolution_work *w, const target_block *b, int64_t line, const tap_run *r, const float *source,
-                    float *y)
+static void add_run(const convolution_work *w, const target_block *b, int64_t line, const tap_run *r,
+                    const float *source, float *y)
 {
     const heed_sliding_axis *inner = &w->c.plane.axes[HEED_INNER];
     int64_t size = w->back ? inner->out : inner->in, step = w->back ? 1 : w->stride, room = size - r->count - r->row;
@@ -231,7 +235,8 @@ static void begin_rows(const convolution_work *w, const target_block *b)
 static void add_windows(const convolution_work *w, const target_block *b)
 {
     const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
-    int64_t lines = w->back ? outer->out : outer->in, rows = w->back ? inner->out : inner->in, step = w->back ? w->stride : 1;
+    int64_t lines = w->back ? outer->out : outer->in, rows = w->back ? inner->out : inner->in;
+    int64_t step = w->back ? w->stride : 1;
     for (int64_t line = 0; line < outer->size; line++) {
         int64_t from;
         if (!source_at(outer, w->back, b->line, line, &from) || from < 0 || from >= lines)
@@ -339,7 +344,8 @@ static heed_status check_kernel(heed_node *n, int64_t in_channels, int64_t out_c
     if (heed_shape_equal(kernel, &expected))
         return HEED_OK;
     char found[128];
-    return heed_node_fail(n, "the kernel does not fit (expected %s, found %s)", heed_shape_text(&expected, text, sizeof text),
+    return heed_node_fail(n, "the kernel does not fit (expected %s, found %s)",
+                          heed_shape_text(&expected, text, sizeof text),
                           heed_shape_text(kernel, found, sizeof found));
 }
 
@@ -389,7 +395,8 @@ static heed_status transpose_shape(heed_node *n)
     heed_shape expected = heed_plane_out(&a->plane, axes, channels_of(x));
     if (!heed_shape_equal(&expected, &x->shape))
         return heed_node_fail(n, "the windows cut the result into another shape (expected %s, found %s)",
-                              heed_shape_text(&expected, text, sizeof text), heed_shape_text(&x->shape, found, sizeof found));
+                              heed_shape_text(&expected, text, sizeof text),
+                                  heed_shape_text(&x->shape, found, sizeof found));
     HEED_TRY(check_kernel(n, kernel_channels(n), channels_of(x)));
     HEED_TRY(check_operands(n, kernel_channels(n)));
     heed_shape shape = heed_plane_in(&a->plane, axes, kernel_channels(n));
@@ -407,7 +414,8 @@ static heed_status transpose_forward(const heed_exec *x, const heed_node *n) { r
 static heed_tensor *bias_gradient(const heed_node *n, heed_tensor *dy)
 {
     int axes[] = {0, 1, 2};
-    return n->input_count == 3 && n->inputs[2]->needs_gradient ? heed_op_sum(dy, axes, dy->shape.rank - 1, false) : NULL;
+    bool wanted = n->input_count == 3 && n->inputs[2]->needs_gradient;
+    return wanted ? heed_op_sum(dy, axes, dy->shape.rank - 1, false) : NULL;
 }
 
 static heed_status convolution_gradient(heed_node *n, heed_tensor *const *dy, heed_tensor **dx)
@@ -436,8 +444,9 @@ static heed_status transpose_gradient(heed_node *n, heed_tensor *const *dy, heed
     return n->graph->status;
 }
 
-const heed_op heed_kind_convolution = {.name = "convolution", .shape = convolution_shape, .scratch = convolution_scratch,
-                                       .forward = convolution_forward, .gradient = convolution_gradient};
+const heed_op heed_kind_convolution = {.name = "convolution", .shape = convolution_shape,
+                                       .scratch = convolution_scratch, .forward = convolution_forward,
+                                       .gradient = convolution_gradient};
 
 const heed_op heed_kind_convolution_transpose = {.name = "convolution_transpose", .shape = transpose_shape,
                                                  .scratch = transpose_scratch, .forward = transpose_forward,
@@ -455,8 +464,8 @@ static heed_tensor *add(const heed_op *op, heed_tensor *x, heed_tensor *kernel, 
     return heed_node_output(NULL, op, &a, sizeof a, inputs, bias == NULL ? 2 : 3);
 }
 
-heed_tensor *heed_op_convolution(heed_tensor *x, heed_tensor *kernel, heed_tensor *bias, const heed_sliding_window *windows,
-                                 int groups)
+heed_tensor *heed_op_convolution(heed_tensor *x, heed_tensor *kernel, heed_tensor *bias,
+                                 const heed_sliding_window *windows, int groups)
 {
     return add(&heed_kind_convolution, x, kernel, bias, windows, groups, NULL);
 }

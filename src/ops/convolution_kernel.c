@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { TILE_CHANNELS = 64, TILE_PANELS = 2 };
+enum { MOST_CHANNELS = 96, TILE_PANELS = 4 }; /* of a tile */
 
 typedef struct kernel_attributes {
     heed_plane  plane; /* set by the shape rule */
@@ -66,8 +66,8 @@ static void kernel_tile(void *work, int64_t tile, int thread)
     tile /= groups;
     b.tap = tile % inner->size;
     b.line = tile / inner->size;
-    float *dw = w->dw + ((b.line * inner->size + b.tap) * w->channels + b.row) * w->c.out_channels + b.group * w->filters +
-                b.column;
+    int64_t row = (b.line * inner->size + b.tap) * w->channels + b.row;
+    float *dw = w->dw + row * w->c.out_channels + b.group * w->filters + b.column;
     for (int64_t i = 0; i < b.rows; i++)
         memset(dw + i * w->c.out_channels, 0, (size_t)b.columns * sizeof *dw);
     int64_t first_line, end_line, first, end;
@@ -93,12 +93,13 @@ static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *
     int64_t groups = w.c.depthwise ? 1 : w.c.groups;
     w.channels = w.c.depthwise ? 1 : w.c.in_channels / groups;
     w.filters = w.c.out_channels / groups;
-    w.rows = TILE_CHANNELS;
+    w.rows = heed_tiles(w.channels, 1 + w.channels / (MOST_CHANNELS + 1)); /* tiles of about a size */
+    w.rows = w.rows > 0 ? w.rows : 1;
     w.columns = TILE_PANELS * x->kernels->gemm_columns;
     w.row_tiles = heed_tiles(w.channels, w.rows);
     w.column_tiles = heed_tiles(w.filters, w.columns);
-    heed_parallel(x->pool, axes[HEED_OUTER].size * axes[HEED_INNER].size * groups * w.row_tiles * w.column_tiles, kernel_tile,
-                  &w);
+    int64_t taps = axes[HEED_OUTER].size * axes[HEED_INNER].size;
+    heed_parallel(x->pool, taps * groups * w.row_tiles * w.column_tiles, kernel_tile, &w);
     return HEED_OK;
 }
 
@@ -106,7 +107,8 @@ const heed_op heed_kind_convolution_kernel_gradient = {
     .name = "convolution_kernel_gradient", .shape = kernel_gradient_shape, .forward = kernel_gradient_forward,
     .no_gradient = "convolution and convolution_transpose give that of their kernel"};
 
-heed_tensor *heed_op_convolution_kernel_gradient(heed_tensor *x, heed_tensor *dy, const heed_sliding_window *windows, int groups)
+heed_tensor *heed_op_convolution_kernel_gradient(heed_tensor *x, heed_tensor *dy, const heed_sliding_window *windows,
+                                                 int groups)
 {
     kernel_attributes a = {.groups = groups};
     for (int i = 0; x != NULL && i < x->shape.rank - 2; i++)

@@ -22,9 +22,9 @@ static heed_status pool_shape(heed_node *n)
     for (int i = 0; i < x->rank - 2; i++) {
         const heed_sliding_window *w = &a->windows[i];
         if (w->dilation != 1 || w->before >= w->size || w->after >= w->size)
-            return heed_node_fail(n, "each window needs data, without gaps (found a window of %lld, dilation %lld, %lld zeros "
-                                  "before, %lld after)", (long long)w->size, (long long)w->dilation, (long long)w->before,
-                                  (long long)w->after);
+            return heed_node_fail(n, "each window needs data, without gaps (found a window of %lld, dilation %lld, "
+                                  "%lld zeros before, %lld after)", (long long)w->size, (long long)w->dilation,
+                                  (long long)w->before, (long long)w->after);
     }
     heed_shape shape = heed_plane_out(&a->plane, x->rank - 2, x->dims[x->rank - 1]);
     heed_node_set(n, 0, HEED_FLOAT32, &shape);
@@ -60,10 +60,11 @@ static void take_in(const pool_work *w, int64_t o, int64_t count, int64_t j, con
     heed_sliding_range(inner, j, &first, &end);
     first = first < o ? o : first;
     end = end > o + count ? o + count : end;
-    int64_t together = inner->stride == 1 && end > first ? end - first : 1; /* windows whose elements follow on each other */
+    int64_t together = inner->stride == 1 && end > first ? end - first : 1; /* windows with elements side by side */
     for (int64_t i = first; i < end; i += together) {
         float *to = y + (i - o) * w->channels;
-        w->kernels->binary(f, together * w->channels, to, 1, x + heed_sliding_element(inner, i, j) * w->channels, 1, to);
+        const float *from = x + heed_sliding_element(inner, i, j) * w->channels;
+        w->kernels->binary(f, together * w->channels, to, 1, from, 1, to);
     }
 }
 
@@ -105,7 +106,8 @@ static heed_status pool_gradient(heed_node *n, heed_tensor *const *dy, heed_tens
     return n->graph->status;
 }
 
-const heed_op heed_kind_pool = {.name = "pool", .shape = pool_shape, .forward = pool_forward, .gradient = pool_gradient};
+const heed_op heed_kind_pool = {
+    .name = "pool", .shape = pool_shape, .forward = pool_forward, .gradient = pool_gradient};
 
 /* ---- gradient: operands x, y, dy. A tile is a block of channels of a batch entry, since windows may overlap. */
 

@@ -23,8 +23,8 @@ static heed_status look_at(heed_node *n, int axis, int64_t in, const heed_slidin
     return HEED_OK;
 }
 
-heed_status heed_plane_of_sizes(heed_node *n, int64_t batch, int rank, const int64_t *sizes, const heed_sliding_window *windows,
-                                heed_plane *out)
+heed_status heed_plane_of_sizes(heed_node *n, int64_t batch, int rank, const int64_t *sizes,
+                                const heed_sliding_window *windows, heed_plane *out)
 {
     *out = (heed_plane){batch, {{1, 1, 1, 1, 1, 0}, {1, 1, 1, 1, 1, 0}}};
     for (int i = 0; i < rank; i++)

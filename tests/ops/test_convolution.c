@@ -76,7 +76,10 @@ static heed_shape shape_of(const geometry *g, int64_t first, int64_t second, int
 }
 
 static heed_shape x_shape(const geometry *g) { return shape_of(g, size_of(g, 0), size_of(g, 1), g->in); }
-static heed_shape y_shape(const geometry *g, int64_t channels) { return shape_of(g, out_of(g, 0), out_of(g, 1), channels); }
+static heed_shape y_shape(const geometry *g, int64_t channels)
+{
+    return shape_of(g, out_of(g, 0), out_of(g, 1), channels);
+}
 
 static heed_shape kernel_shape(const geometry *g)
 {
@@ -90,8 +93,8 @@ static heed_shape kernel_shape(const geometry *g)
 
 /* ---- references */
 
-/* Calls visit for each pair of an element of x and a window's tap over it: places of the element, the window and the tap,
- * channels aside. */
+/* Calls visit for each pair of an element of x and a window's tap over it: places of the element, the window and the
+ * tap, channels aside. */
 typedef void visit_function(void *user, int64_t element, int64_t window, int64_t tap);
 
 static void each_pair(const geometry *g, visit_function *visit, void *user)
@@ -104,7 +107,8 @@ static void each_pair(const geometry *g, visit_function *visit, void *user)
                     int64_t i = o * a.stride + k / b.size * a.dilation - a.before;
                     int64_t j = p * b.stride + k % b.size * b.dilation - b.before;
                     if (i >= 0 && i < size_of(g, 0) && j >= 0 && j < size_of(g, 1))
-                        visit(user, (e * size_of(g, 0) + i) * size_of(g, 1) + j, (e * out_of(g, 0) + o) * out_of(g, 1) + p, k);
+                        visit(user, (e * size_of(g, 0) + i) * size_of(g, 1) + j,
+                              (e * out_of(g, 0) + o) * out_of(g, 1) + p, k);
                 }
 }
 
@@ -177,7 +181,11 @@ static heed_tensor *build_back(const geometry *g, heed_tensor *const *x)
 }
 
 static heed_tensor *build_max(const geometry *g, heed_tensor *const *x) { return heed_op_max_pool(x[0], g->windows); }
-static heed_tensor *build_mean(const geometry *g, heed_tensor *const *x) { return heed_op_average_pool(x[0], g->windows); }
+
+static heed_tensor *build_mean(const geometry *g, heed_tensor *const *x)
+{
+    return heed_op_average_pool(x[0], g->windows);
+}
 
 /* The result, a copy; its shape must be as expected. */
 static float *run(const char *cpu, int threads, const geometry *g, build_function *build, const heed_shape *shapes,
@@ -206,8 +214,9 @@ static float *run(const char *cpu, int threads, const geometry *g, build_functio
     return copy;
 }
 
-static void check(int number, const geometry *g, build_function *build, const heed_shape *shapes, float *const *operands,
-                  int count, const heed_shape *shape, const double *expected, const double *bounds)
+static void check(int number, const geometry *g, build_function *build, const heed_shape *shapes,
+                  float *const *operands, int count, const heed_shape *shape, const double *expected,
+                  const double *bounds)
 {
     const char *cpus[3];
     int cpu_count = heed_test_cpus(cpus);
@@ -216,8 +225,8 @@ static void check(int number, const geometry *g, build_function *build, const he
         float *y = run(cpus[k], 1, g, build, shapes, operands, count, shape);
         for (int64_t i = 0; i < elements; i++)
             if (!(fabs(y[i] - expected[i]) <= bounds[i]))
-                fail_msg("%s, geometry %d: element %lld is %.9g, expected %.9g", cpus[k], number, (long long)i, (double)y[i],
-                         expected[i]);
+                fail_msg("%s, geometry %d: element %lld is %.9g, expected %.9g", cpus[k], number, (long long)i,
+                         (double)y[i], expected[i]);
         for (int threads = 2; threads <= 5; threads += 3) {
             float *again = run(cpus[k], threads, g, build, shapes, operands, count, shape);
             assert_memory_equal(y, again, (size_t)elements * sizeof(float));

@@ -25,6 +25,26 @@ static heed_tensor *lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previo
     return h;
 }
 
+static heed_tensor *convolved(heed_tensor *const *x, heed_sliding_window w, heed_tensor *bias, int groups)
+{
+    const heed_sliding_window windows[] = {w, w};
+    return heed_op_convolution(x[0], x[1], bias, windows, groups);
+}
+
+static heed_tensor *convolved_back(heed_tensor *const *x, heed_sliding_window w, int64_t size)
+{
+    const heed_sliding_window windows[] = {w, w};
+    return heed_op_convolution_transpose(x[0], x[1], NULL, windows, 1, (int64_t[]){size, size});
+}
+
+static heed_tensor *pooled(heed_tensor *x, heed_sliding_window w)
+{
+    const heed_sliding_window windows[] = {w, w};
+    return heed_op_max_pool(x, windows);
+}
+
+#define WINDOW(...) ((heed_sliding_window){__VA_ARGS__})
+
 #define REFUSALS(X)                                                                                                    \
     X(add, heed_op_add(x[0], x[1]), "add: ", "(2, 3) and (2,)", ANY(2, 3), ANY(2))                                     \
     X(add_ids, heed_op_add(x[0], x[1]), "binary: ", "expected float32, found int32", ANY(2), IDS(3, 2))                \
@@ -67,6 +87,27 @@ static heed_tensor *lstm(heed_tensor *zx, heed_tensor *zh, heed_tensor *c_previo
     X(slice_negative, heed_op_slice(x[0], 0, -1, 2), "slice: ", "not in axis 0", ANY(4, 3))                            \
     X(pad, heed_op_pad(x[0], 0, -1, 2, 0), "pad: ", "negative", ANY(4, 3))                                             \
     X(pad_huge, heed_op_pad(x[0], 0, INT64_MAX, 2, 0), "pad: ", "too large", ANY(4, 3))                                \
+    X(conv_rank, convolved(x, WINDOW(3, 1, 1, 0, 0), NULL, 1), "convolution: ", "found (5, 2)", ANY(5, 2),             \
+      ANY(3, 2, 4))                                                                                                    \
+    X(conv_window, convolved(x, WINDOW(3, 0, 1, 0, 0), NULL, 1), "convolution: ", "found 3, 0, 1", ANY(2, 5, 2),       \
+      ANY(3, 2, 4))                                                                                                    \
+    X(conv_zeros, convolved(x, WINDOW(3, 1, 1, -1, 0), NULL, 1), "convolution: ", "found -1, 0", ANY(2, 5, 2),         \
+      ANY(3, 2, 4))                                                                                                    \
+    X(conv_room, convolved(x, WINDOW(3, 1, 3, 1, 0), NULL, 1), "convolution: ", "covers 7 elements, found 6",          \
+      ANY(2, 5, 2), ANY(3, 2, 4))                                                                                      \
+    X(conv_kernel, convolved(x, WINDOW(3, 1, 1, 0, 0), NULL, 1), "convolution: ",                                      \
+      "expected (3, 2, 4), found (3, 3, 4)",                                                                           \
+      ANY(2, 5, 2), ANY(3, 3, 4))                                                                                      \
+    X(conv_groups, convolved(x, WINDOW(3, 1, 1, 0, 0), NULL, 3), "convolution: ", "2 and 4 channels, 3 groups",        \
+      ANY(2, 5, 2), ANY(3, 2, 4))                                                                                      \
+    X(conv_bias, convolved(x, WINDOW(3, 1, 1, 0, 0), x[2], 1), "convolution: ", "expected (4,), found (3,)",           \
+      ANY(2, 5, 2), ANY(3, 2, 4), ANY(3))                                                                              \
+    X(conv_type, convolved(x, WINDOW(3, 1, 1, 0, 0), NULL, 1), "convolution: ", "found int32", IDS(3, 2, 5, 2),        \
+      ANY(3, 2, 4))                                                                                                    \
+    X(back_size, convolved_back(x, WINDOW(3, 2, 1, 0, 0), 6), "convolution_transpose: ", "(2, 2, 4), found (2, 3, 4)", \
+      ANY(2, 3, 4), ANY(3, 2, 4))                                                                                      \
+    X(pool_gaps, pooled(x[0], WINDOW(2, 1, 2, 0, 0)), "pool: ", "dilation 2", ANY(2, 5, 2))                            \
+    X(pool_empty, pooled(x[0], WINDOW(2, 1, 1, 2, 0)), "pool: ", "2 zeros before", ANY(2, 5, 2))                       \
     X(reverse, heed_op_reverse(x[0], 5), "reverse: ", "axis 5", ANY(4, 3))                                             \
     X(cumsum, heed_op_cumsum(x[0], 2), "cumsum: ", "axis 2", ANY(4, 3))                                                \
     X(cumsum_mask, heed_op_cumsum(x[0], 0), "cumsum: ", "found bool", MASK(4, 3))                                      \
