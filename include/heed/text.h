@@ -45,8 +45,16 @@ HEED_API heed_status heed_utf8_check(heed_context *c, const char *name, const ch
 /* ---- pairs ------------------------------------------------------------------------------------------------------ */
 
 /** A corpus of pairs: either one file of lines `source TAB target`, or two files of which the lines belong together.
- *  A side must not be empty. */
+ *  Neither side may be empty. */
 typedef struct heed_corpus heed_corpus;
+
+/** What a pair can suffer from. */
+typedef enum heed_pair_fault {
+    HEED_PAIR_NOT_TEXT, /**< a side is no UTF-8 or holds a NUL byte */
+    HEED_PAIR_NOT_TWO,  /**< no TAB, or more than one */
+    HEED_PAIR_EMPTY,    /**< a side is empty, or white space */
+    HEED_PAIR_FAULTS
+} heed_pair_fault;
 
 typedef struct heed_pair {
     const char *source, *target; /**< NUL-terminated; valid until the next call */
@@ -56,6 +64,11 @@ typedef struct heed_pair {
 
 /** @p target_path NULL: @p path holds both sides, with a TAB between. "-" is standard input. */
 HEED_API heed_status heed_corpus_open(heed_context *c, const char *path, const char *target_path, heed_corpus **out);
+/** From now on pairs with a fault are passed over, and counted. Before, they are HEED_EFORMAT. Files of different numbers of
+ *  lines, and lines that are too long to be read, stay errors. */
+HEED_API void heed_corpus_skip_faults(heed_corpus *s);
+/** Pairs passed over for a fault. */
+HEED_API int64_t heed_corpus_skipped(const heed_corpus *s, heed_pair_fault fault);
 /** Reads the next pair; *more is false when there is none. */
 HEED_API heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair);
 HEED_API void        heed_corpus_free(heed_corpus *s); /**< NULL is allowed */

@@ -4,10 +4,19 @@
 
 typedef heed_status pair_function(void *user, const heed_pair *pair);
 
-static heed_status for_each_pair(heed_context *c, const char *pairs, const char *targets, pair_function *f, void *user)
+/* Where pairs come from, and what of them is left out. */
+typedef struct pair_source {
+    const heed_recipe_settings *settings;
+    const char                 *pairs, *targets;
+    int64_t                     skipped[HEED_PAIR_FAULTS];
+} pair_source;
+
+static heed_status for_each_pair(heed_context *c, pair_source *from, pair_function *f, void *user)
 {
     heed_corpus *corpus;
-    HEED_TRY(heed_corpus_open(c, pairs, targets, &corpus));
+    HEED_TRY(heed_corpus_open(c, from->pairs, from->targets, &corpus));
+    if (strcmp(from->settings->bad_pairs, "skip") == 0)
+        heed_corpus_skip_faults(corpus);
     bool more = true;
     heed_status status = HEED_OK;
     while (status == HEED_OK && more) {
@@ -16,6 +25,8 @@ static heed_status for_each_pair(heed_context *c, const char *pairs, const char 
         if (status == HEED_OK && more)
             status = f(user, &pair);
     }
+    for (int i = 0; i < HEED_PAIR_FAULTS; i++)
+        from->skipped[i] = heed_corpus_skipped(corpus, (heed_pair_fault)i);
     heed_corpus_free(corpus);
     return status;
 }
@@ -55,7 +66,7 @@ heed_status heed_examples_learn(heed_context *c, const heed_recipe_settings *s, 
     if (status == HEED_OK)
         status = heed_tokenizer_create(c, &sides[1], &l.target);
     if (status == HEED_OK)
-        status = for_each_pair(c, pairs, targets, count_pair, &l);
+        status = for_each_pair(c, &(pair_source){s, pairs, targets, {0}}, count_pair, &l);
     if (status == HEED_OK)
         status = learn_vocabularies(c, &l, s->shared_vocabulary);
     if (status != HEED_OK) {
@@ -73,59 +84,119 @@ heed_status heed_examples_learn(heed_context *c, const heed_recipe_settings *s, 
 typedef struct reading {
     heed_examples  *e;
     heed_tokenizer *source, *target;
-    int64_t         longest;
+    const heed_recipe_settings *settings;
+    const char                 *path;
 } reading;
+
+/* Room for two sides and the end. */
+static heed_status make_room(heed_examples *e)
+{
+    void *begins = e->begins;
+    for (size_t i = 0; i < 3; i++) {
+        heed_status status = heed_grow(e->context, &begins, &e->begin_capacity, 2 * (size_t)e->count + i, sizeof *e->begins);
+        e->begins = begins;
+        HEED_TRY(status);
+    }
+    return HEED_OK;
+}
+
+static heed_status spool_ids(heed_examples *e)
+{
+    if (!e->spool.open)
+        HEED_TRY(heed_spool_open(e->context, &e->spool));
+    HEED_TRY(heed_spool_write(&e->spool, e->ids.ids, e->ids.count * sizeof *e->ids.ids));
+    e->spooled += e->ids.count;
+    e->ids.count = 0;
+    return HEED_OK;
+}
+
+static heed_status too_long(const reading *r, const heed_pair *p, size_t tokens)
+{
+    heed_fail(r->e->context, HEED_EFORMAT, "%s:%lld: too long a pair (expected at most %d tokens a side, found %zu)", r->path,
+              (long long)p->number, r->settings->longest, tokens);
+    heed_hint(r->e->context, "leave such pairs out by long_pairs=skip, or allow more by longest=%zu", tokens);
+    return HEED_EFORMAT;
+}
 
 static heed_status read_pair(void *user, const heed_pair *p)
 {
     reading *r = user;
     heed_examples *e = r->e;
-    void *begins = e->begins;
-    size_t used = 2 * (size_t)e->count;
-    for (size_t i = 0; i < 3; i++) { /* room for two sides and the end */
-        heed_status status = heed_grow(e->context, &begins, &e->begin_capacity, used + i, sizeof *e->begins);
-        e->begins = begins;
-        HEED_TRY(status);
-    }
-    size_t begin = e->ids.count;
+    HEED_TRY(make_room(e));
+    size_t begin = e->ids.count, longest = (size_t)r->settings->longest;
     HEED_TRY(heed_tokenizer_encode(r->source, p->source, p->source_length, &e->ids));
-    size_t middle = e->ids.count;
+    size_t source = e->ids.count - begin;
     HEED_TRY(heed_tokenizer_encode(r->target, p->target, p->target_length, &e->ids));
-    size_t source = middle - begin, target = e->ids.count - middle;
-    if (source > (size_t)r->longest || target > (size_t)r->longest || source == 0 || target == 0) {
+    size_t target = e->ids.count - begin - source;
+    if (source > longest || target > longest || source == 0 || target == 0) {
+        if (strcmp(r->settings->long_pairs, "error") == 0 && source > 0 && target > 0)
+            return too_long(r, p, source > target ? source : target);
         e->left_out++;
         e->ids.count = begin;
         return HEED_OK;
     }
-    e->begins[used] = begin;
-    e->begins[used + 1] = middle;
-    e->begins[used + 2] = e->ids.count;
-    e->count++;
+    size_t *begins = e->begins + 2 * e->count++;
+    begins[0] = e->spooled + begin;
+    begins[1] = begins[0] + source;
+    begins[2] = begins[1] + target;
+    size_t kept = (size_t)r->settings->corpus_megabytes << 20;
+    return e->ids.count * sizeof *e->ids.ids > kept ? spool_ids(e) : HEED_OK;
+}
+
+/* Makes all ids one array, and the lengths. */
+static heed_status finish(heed_examples *e)
+{
+    const void *map = e->ids.ids;
+    if (e->spool.open) {
+        HEED_TRY(spool_ids(e));
+        HEED_TRY(heed_spool_map(&e->spool, &map));
+        heed_ids_free(&e->ids);
+    }
+    e->all = map;
+    e->source_lengths = heed_alloc(e->context, (size_t)e->count, sizeof(int32_t));
+    e->target_lengths = heed_alloc(e->context, (size_t)e->count, sizeof(int32_t));
+    if (e->source_lengths == NULL || e->target_lengths == NULL)
+        return HEED_ENOMEM;
+    for (int64_t i = 0; i < e->count; i++) {
+        e->source_lengths[i] = (int32_t)(e->begins[2 * i + 1] - e->begins[2 * i]);
+        e->target_lengths[i] = (int32_t)(e->begins[2 * i + 2] - e->begins[2 * i + 1]);
+        if (e->target_lengths[i] > e->longest_target)
+            e->longest_target = e->target_lengths[i];
+    }
     return HEED_OK;
+}
+
+static void tell_left_out(const heed_examples *e, const pair_source *from)
+{
+    static const char *const faults[] = {[HEED_PAIR_NOT_TEXT] = "no UTF-8", [HEED_PAIR_NOT_TWO] = "not one TAB",
+                                         [HEED_PAIR_EMPTY] = "an empty side"};
+    int64_t all = e->count + e->left_out;
+    for (int i = 0; i < HEED_PAIR_FAULTS; i++)
+        all += from->skipped[i];
+    for (int i = 0; i < HEED_PAIR_FAULTS; i++)
+        if (from->skipped[i] > 0)
+            heed_log(e->context, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (%s)", from->pairs,
+                     (long long)from->skipped[i], (long long)all, faults[i]);
+    if (e->left_out > 0)
+        heed_log(e->context, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)",
+                 from->pairs, (long long)e->left_out, (long long)all, from->settings->longest);
 }
 
 heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, const char *pairs, const char *targets,
                                heed_tokenizer *source, heed_tokenizer *target, heed_examples *out)
 {
-    *out = (heed_examples){.context = c, .ids = {.context = c}};
-    reading r = {out, source, target, s->longest};
-    heed_status status = for_each_pair(c, pairs, targets, read_pair, &r);
-    if (status == HEED_OK && out->count == 0 && out->left_out == 0)
-        status = heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from", pairs);
+    *out = (heed_examples){.context = c, .ids = {.context = c}, .spool.context = c};
+    reading r = {out, source, target, s, pairs};
+    pair_source from = {s, pairs, targets, {0}};
+    heed_status status = for_each_pair(c, &from, read_pair, &r);
+    if (status == HEED_OK)
+        tell_left_out(out, &from);
     if (status == HEED_OK && out->count == 0)
-        status = heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from (%lld left out for their length)", pairs, (long long)out->left_out);
-    if (status == HEED_OK) {
-        out->source_lengths = heed_alloc(c, (size_t)out->count, sizeof(int32_t));
-        out->target_lengths = heed_alloc(c, (size_t)out->count, sizeof(int32_t));
-        if (out->source_lengths == NULL || out->target_lengths == NULL)
-            status = HEED_ENOMEM;
-    }
-    for (int64_t i = 0; i < out->count && status == HEED_OK; i++) {
-        out->source_lengths[i] = (int32_t)(out->begins[2 * i + 1] - out->begins[2 * i]);
-        out->target_lengths[i] = (int32_t)(out->begins[2 * i + 2] - out->begins[2 * i + 1]);
-        if (out->target_lengths[i] > out->longest_target)
-            out->longest_target = out->target_lengths[i];
-    }
+        status = out->left_out == 0 ? heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from", pairs)
+                                    : heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from (%lld left out for their length)",
+                                                pairs, (long long)out->left_out);
+    if (status == HEED_OK)
+        status = finish(out);
     if (status != HEED_OK)
         heed_examples_free(out);
     return status;
@@ -138,6 +209,7 @@ void heed_examples_free(heed_examples *e)
     heed_release(e->context, e->target_lengths);
     heed_release(e->context, e->source_lengths);
     heed_release(e->context, e->begins);
+    heed_spool_close(&e->spool);
     heed_ids_free(&e->ids);
     *e = (heed_examples){0};
 }

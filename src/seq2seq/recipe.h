@@ -34,7 +34,11 @@
     X(config, INT, warmup_steps, 200, "[0,)", "steps in which the rate rises from zero")                               \
     X(config, FLOAT, clip_norm, 1.0, "[0,)", "the length to which the gradient is cut; 0: it is not")                  \
     X(config, FLOAT, label_smoothing, 0.0, "[0,1)", "share of the truth that is spread over all tokens")               \
-    X(config, INT, longest, 400, "[1,)", "pairs with more tokens on a side are left out, and counted")                 \
+    X(config, INT, longest, 400, "[1,)", "tokens a side of a pair may have")                                           \
+    X(config, TEXT, long_pairs, "skip", "skip|error", "longer pairs are left out, and counted, or are an error")       \
+    X(config, TEXT, bad_pairs, "error", "error|skip",                                                                  \
+      "pairs that are no UTF-8, no pairs, or empty on a side are an error, or left out and counted")                   \
+    X(config, INT, corpus_megabytes, 1024, "[0,)", "tokens kept in memory; beyond it a temporary file keeps them")     \
     X(config, INT, validations, 20, "[1,)", "times in a run that validation pairs are tried")                          \
     X(config, INT, validation_lines, 1000, "[1,)", "validation pairs that are tried along the way; all at the end")    \
     X(config, TEXT, validate_by, "exact", "exact|loss", "what the best weights are told by")                           \

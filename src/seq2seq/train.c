@@ -173,11 +173,6 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
         heed_trainer_free(t);
         return status;
     }
-    if (t->training.left_out > 0)
-        heed_log(c, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)",
-                 config->pairs,
-                 (long long)t->training.left_out, (long long)(t->training.left_out + t->training.count),
-                 t->translator->recipe.settings->longest);
     heed_log(c, HEED_LOG_NOTE, "%lld pairs in %lld batches; %.1f %% of their tokens are padding",
              (long long)t->training.count, (long long)t->batches_an_epoch, 100 * t->padding);
     t->progress.validated_by = t->translator->recipe.settings->validate_by;

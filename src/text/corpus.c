@@ -8,6 +8,8 @@ struct heed_corpus {
     heed_context *context;
     heed_lines   *lines;
     heed_lines   *targets; /* NULL when one file holds both sides */
+    bool          skips;   /* pairs with a fault */
+    int64_t       skipped[HEED_PAIR_FAULTS];
 };
 
 heed_status heed_corpus_open(heed_context *c, const char *path, const char *target_path, heed_corpus **out)
@@ -39,6 +41,10 @@ void heed_corpus_free(heed_corpus *s)
     heed_release(s->context, s);
 }
 
+void heed_corpus_skip_faults(heed_corpus *s) { s->skips = true; }
+
+int64_t heed_corpus_skipped(const heed_corpus *s, heed_pair_fault fault) { return s->skipped[fault]; }
+
 /* Cuts a line in two at its TAB. */
 static heed_status split(const heed_lines *l, const heed_line *line, heed_pair *pair)
 {
@@ -57,39 +63,60 @@ static heed_status split(const heed_lines *l, const heed_line *line, heed_pair *
     return HEED_OK;
 }
 
-static heed_status join(heed_corpus *s, const heed_line *line, bool *more, heed_pair *pair)
+static bool is_blank(const char *text) { return text[strspn(text, " \t")] == '\0'; }
+
+/* The lines of the next pair; `target` is none when one file holds both sides. */
+static heed_status read_lines(heed_corpus *s, bool *more, heed_line *source, heed_line *target)
 {
     bool more_targets;
-    heed_line target;
-    HEED_TRY(heed_lines_next(s->targets, &more_targets, &target));
+    HEED_TRY(heed_lines_read(s->lines, more, source));
+    if (s->targets == NULL)
+        return HEED_OK;
+    HEED_TRY(heed_lines_read(s->targets, &more_targets, target));
     if (*more && !more_targets)
         return heed_lines_fail(s->targets, "ends too early (expected a target for every source)");
     if (!*more && more_targets)
         return heed_lines_fail(s->lines, "ends too early (expected a source for every target)");
-    *pair = (heed_pair){.source = line->text,
-                        .target = target.text,
-                        .source_length = line->length,
-                        .target_length = target.length,
-                        .number = line->number};
     return HEED_OK;
 }
 
-static bool is_blank(const char *text) { return text[strspn(text, " \t")] == '\0'; }
-
-heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair)
+/* Makes a pair of the lines. *fault tells of what kind a failure is. */
+static heed_status make_pair(heed_corpus *s, const heed_line *source, const heed_line *target, heed_pair *pair,
+                             heed_pair_fault *fault)
 {
-    *pair = (heed_pair){0};
-    heed_line line;
-    HEED_TRY(heed_lines_next(s->lines, more, &line));
+    *fault = HEED_PAIR_NOT_TEXT;
+    HEED_TRY(heed_lines_check(s->lines, source));
     if (s->targets != NULL)
-        HEED_TRY(join(s, &line, more, pair));
-    else if (*more)
-        HEED_TRY(split(s->lines, &line, pair));
-    if (!*more)
-        return HEED_OK;
+        HEED_TRY(heed_lines_check(s->targets, target));
+    *fault = HEED_PAIR_NOT_TWO;
+    if (s->targets == NULL)
+        HEED_TRY(split(s->lines, source, pair));
+    else
+        *pair = (heed_pair){.source = source->text,
+                            .target = target->text,
+                            .source_length = source->length,
+                            .target_length = target->length,
+                            .number = source->number};
+    *fault = HEED_PAIR_EMPTY;
     if (is_blank(pair->source))
         return heed_lines_fail(s->lines, "the source is empty");
     if (is_blank(pair->target))
         return heed_lines_fail(s->targets != NULL ? s->targets : s->lines, "the target is empty");
     return HEED_OK;
+}
+
+heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair)
+{
+    for (;;) {
+        heed_line source, target;
+        heed_pair_fault fault;
+        *pair = (heed_pair){0};
+        HEED_TRY(read_lines(s, more, &source, &target));
+        if (!*more)
+            return HEED_OK;
+        heed_status status = make_pair(s, &source, &target, pair, &fault);
+        if (status == HEED_OK || !s->skips)
+            return status;
+        s->skipped[fault]++;
+    }
 }

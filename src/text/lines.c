@@ -90,7 +90,7 @@ static heed_status collect(heed_lines *l, bool *more)
     }
 }
 
-heed_status heed_lines_next(heed_lines *l, bool *more, heed_line *line)
+heed_status heed_lines_read(heed_lines *l, bool *more, heed_line *line)
 {
     *line = (heed_line){0};
     l->line.length = 0;
@@ -108,10 +108,20 @@ heed_status heed_lines_next(heed_lines *l, bool *more, heed_line *line)
         length -= MARK;
     }
     HEED_TRY(check_limit(l, length));
-    char where[HEED_ERROR_SIZE];
-    HEED_TRY(heed_utf8_check(l->context, place(l, where), text, length));
     *line = (heed_line){.text = text, .length = length, .number = l->number};
     return HEED_OK;
+}
+
+heed_status heed_lines_check(const heed_lines *l, const heed_line *line)
+{
+    char where[HEED_ERROR_SIZE];
+    return heed_utf8_check(l->context, place(l, where), line->text, line->length);
+}
+
+heed_status heed_lines_next(heed_lines *l, bool *more, heed_line *line)
+{
+    HEED_TRY(heed_lines_read(l, more, line));
+    return *more ? heed_lines_check(l, line) : HEED_OK;
 }
 
 bool heed_lines_wait(const heed_lines *l)

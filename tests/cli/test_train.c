@@ -257,6 +257,29 @@ static void test_divergence(void **state)
 
 /* ---- nonsense */
 
+/* What is left out is counted; a corpus that memory does not hold gives the same translator. */
+static void test_faults_and_large_corpora(void **state)
+{
+    (void)state;
+    must_run("heed train pairs.tsv --save straight.keras --steps 5 --quiet " TINY);
+    must_run("cp pairs.tsv faulty.tsv; printf 'a\\tb\\tc\\n\\tx\\ny\\t\\377\\nz\\t \\n' >>faulty.tsv; yes a | head -n 500 | "
+             "tr '\\n' a >>faulty.tsv; printf '\\tb\\n' >>faulty.tsv");
+    must_run("heed train faulty.tsv --save skipped.keras --steps 5 --set bad_pairs=skip --set corpus_megabytes=0 " TINY);
+    static const char *const told[] = {
+        "faulty.tsv: 1 of 65 pairs left out (no UTF-8)\n", "faulty.tsv: 1 of 65 pairs left out (not one TAB)\n",
+        "faulty.tsv: 2 of 65 pairs left out (an empty side)\n",
+        "faulty.tsv: 1 of 65 pairs left out (a side of more than 400 tokens, or none)\n"};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        assert_non_null(strstr(heed_test_err, told[i]));
+    heed_test_fails("heed train faulty.tsv --save m.keras --set bad_pairs=skip --set long_pairs=error " TINY, 1,
+                    "heed: faulty.tsv:65: too long a pair (expected at most 400 tokens a side, found 1000)\n"
+                    "hint: leave such pairs out by long_pairs=skip, or allow more by longest=1000\n");
+    must_run("heed train pairs.tsv --save spooled.keras --steps 5 --quiet --set corpus_megabytes=0 " TINY);
+    must_run("for m in straight spooled; do cut -f 1 pairs.tsv | heed translate $m.keras --scores >$m.txt; done; "
+             "cmp straight.txt spooled.txt");
+    must_run("rm -f *.keras straight.txt spooled.txt faulty.tsv");
+}
+
 static void test_bad_input(void **state)
 {
     (void)state;
@@ -412,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_keeps_the_checkpoint),
         cmocka_unit_test(test_divergence),
         cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_faults_and_large_corpora),
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_log),
     };

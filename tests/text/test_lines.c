@@ -238,6 +238,41 @@ static void test_pairs(void **state)
     check_pairs_fail("a\n", "1\n2\n", FILE_ONE ":2: ends too early (expected a source for every target)");
 }
 
+/* With faults passed over, the other pairs stay, and those of two files stay together. */
+static void check_skips(const char *one, const char *two, const char *expected, int not_text, int not_two, int empty)
+{
+    heed_context *c = context();
+    heed_corpus *s;
+    char out[256] = "";
+    write_one(one);
+    if (two != NULL)
+        heed_test_write_file(FILE_TWO, two, strlen(two));
+    assert_int_equal(heed_corpus_open(c, FILE_ONE, two != NULL ? FILE_TWO : NULL, &s), HEED_OK);
+    heed_corpus_skip_faults(s);
+    bool more = true;
+    while (more) {
+        heed_pair pair;
+        assert_int_equal(heed_corpus_next(s, &more, &pair), HEED_OK);
+        size_t used = strlen(out);
+        if (more)
+            snprintf(out + used, sizeof out - used, "%s>%s%d|", pair.source, pair.target, (int)pair.number);
+    }
+    assert_string_equal(out, expected);
+    assert_int_equal(heed_corpus_skipped(s, HEED_PAIR_NOT_TEXT), not_text);
+    assert_int_equal(heed_corpus_skipped(s, HEED_PAIR_NOT_TWO), not_two);
+    assert_int_equal(heed_corpus_skipped(s, HEED_PAIR_EMPTY), empty);
+    heed_corpus_free(s);
+    heed_context_free(c);
+}
+
+static void test_skipped_pairs(void **state)
+{
+    (void)state;
+    check_skips("a\tb\n\nc\td\te\nf\t\xff\ng\t \n\th\ni\tj\n", NULL, "a>b1|i>j7|", 1, 2, 2);
+    check_skips("a\n\nb\n\xff\nd\n", "1\n2\n\n\xff\n5\n", "a>11|d>55|", 1, 0, 2);
+    check_skips("\n", NULL, "", 0, 1, 0);
+}
+
 static heed_status corpus_work(heed_context *c, void *two)
 {
     char out[256];
@@ -269,7 +304,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_ends), cmocka_unit_test(test_line_limit), cmocka_unit_test(test_line_errors),
-        cmocka_unit_test(test_gzip),      cmocka_unit_test(test_pairs),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_gzip),      cmocka_unit_test(test_pairs),      cmocka_unit_test(test_skipped_pairs),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, remove_files);
 }
