@@ -13,9 +13,8 @@ static heed_status group_normalization_build(heed_layer *layer, const heed_shape
     const heed_group_normalization_config *o = heed_layer_config(layer);
     int axis;
     HEED_TRY(heed_normalized_axis(layer, inputs, o->axis, &axis));
-    if (axis == 0 || inputs->rank == HEED_MAX_RANK)
-        return heed_layer_fail(layer, HEED_ESHAPE, "the input does not fit (expected axis 1 or more of at most %d, "
-                               "found axis %d of %d)", HEED_MAX_RANK - 1, axis, inputs->rank);
+    if (axis == 0)
+        return heed_layer_fail(layer, HEED_ESHAPE, "axis 0 is the batch");
     int64_t size = inputs->dims[axis];
     if (o->groups != -1 && size % o->groups != 0)
         return heed_layer_fail(layer, HEED_ESHAPE, "groups does not divide the axis evenly (found %d groups of %lld)",
@@ -24,36 +23,35 @@ static heed_status group_normalization_build(heed_layer *layer, const heed_shape
     return HEED_OK;
 }
 
-/* gamma or beta, cut into groups. */
-static heed_tensor *cut_weight(heed_variable *v, const heed_tensor *x, int axis, const heed_shape *cut)
+/* For each feature, the mean over its group's features and all other axes but the batch: (B, 1, ..., F, ..., 1). First over
+ * the other axes, whose sums run along whole rows; what is left is small. */
+static heed_tensor *group_mean(heed_tensor *x, int axis, int64_t groups)
 {
-    heed_shape shape = {x->shape.rank + 1, {0}};
-    if (v == NULL)
+    int others[HEED_MAX_RANK], count = 0;
+    for (int i = 1; x != NULL && i < x->shape.rank; i++)
+        if (i != axis)
+            others[count++] = i;
+    heed_tensor *mean = count == 0 ? x : heed_op_mean(x, others, count, true);
+    if (mean == NULL)
         return NULL;
-    for (int i = 0; i < shape.rank; i++)
-        shape.dims[i] = i == axis || i == axis + 1 ? cut->dims[i] : 1;
-    return heed_op_reshape(heed_graph_variable(x->graph, v), &shape);
+    heed_shape features = mean->shape, cut = {3, {features.dims[0], groups, features.dims[axis] / groups}};
+    const int within = 2;
+    mean = heed_op_mean(heed_op_reshape(mean, &cut), &within, 1, true);
+    return heed_op_reshape(heed_op_broadcast(mean, &cut), &features);
 }
 
-/* The features' axis becomes two: groups, and features within a group. */
 static heed_status group_normalization_call(heed_layer *layer, heed_call *call)
 {
     const heed_group_normalization_config *o = heed_layer_config(layer);
     const heed_shift *shift = heed_layer_state(layer);
     heed_tensor *x = call->inputs[0];
-    int axis, within[HEED_MAX_RANK], count = 0;
+    int axis;
     HEED_TRY(heed_normalized_axis(layer, &x->shape, o->axis, &axis));
-    heed_shape cut = {x->shape.rank + 1, {0}};
     int64_t groups = o->groups == -1 ? x->shape.dims[axis] : o->groups;
-    for (int i = 0; i < cut.rank; i++) {
-        cut.dims[i] = i == axis ? groups : i == axis + 1 ? x->shape.dims[axis] / groups : x->shape.dims[i - (i > axis)];
-        if (i > 0 && i != axis)
-            within[count++] = i;
-    }
-    heed_tensor *gamma = cut_weight(shift->gamma, x, axis, &cut), *beta = cut_weight(shift->beta, x, axis, &cut);
-    heed_tensor *pieces = heed_op_reshape(x, &cut), *mean = heed_op_mean(pieces, within, count, true);
-    heed_tensor *variance = heed_variance(pieces, mean, within, count);
-    call->outputs[0] = heed_op_reshape(heed_standardize(pieces, mean, variance, o->epsilon, gamma, beta), &x->shape);
+    heed_tensor *mean = group_mean(x, axis, groups);
+    heed_tensor *variance = group_mean(heed_op_square(heed_op_subtract(x, mean)), axis, groups);
+    call->outputs[0] = heed_standardize(x, mean, variance, o->epsilon, heed_weight_like(shift->gamma, x, &axis, 1),
+                                        heed_weight_like(shift->beta, x, &axis, 1));
     return HEED_OK;
 }
 
