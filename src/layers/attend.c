@@ -16,6 +16,17 @@ heed_status heed_check_sequences(heed_layer *layer, const heed_shape *inputs, in
     return HEED_OK;
 }
 
+heed_status heed_check_batches(heed_layer *layer, const heed_call *call)
+{
+    for (int i = 1; i < call->input_count; i++) {
+        int64_t expected = heed_tensor_dim(call->inputs[0], 0), found = heed_tensor_dim(call->inputs[i], 0);
+        if (found != expected)
+            return heed_layer_fail(layer, HEED_ESHAPE, "input %d is of another batch than input 1 (expected %lld, found "
+                                   "%lld)", i + 1, (long long)expected, (long long)found);
+    }
+    return HEED_OK;
+}
+
 heed_tensor *heed_positions(heed_graph *g, int64_t count, const heed_shape *shape)
 {
     float *numbers = heed_zone_alloc(&g->zone, (size_t)count, sizeof *numbers);
@@ -86,10 +97,10 @@ heed_status heed_check_dot_product(heed_layer *layer, const heed_shape *query, c
                                    const heed_shape *value)
 {
     if (query->dims[2] != key->dims[2])
-        return heed_layer_fail(layer, HEED_ESHAPE, "query and key differ in their features (found %lld and %lld)",
+        return heed_layer_fail(layer, HEED_ESHAPE, "query and key differ in their features (expected %lld, found %lld)",
                                (long long)query->dims[2], (long long)key->dims[2]);
     if (key->dims[1] != value->dims[1] && key->dims[1] != HEED_ANY && value->dims[1] != HEED_ANY)
-        return heed_layer_fail(layer, HEED_ESHAPE, "key and value differ in their steps (found %lld and %lld)",
+        return heed_layer_fail(layer, HEED_ESHAPE, "key and value differ in their steps (expected %lld, found %lld)",
                                (long long)key->dims[1], (long long)value->dims[1]);
     return HEED_OK;
 }

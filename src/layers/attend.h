@@ -8,6 +8,9 @@
 /* Refuses inputs that are no sequences (B, T, F) of known features. */
 heed_status heed_check_sequences(heed_layer *layer, const heed_shape *inputs, int count);
 
+/* Refuses inputs of a call that differ in their batch. */
+heed_status heed_check_batches(heed_layer *layer, const heed_call *call);
+
 /* 0, 1, ... as float, in that shape of so many elements. */
 heed_tensor *heed_positions(heed_graph *g, int64_t count, const heed_shape *shape);
 /* Query i sees keys i - behind to i + ahead: bool (1, queries, keys). */

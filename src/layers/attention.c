@@ -27,6 +27,8 @@ static heed_status take_inputs(heed_layer *layer, const heed_call *call, attendi
     a->query = call->inputs[0];
     a->value = call->inputs[1];
     a->key = call->input_count > 2 ? call->inputs[2] : a->value;
+    HEED_TRY(heed_check_batches(layer, call));
+    HEED_TRY(heed_check_dot_product(layer, &a->query->shape, &a->key->shape, &a->value->shape));
     a->query_mask = heed_mask_bool(call->masks[0], a->query->shape.dims[1]);
     a->value_mask = heed_mask_bool(call->masks[1], a->value->shape.dims[1]);
     return heed_graph_status(call->graph);
@@ -104,7 +106,6 @@ static heed_status attend_dot(heed_layer *layer, heed_call *call, const attendin
 {
     const heed_attention_config *o = heed_layer_config(layer);
     heed_tensor *weights = NULL, *const sequences[] = {scaled(heed_layer_state(layer), x->query), x->key, x->value};
-    HEED_TRY(heed_check_dot_product(layer, &x->query->shape, &x->key->shape, &x->value->shape));
     heed_op_attention_config config = {.scale = 1.0f, .key_mask = call->masks[1], .blind = HEED_BLIND_EVEN,
                                        .banded = heed_call_argument(call, "use_causal_mask", 0) != 0,
                                        .behind = INT64_MAX / 2,

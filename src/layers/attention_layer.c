@@ -33,6 +33,7 @@ static heed_status attention_layer_call(heed_layer *layer, heed_call *call)
     const heed_attention_layer_config *o = heed_layer_config(layer);
     const attention_layer *w = heed_layer_state(layer);
     heed_graph *g = call->graph;
+    HEED_TRY(heed_check_batches(layer, call));
     heed_tensor *encoded = call->inputs[0], *mask = NULL;
     if (o->corrected) {
         mask = heed_op_expand(heed_mask_bool(call->masks[0], heed_tensor_dim(encoded, 1)), 1);

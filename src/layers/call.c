@@ -146,6 +146,25 @@ static heed_status check_inputs(heed_layer *layer, const heed_call *call)
     return HEED_OK;
 }
 
+/* A mask has the first dimensions of its input, or, of lengths, the batch alone. */
+static heed_status check_masks(heed_layer *layer, const heed_call *call)
+{
+    for (int i = 0; i < call->input_count; i++) {
+        const heed_tensor *mask = call->masks[i];
+        if (mask == NULL)
+            continue;
+        heed_shape expected = call->inputs[i]->shape;
+        int rank = mask->dtype == HEED_INT32 ? 1 : mask->shape.rank < 2 ? 2 : mask->shape.rank;
+        expected.rank = rank < expected.rank ? rank : expected.rank;
+        char wanted[128], found[128];
+        if (!heed_shape_equal(&mask->shape, &expected))
+            return heed_layer_fail(layer, HEED_ESHAPE, "the mask of input %d does not fit (expected %s, found %s)", i + 1,
+                                   heed_shape_text(&expected, wanted, sizeof wanted),
+                                   heed_shape_text(&mask->shape, found, sizeof found));
+    }
+    return HEED_OK;
+}
+
 static heed_status check_outputs(heed_layer *layer, const heed_call *call)
 {
     if (call->output_count < 1 || call->output_count > HEED_MAX_OUTPUTS)
@@ -179,6 +198,7 @@ static heed_status penalize_activity(heed_layer *layer, heed_call *call)
 static heed_status run_call(heed_layer *layer, heed_call *call)
 {
     HEED_TRY(check_inputs(layer, call));
+    HEED_TRY(check_masks(layer, call));
     HEED_TRY(build_for(layer, call));
     HEED_TRY(layer->layer_class->call(layer, call));
     HEED_TRY(heed_graph_status(call->graph));

@@ -271,13 +271,24 @@ void heed_layer_reset(heed_layer *layer)
         heed_layer_reset(layer->children[i].layer);
 }
 
+static heed_status wrong_count(heed_layer *layer, int count)
+{
+    const heed_layer_class *class = layer->layer_class;
+    char most[32] = "";
+    if (class->max_inputs == 0)
+        snprintf(most, sizeof most, " or more");
+    else if (class->max_inputs > class->min_inputs)
+        snprintf(most, sizeof most, " to %d", class->max_inputs);
+    return heed_layer_fail(layer, HEED_EINVAL,
+                           "it is given another number of inputs than it takes (expected %d%s, found %d)",
+                           class->min_inputs, most, count);
+}
+
 heed_status heed_layer_check_count(heed_layer *layer, int count)
 {
     const heed_layer_class *class = layer->layer_class;
     if (count < class->min_inputs || (class->max_inputs > 0 && count > class->max_inputs))
-        return heed_layer_fail(layer, HEED_EINVAL,
-                               "it is given another number of inputs than it takes (expected %d%s, found %d)",
-                               class->min_inputs, class->max_inputs == class->min_inputs ? "" : " or more", count);
+        return wrong_count(layer, count);
     return HEED_OK;
 }
 

@@ -159,8 +159,9 @@ static heed_status sequence_call(heed_layer *layer, heed_call *call)
     const heed_sequence_attention_config *o = heed_layer_config(layer);
     const sequence_attention *s = heed_layer_state(layer);
     heed_tensor *source = call->inputs[0], *query = call->inputs[1], *mask = NULL;
+    HEED_TRY(heed_check_batches(layer, call));
     if (!o->corrected && heed_tensor_dim(source, 1) != heed_tensor_dim(query, 1))
-        return heed_layer_fail(layer, HEED_ESHAPE, "source and query differ in length (found %lld and %lld)",
+        return heed_layer_fail(layer, HEED_ESHAPE, "source and query differ in length (expected %lld, found %lld)",
                                (long long)heed_tensor_dim(source, 1), (long long)heed_tensor_dim(query, 1));
     if (o->corrected) {
         mask = heed_op_expand(heed_mask_bool(call->masks[0], heed_tensor_dim(source, 1)), 1);

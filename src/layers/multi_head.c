@@ -97,8 +97,14 @@ static heed_status multi_build(heed_layer *layer, const heed_shape *inputs, int 
 /* A weight cut to reg_slice, as one row. */
 static heed_tensor *regularized_row(const multi_head *m, heed_tensor *w)
 {
+    char text[128];
     for (int axis = 0; w != NULL && axis < w->shape.rank; axis++) {
         int64_t size = w->shape.dims[axis], end = m->end[axis] == 0 || m->end[axis] > size ? size : m->end[axis];
+        if (m->begin[axis] >= end)
+            return heed_graph_fail(w->graph, HEED_EINVAL, "reg_slice leaves nothing of axis %d of a weight (expected "
+                                   "slices within %s, found %lld:%lld)", axis,
+                                   heed_shape_text(&w->shape, text, sizeof text), (long long)m->begin[axis],
+                                   (long long)m->end[axis]);
         w = heed_op_slice(w, axis, m->begin[axis], end - m->begin[axis]);
     }
     return heed_op_reshape(w, &(heed_shape){2, {1, HEED_ANY}});
@@ -162,6 +168,21 @@ static heed_status join_attention(heed_layer *layer, heed_call *call, size_t fir
     return HEED_OK;
 }
 
+/* Refuses an output that does not stand beside the first, which has another axis behind. */
+static heed_status check_alike(heed_layer *layer, size_t index, const heed_tensor *output, const heed_tensor *first)
+{
+    if (index == 0)
+        return HEED_OK;
+    heed_shape expected = first->shape;
+    expected.rank--;
+    char wanted[128], found[128];
+    if (heed_shape_equal(&output->shape, &expected))
+        return HEED_OK;
+    return heed_layer_fail(layer, HEED_ESHAPE, "its layers' outputs differ in shape (expected %s, found %s of layer %d)",
+                           heed_shape_text(&expected, wanted, sizeof wanted),
+                           heed_shape_text(&output->shape, found, sizeof found), (int)index + 1);
+}
+
 static heed_status multi_call(heed_layer *layer, heed_call *call)
 {
     const heed_multi_head_config *o = heed_layer_config(layer);
@@ -180,6 +201,7 @@ static heed_status multi_call(heed_layer *layer, heed_call *call)
         heed_tensor *seen = m->w == NULL ? x : heed_op_slice(x, -1, (int64_t)i * o->hidden_dim, o->hidden_dim);
         HEED_TRY(heed_graph_status(call->graph));
         HEED_TRY(heed_inner_call(&inner, call, layer->children[i].layer, &seen, call->masks, 1, NULL));
+        HEED_TRY(check_alike(layer, i, inner.outputs[0], outputs[0]));
         outputs[i] = heed_op_expand(inner.outputs[0], -1);
         if (i == 0)
             call->output_masks[0] = inner.output_masks[0];

@@ -23,16 +23,16 @@ static heed_status heads_build(heed_layer *layer, const heed_shape *inputs, int 
     heads *h = heed_layer_state(layer);
     if (count == 2)
         return heed_layer_fail(layer, HEED_EINVAL,
-                               "the number of inputs does not fit (expected x, or q, k and v; found 2)");
+                               "the number of inputs does not fit (expected x, or q, k and v, found 2)");
     HEED_TRY(heed_check_sequences(layer, inputs, count));
     const heed_shape *key = &inputs[count == 1 ? 0 : KEY], *value = &inputs[count - 1];
     if (key->dims[1] != value->dims[1] && key->dims[1] != HEED_ANY && value->dims[1] != HEED_ANY)
-        return heed_layer_fail(layer, HEED_ESHAPE, "key and value differ in their steps (found %lld and %lld)",
+        return heed_layer_fail(layer, HEED_ESHAPE, "key and value differ in their steps (expected %lld, found %lld)",
                                (long long)key->dims[1], (long long)value->dims[1]);
     int64_t width = inputs[count - 1].dims[2];
     if (width % o->head_num != 0)
-        return heed_layer_fail(layer, HEED_ESHAPE, "head_num does not divide the features of the value (%d and %lld)",
-                               o->head_num, (long long)width);
+        return heed_layer_fail(layer, HEED_ESHAPE, "head_num does not divide the features of the value (expected a divisor of "
+                               "%lld, found %d)", (long long)width, o->head_num);
     for (int i = 0; i < PROJECTIONS; i++) {
         heed_shape kernel = {2, {i == OUTPUT ? width : inputs[count == 1 ? 0 : i].dims[2], width}}, bias = {1, {width}};
         h->kernels[i] = heed_layer_weight(layer, names[i][0], &kernel, o->kernel_initializer, o->kernel_regularizer,
@@ -64,6 +64,7 @@ static heed_tensor *split(heed_tensor *x, int head_num)
 static heed_status heads_call(heed_layer *layer, heed_call *call)
 {
     const options *o = heed_layer_config(layer);
+    HEED_TRY(heed_check_batches(layer, call));
     int key = call->input_count == 1 ? 0 : KEY, value = call->input_count == 1 ? 0 : VALUE;
     heed_tensor *q = split(project(layer, call->graph, QUERY, call->inputs[0]), o->head_num);
     heed_tensor *k = split(project(layer, call->graph, KEY, call->inputs[key]), o->head_num);

@@ -212,12 +212,20 @@ static heed_status check_int(heed_context *c, const char *who, const heed_option
                      *o->range == '\0' ? "an integer" : o->range);
 }
 
+/* Infinity is None, and there where it is the default; without a range it is a number like others. */
+static heed_status check_float(heed_context *c, const char *who, const heed_option *o, double standard, double value)
+{
+    if (!isinf(value) || isinf(standard) || *o->range == '\0')
+        return check_number(c, who, o, value);
+    return heed_fail(c, HEED_EINVAL, "%s: %s is out of range (expected %s, found %g)", who, o->name, o->range, value);
+}
+
 static heed_status check_option(heed_context *c, const char *who, const heed_option *o, const void *standard,
                                 const void *field)
 {
     switch (o->type) {
     case HEED_OPTION_INT: return check_int(c, who, o, *(const int *)standard, *(const int *)field);
-    case HEED_OPTION_FLOAT: return check_number(c, who, o, *(const double *)field);
+    case HEED_OPTION_FLOAT: return check_float(c, who, o, *(const double *)standard, *(const double *)field);
     case HEED_OPTION_BOOL: return HEED_OK;
     case HEED_OPTION_TEXT: return check_words(c, who, o, *(const char *const *)field);
     case HEED_OPTION_SHAPE:

@@ -31,6 +31,7 @@ static heed_tensor *weigh(heed_layer *layer, const heed_call *call, heed_tensor 
 static heed_status scaled_call(heed_layer *layer, heed_call *call)
 {
     const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
+    HEED_TRY(heed_check_batches(layer, call));
     bool self = call->input_count == 1;
     int key = self ? 0 : 1, value = self ? 0 : 2;
     heed_tensor *x[] = {call->inputs[0], call->inputs[key], call->inputs[value]}, *weights;
@@ -48,8 +49,15 @@ static heed_status residual_call(heed_layer *layer, heed_call *call)
     const heed_self_attention_scaled_dot_product_config *o = heed_layer_config(layer);
     bool self = call->input_count == 2;
     int key = self ? 0 : 1, value = self ? 0 : 2;
-    heed_tensor *e = heed_op_add(heed_scaled_dot_scores(call->inputs[0], call->inputs[key]), call->inputs[value + 1]);
+    HEED_TRY(heed_check_batches(layer, call));
+    heed_tensor *products = heed_scaled_dot_scores(call->inputs[0], call->inputs[key]), *previous = call->inputs[value + 1];
     HEED_TRY(heed_graph_status(call->graph));
+    char expected[128], found[128];
+    if (!heed_shape_equal(&previous->shape, &products->shape))
+        return heed_layer_fail(layer, HEED_ESHAPE, "the scores so far do not fit (expected %s, found %s)",
+                               heed_shape_text(&products->shape, expected, sizeof expected),
+                               heed_shape_text(&previous->shape, found, sizeof found));
+    heed_tensor *e = heed_op_add(products, previous);
     heed_tensor *a = weigh(layer, call, e, call->masks[key]);
     heed_call_publish(call, layer, a);
     call->outputs[0] = heed_op_matmul(a, call->inputs[value]);
