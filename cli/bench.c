@@ -1,4 +1,5 @@
 #include "bench.h"
+#include "report.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,12 +9,13 @@
 void bench_print(const cli_session *s, const bench_values *v, const bench_result *r)
 {
     int threads = heed_threads(s->context);
+    double rate = r->inverse ? r->best / r->amount : r->amount / r->best;
     if (v->json)
-        printf("{\"work\": \"%s\", \"threads\": %d, \"ms\": %.4f, \"median_ms\": %.4f, \"%s\": %.6g%s}\n", r->work, threads,
-               1e3 * r->best, 1e3 * r->median, r->rate, r->amount / r->best, r->more);
+        printf("{\"work\": \"%s\", \"threads\": %d, \"ms\": %.4f, \"median_ms\": %.4f, \"%s\": %.6g%s%s}\n", r->work, threads,
+               1e3 * r->best, 1e3 * r->median, r->rate, rate, r->backward ? ", \"backward\": true" : "", r->more);
     else
-        printf("%s, %d threads: %.3f ms at best, %.3f median; %.6g %s\n", r->work, threads, 1e3 * r->best,
-               1e3 * r->median, r->amount / r->best, r->rate);
+        printf("%s%s, %d threads: %.3f ms at best, %.3f median; %.6g %s\n", r->work,
+               r->backward ? " with backward" : "", threads, 1e3 * r->best, 1e3 * r->median, rate, r->rate);
 }
 
 void bench_fill(float *x, int64_t count)
@@ -23,6 +25,21 @@ void bench_fill(float *x, int64_t count)
         state = state * 1664525u + 1013904223u;
         x[i] = (float)(state >> 8) * 0x1p-23f - 1.0f;
     }
+}
+
+float *bench_floats(double count)
+{
+    float *x = count > 1e15 ? NULL : malloc((size_t)count * sizeof *x + 1);
+    if (x != NULL)
+        bench_fill(x, (int64_t)count);
+    return x;
+}
+
+int bench_refused(const cli_session *s, heed_status status)
+{
+    if (status == HEED_ENOMEM && *heed_error(s->context) == '\0')
+        return cli_error(CLI_FAILED, "smaller sizes take less", "bench: out of memory");
+    return cli_refused(s, status);
 }
 
 static double now(void)

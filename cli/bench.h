@@ -10,6 +10,7 @@ typedef struct bench_values {
     cli_list    set;
     int64_t     batch, length, target_length, vocabulary, target_vocabulary, steps; /* batch 0: the work's own */
     int64_t     heads, query_length, key_length, head_size, width;                 /* key_length 0: as query_length */
+    int64_t     inputs, units, m, n, k; /* units, length 0: the work's own */
     bool        causal, lengths, weights, backward, json;
 } bench_values;
 
@@ -17,16 +18,23 @@ typedef struct bench_values {
 typedef struct bench_work {
     const char *name;
     int (*run)(cli_session *s, const bench_values *v);
+    bool backward; /* whether it has a backward pass to time as well */
 } bench_work;
 
 int bench_attention(cli_session *s, const bench_values *v);
+int bench_additive(cli_session *s, const bench_values *v);
+int bench_lstm(cli_session *s, const bench_values *v);
+int bench_gru(cli_session *s, const bench_values *v);
+int bench_gemm(cli_session *s, const bench_values *v);
 
 /* What the work took, and how much of what it was: "gflops" of 1e9 operations, say, counted in `amount`. */
 typedef struct bench_result {
     const char *work;          /* "attention" */
     double      best, median;  /* seconds */
     const char *rate;          /* key of the JSON object */
-    double      amount;        /* rate = amount / best */
+    double      amount;        /* rate = amount / best, or */
+    bool        inverse;       /* best / amount */
+    bool        backward;      /* both passes were timed */
     const char *more;          /* further members of the JSON object, ", \"heads\": 8"; "" */
 } bench_result;
 
@@ -34,6 +42,10 @@ void bench_print(const cli_session *s, const bench_values *v, const bench_result
 
 /* Fills `count` floats with numbers around 0 that are the same each time. */
 void bench_fill(float *x, int64_t count);
+/* So many of them, to be freed; NULL where there is no memory for them. */
+float *bench_floats(double count);
+/* cli_refused(), which tells of memory that the command itself did not get too. */
+int bench_refused(const cli_session *s, heed_status status);
 /* Runs a graph that is planned and bound once to warm up, then steps times; best and median in seconds. */
 heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median);
 

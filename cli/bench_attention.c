@@ -1,6 +1,5 @@
 /* Scaled dot product attention alone: heed_op_attention and its gradient. */
 #include "bench.h"
-#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +105,7 @@ int bench_attention(cli_session *s, const bench_values *v)
     heed_status status = draw(&b, v->lengths) ? heed_graph_create(s->context, &g) : HEED_ENOMEM;
     if (status == HEED_OK)
         status = build(g, &b, v);
-    bench_result r = {.work = "attention", .rate = "gflops", .amount = 1e-9 * operations(&b, v->backward), .more = more};
+    bench_result r = {.work = "attention", .backward = v->backward, .rate = "gflops", .amount = 1e-9 * operations(&b, v->backward), .more = more};
     if (status == HEED_OK)
         status = bench_graph(g, v->steps, &r.best, &r.median);
     snprintf(more, sizeof more,
@@ -118,5 +117,5 @@ int bench_attention(cli_session *s, const bench_values *v)
         bench_print(s, v, &r);
     heed_graph_free(g);
     close_bench(&b);
-    return status == HEED_OK ? CLI_DONE : cli_refused(s, status);
+    return status == HEED_OK ? CLI_DONE : bench_refused(s, status);
 }

@@ -8,28 +8,37 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    {"WHAT", CLI_BIND(bench_values, what), .choices = "train|attention", .help = "the work to time; by default all, one after the other"},
+    {"WHAT", CLI_BIND(bench_values, what), .choices = "attention|additive|lstm|gru|gemm|train",
+     .help = "the work to time; by default all, one after the other, and their backward passes"},
     {"--recipe", CLI_BIND(bench_values, recipe), "NAME", "gru-attention", .help = "train: whose model is trained"},
     {"--set", CLI_BIND(bench_values, set), "NAME=VALUE", .help = "train: change a setting of the recipe"},
     {"--batch", CLI_BIND(bench_values, batch), "N", .help = "sequences at a time (default: the recipe's, or 1)",
      CLI_AT_LEAST(1)},
-    {"--length", CLI_BIND(bench_values, length), "N", "16", "train: source tokens", CLI_AT_LEAST(1)},
+    {"--length", CLI_BIND(bench_values, length), "N",
+     .help = "train: source tokens (default: 16); lstm, gru: steps (30)", CLI_BETWEEN(1, 1e8)},
     {"--target-length", CLI_BIND(bench_values, target_length), "N", "11", "train: target tokens", CLI_AT_LEAST(1)},
     {"--vocabulary", CLI_BIND(bench_values, vocabulary), "N", "1000", "train: source tokens there are",
      CLI_BETWEEN(5, 1e9)},
     {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15", "train: target tokens there are",
      CLI_BETWEEN(5, 1e9)},
     {"--heads", CLI_BIND(bench_values, heads), "N", "8", "attention: heads", CLI_BETWEEN(1, 1e6)},
-    {"--query-length", CLI_BIND(bench_values, query_length), "N", "512", "attention: queries", CLI_BETWEEN(1, 1e8)},
-    {"--key-length", CLI_BIND(bench_values, key_length), "N", .help = "attention: keys (default: as queries)",
+    {"--query-length", CLI_BIND(bench_values, query_length), "N", "512", "attention, additive: queries",
+     CLI_BETWEEN(1, 1e8)},
+    {"--key-length", CLI_BIND(bench_values, key_length), "N", .help = "attention, additive: keys (default: as queries)",
      CLI_BETWEEN(1, 1e8)},
     {"--head-size", CLI_BIND(bench_values, head_size), "N", "64", "attention: features of a head", CLI_BETWEEN(1, 1e6)},
-    {"--causal", CLI_BIND(bench_values, causal), .help = "attention: no key after the query is seen"},
-    {"--lengths", CLI_BIND(bench_values, lengths), .help = "attention: the keys are padded, by up to half"},
-    {"--width", CLI_BIND(bench_values, width), "N", .help = "attention: a window of so many keys is seen",
+    {"--causal", CLI_BIND(bench_values, causal), .help = "attention, additive: no key after the query is seen"},
+    {"--lengths", CLI_BIND(bench_values, lengths), .help = "attention, additive: the keys are padded, by up to half"},
+    {"--width", CLI_BIND(bench_values, width), "N", .help = "attention, additive: a window of so many keys is seen",
      CLI_BETWEEN(1, 1e8)},
-    {"--weights", CLI_BIND(bench_values, weights), .help = "attention: the weights are returned too"},
-    {"--backward", CLI_BIND(bench_values, backward), .help = "attention: with the gradients"},
+    {"--weights", CLI_BIND(bench_values, weights), .help = "attention, additive: the weights are returned too"},
+    {"--backward", CLI_BIND(bench_values, backward), .help = "attention, additive, lstm, gru: with the gradients"},
+    {"--units", CLI_BIND(bench_values, units), "N",
+     .help = "additive: size of the sum (default: 128); lstm, gru: of the state (256)", CLI_BETWEEN(1, 1e6)},
+    {"--inputs", CLI_BIND(bench_values, inputs), "N", "256", "lstm, gru: features of a step", CLI_BETWEEN(1, 1e6)},
+    {"--m", CLI_BIND(bench_values, m), "N", "512", "gemm: rows of the product", CLI_BETWEEN(1, 1e6)},
+    {"--n", CLI_BIND(bench_values, n), "N", "512", "gemm: columns of the product", CLI_BETWEEN(1, 1e6)},
+    {"--k", CLI_BIND(bench_values, k), "N", "512", "gemm: terms of a sum", CLI_BETWEEN(1, 1e6)},
     {"--steps", CLI_BIND(bench_values, steps), "N", "20", "runs that are timed", CLI_BETWEEN(1, 1e6)},
     {"--json", CLI_BIND(bench_values, json), .help = "print a JSON object a work"},
     {0},
@@ -38,6 +47,7 @@ static const cli_option options[] = {
 static const cli_example examples[] = {
     {"heed bench train --recipe dates --batch 128 --length 16 --json", "a training step of the date translator"},
     {"heed bench attention --heads 8 --query-length 2048 --causal --backward", "a layer's share of such a step"},
+    {"heed bench additive --query-length 20000 --width 15 --backward", "attention within windows"},
     {0},
 };
 
@@ -47,7 +57,8 @@ static int bench_train(cli_session *s, const bench_values *v)
     int exit_status = cli_settings_join(&v->set, NULL, 0, &settings);
     if (exit_status != CLI_DONE)
         return exit_status;
-    heed_train_load load = {.recipe = v->recipe, .settings = settings, .batch = v->batch, .source_length = v->length,
+    heed_train_load load = {.recipe = v->recipe, .settings = settings, .batch = v->batch,
+                            .source_length = v->length > 0 ? v->length : 16,
                             .target_length = v->target_length, .source_vocabulary = (int32_t)v->vocabulary,
                             .target_vocabulary = (int32_t)v->target_vocabulary, .steps = (int)v->steps};
     heed_train_timing t;
@@ -62,15 +73,23 @@ static int bench_train(cli_session *s, const bench_values *v)
     return CLI_DONE;
 }
 
-static const bench_work works[] = {{"train", bench_train}, {"attention", bench_attention}};
+static const bench_work works[] = {{"attention", bench_attention, true}, {"additive", bench_additive, true},
+                                   {"lstm", bench_lstm, true}, {"gru", bench_gru, true}, {"gemm", bench_gemm, false},
+                                   {"train", bench_train, false}};
 
 static int run(cli_session *s, const void *values)
 {
     const bench_values *v = values;
+    bench_values backward = *v;
     int exit_status = CLI_DONE;
-    for (size_t i = 0; i < sizeof works / sizeof *works && exit_status == CLI_DONE; i++)
-        if (v->what == NULL || strcmp(v->what, works[i].name) == 0)
-            exit_status = works[i].run(s, v);
+    backward.backward = true;
+    for (size_t i = 0; i < sizeof works / sizeof *works && exit_status == CLI_DONE; i++) {
+        if (v->what != NULL && strcmp(v->what, works[i].name) != 0)
+            continue;
+        exit_status = works[i].run(s, v);
+        if (v->what == NULL && works[i].backward && !v->backward && exit_status == CLI_DONE)
+            exit_status = works[i].run(s, &backward);
+    }
     return exit_status;
 }
 

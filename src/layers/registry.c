@@ -385,7 +385,8 @@ static bool is_silent(const heed_layer_class *class, const heed_option *o, const
     if (strncmp(class->name, "SpatialDropout", 14) == 0 && strcmp(o->name, "trainable") == 0)
         return true; /* which Keras refuses there */
     if (strcmp(o->name, "masking") == 0)
-        return strcmp(*(const char *const *)field, *(const char *const *)((const char *)class->defaults + o->offset)) == 0;
+        return strcmp(*(const char *const *)field,
+                      *(const char *const *)((const char *)class->defaults + o->offset)) == 0;
     bool unknown = strcmp(o->name, "time_major") == 0 || strcmp(o->name, "corrected") == 0;
     return unknown && !*(const bool *)field;
 }

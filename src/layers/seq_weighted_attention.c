@@ -26,7 +26,8 @@ static heed_status weighted_build(heed_layer *layer, const heed_shape *inputs, i
 }
 
 /* Softmax with 1e-7 added to its divisor. */
-static heed_tensor *weights_as_written(const heed_seq_weighted_attention_config *o, heed_tensor *logits, heed_tensor *mask)
+static heed_tensor *weights_as_written(const heed_seq_weighted_attention_config *o, heed_tensor *logits,
+                                       heed_tensor *mask)
 {
     if (strcmp(o->masking, "factor") == 0)
         return heed_attention_factored(logits, &mask, 1);

@@ -563,7 +563,7 @@ static void test_shapes_that_do_not_fit(void **state)
     check_call_refused(c, &(sample){"Attention", "", 2, {X3, {2, {2, 4}}}},
                        "Attention layer: input 2 is no sequence (expected rank 3, found (2, 4))");
     check_call_refused(c, &(sample){"Attention", "", 3, {X3, X3, {3, {2, 3, 2}}}},
-                       "Attention layer: query and key differ in their features (found 4 and 2)");
+                       "Attention layer: query and key differ in their features (expected 4, found 2)");
     check_call_refused(c, &(sample){"MultiHeadAttention", "2, 3", 2, {X3, {2, {2, 4}}}},
                        "MultiHeadAttention layer: input 2 is no sequence (expected rank as the query's, found (None, 4))");
     check_call_refused(c, &(sample){"MultiHeadAttention", "2, 3", 3, {X3, X3, {3, {2, 5, 4}}}},
