@@ -59,29 +59,63 @@ static heed_plot_terminal_options terminal(const plot_values *v)
 
 /* ---- heatmaps */
 
-static heed_alignment describe(const char *text, const heed_translation *t)
+/* The mean of all maps (map -1), or one of them. */
+static heed_alignment describe(const char *title, const heed_translation *t, int map)
 {
     const heed_hypothesis *h = &t->hypotheses[0];
+    size_t area = (size_t)h->token_count * (size_t)t->source_count;
     return (heed_alignment){.source = (const char *const *)t->source_tokens, .source_count = (size_t)t->source_count,
                             .target = (const char *const *)h->tokens, .target_count = (size_t)h->token_count,
-                            .weights = h->weights, .title = text};
+                            .weights = map < 0 ? h->weights : h->maps + (size_t)map * area, .title = title};
 }
 
-static heed_status draw(cli_session *s, const plot_values *v, const heed_translation *t)
+static bool ends_with(const char *text, const char *end)
 {
-    size_t count = v->texts.count;
-    heed_alignment *all = calloc(count, sizeof *all);
-    heed_status status = all == NULL ? HEED_ENOMEM : HEED_OK;
-    for (size_t i = 0; i < count && status == HEED_OK; i++)
-        all[i] = describe(v->texts.items[i], &t[i]);
-    if (status == HEED_OK && v->output != NULL)
-        status = heed_plot_save(s->context, v->output, all, count, NULL);
-    heed_plot_terminal_options o = terminal(v);
-    for (size_t i = 0; i < count && status == HEED_OK && v->output == NULL; i++) {
-        printf("%s%s  ->  %s\n", i == 0 ? "" : "\n", v->texts.items[i], t[i].hypotheses[0].text);
-        status = heed_plot_terminal(s->context, &all[i], &o, write_out, NULL);
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* Heatmaps a text: a page holds them all, so it gets each map too. */
+static int maps_shown(const plot_values *v, const heed_translation *t)
+{
+    bool pages = v->output != NULL && (ends_with(v->output, ".html") || ends_with(v->output, ".pdf"));
+    int maps = t->hypotheses[0].map_count;
+    return pages && maps > 1 ? maps : 0;
+}
+
+enum { TITLE = 512 };
+
+static heed_status draw_pictures(cli_session *s, const plot_values *v, const heed_translator *translator,
+                                 const heed_translation *t)
+{
+    size_t count = 0, most = v->texts.count * (size_t)(1 + maps_shown(v, t));
+    heed_alignment *all = calloc(most, sizeof *all);
+    char (*titles)[TITLE] = calloc(most, sizeof *titles), name[64];
+    heed_status status = all == NULL || titles == NULL ? HEED_ENOMEM : HEED_OK;
+    for (size_t i = 0; i < v->texts.count && status == HEED_OK; i++) {
+        all[count++] = describe(v->texts.items[i], &t[i], -1);
+        for (int map = 0; map < maps_shown(v, t); map++, count++) {
+            heed_translator_map_name(translator, map, name, sizeof name);
+            snprintf(titles[count], TITLE, "%.400s (%s)", v->texts.items[i], name);
+            all[count] = describe(titles[count], &t[i], map);
+        }
     }
+    if (status == HEED_OK)
+        status = heed_plot_save(s->context, v->output, all, count, NULL);
+    free(titles);
     free(all);
+    return status;
+}
+
+static heed_status draw_on_terminal(cli_session *s, const plot_values *v, const heed_translation *t)
+{
+    heed_plot_terminal_options o = terminal(v);
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < v->texts.count && status == HEED_OK; i++) {
+        heed_alignment a = describe(v->texts.items[i], &t[i], -1);
+        printf("%s%s  ->  %s\n", i == 0 ? "" : "\n", v->texts.items[i], t[i].hypotheses[0].text);
+        status = heed_plot_terminal(s->context, &a, &o, write_out, NULL);
+    }
     return status;
 }
 
@@ -99,7 +133,7 @@ static int plot_texts(cli_session *s, const plot_values *v)
         if (t[i].source_count == 0 || t[i].hypotheses[0].token_count == 0)
             exit_status = cli_error(CLI_FAILED, NULL, "--text \"%s\": there is nothing to draw", v->texts.items[i]);
     if (status == HEED_OK && exit_status == CLI_DONE)
-        status = draw(s, v, t);
+        status = v->output != NULL ? draw_pictures(s, v, translator, t) : draw_on_terminal(s, v, t);
     if (status != HEED_OK)
         exit_status = cli_failed(s);
     heed_translations_free(translator, t, t == NULL ? 0 : count);

@@ -69,7 +69,23 @@ static void write_json_texts(heed_writer *w, const char *name, char **texts, int
     heed_writer_printf(w, "]");
 }
 
-static void write_alignment(heed_writer *w, const heed_translation *t, const heed_hypothesis *h)
+static void write_weights(heed_writer *w, const float *weights, int targets, int sources)
+{
+    heed_writer_printf(w, "[");
+    for (int i = 0; i < targets; i++) {
+        heed_writer_printf(w, i == 0 ? "[" : ", [");
+        for (int k = 0; k < sources; k++) {
+            heed_writer_printf(w, k == 0 ? "" : ", ");
+            cli_json_number(w, (double)weights[i * sources + k]);
+        }
+        heed_writer_printf(w, "]");
+    }
+    heed_writer_printf(w, "]");
+}
+
+/* With several maps also each of them, by name. */
+static void write_alignment(heed_writer *w, const heed_translator *translator, const heed_translation *t,
+                            const heed_hypothesis *h)
 {
     heed_writer_printf(w, "{");
     write_json_texts(w, "source", t->source_tokens, t->source_count);
@@ -77,16 +93,18 @@ static void write_alignment(heed_writer *w, const heed_translation *t, const hee
     write_json_texts(w, "target", h->tokens, h->token_count);
     heed_writer_printf(w, ", \"score\": ");
     cli_json_number(w, h->score);
-    heed_writer_printf(w, ", \"weights\": [");
-    for (int i = 0; i < h->token_count; i++) {
-        heed_writer_printf(w, i == 0 ? "[" : ", [");
-        for (int k = 0; k < t->source_count; k++) {
-            heed_writer_printf(w, k == 0 ? "" : ", ");
-            cli_json_number(w, (double)h->weights[i * t->source_count + k]);
-        }
-        heed_writer_printf(w, "]");
+    heed_writer_printf(w, ", \"weights\": ");
+    write_weights(w, h->weights, h->token_count, t->source_count);
+    for (int map = 0; map < h->map_count && h->map_count > 1; map++) {
+        char name[64];
+        heed_translator_map_name(translator, map, name, sizeof name);
+        heed_writer_printf(w, map == 0 ? ", \"maps\": {" : ", ");
+        cli_json_text(w, name);
+        heed_writer_printf(w, ": ");
+        write_weights(w, h->maps + (size_t)map * (size_t)h->token_count * (size_t)t->source_count, h->token_count,
+                      t->source_count);
     }
-    heed_writer_printf(w, "]}\n");
+    heed_writer_printf(w, h->map_count > 1 ? "}}\n" : "}\n");
 }
 
 /* Compares a translation with the next reference; NULL stands for the end of the lines. */
@@ -112,7 +130,7 @@ static void write_translation(translating *t, const heed_translation *translatio
             heed_writer_printf(t->output, "%.6f\t", h->score);
         heed_writer_printf(t->output, "%s\n", h != NULL ? h->text : "");
         if (t->alignments != NULL && h != NULL)
-            write_alignment(t->alignments, translation, h);
+            write_alignment(t->alignments, t->translator, translation, h);
     }
 }
 
@@ -120,7 +138,8 @@ static heed_status translate_group(translating *t, char **lines, int count)
 {
     const translate_values *v = t->values;
     heed_decode_config config = {.beam = (int)v->beam, .n_best = (int)v->n_best, .first_line = t->done + 1,
-                                 .length_penalty = v->length_penalty == 0 ? -1 : v->length_penalty, .max_length = (int)v->max_length};
+                                 .length_penalty = v->length_penalty == 0 ? -1 : v->length_penalty,
+                                 .max_length = (int)v->max_length, .no_weights = t->alignments == NULL};
     heed_translation *translations;
     heed_status status = heed_translate(t->translator, (const char *const *)lines, count, &config, &translations);
     if (status != HEED_OK)

@@ -150,7 +150,7 @@ extern HEED_API const heed_layer_class heed_residual_scaled_dot_product_attentio
     X(config, LAYERS, layers, {0}, "", "or the layers, all of them; then layer and layer_num do not count")            \
     X(config, INT, hidden_dim, HEED_NONE, "[1,)", "size of each projection; None: the layers get the input itself")    \
     X(config, BOOL, use_bias, true, "", "whether the projections have a bias")                                         \
-    X(config, SHAPE, reg_index, {0}, "[0,)", "numbers of the weights of a layer that are kept apart")                  \
+    X(config, SHAPE, reg_index, {0}, "[0,)|None", "numbers of the weights of a layer that are kept apart")             \
     X(config, TEXT, reg_slice, NULL, "", "the part of them that counts, as in Python: \"0:4\" or \":, 0:4\"; None: all") \
     X(config, FLOAT, reg_factor, 0.0, "[0,)", "of the term in the loss")                                               \
     HEED_CORRECTED_OPTION(X, config)

@@ -60,7 +60,7 @@ typedef enum heed_option_type {
     HEED_OPTION_BOOL,        /**< bool */
     HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the
                                   word None allows NULL */
-    HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list or None */
+    HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list, or None where `range` ends so */
     HEED_OPTION_SIZES,       /**< heed_shape: one integer for all axes, one for each, or a pair for each, a pair's two after
                                   each other; rank 0 is None */
     HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */

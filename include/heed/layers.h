@@ -140,7 +140,7 @@ extern HEED_API const heed_layer_class heed_activation_class;
 #define HEED_DROPOUT_OPTIONS(X, config)                                                                                \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, rate, 0.0, "[0,1]", "share of the numbers dropped")                                               \
-    X(config, SHAPE, noise_shape, {0}, "",                                                                             \
+    X(config, SHAPE, noise_shape, {0}, "None",                                                                         \
       "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
 typedef struct heed_dropout_config { HEED_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_dropout_config;
 extern HEED_API const heed_layer_class heed_dropout_class;
@@ -278,7 +278,7 @@ extern HEED_API const heed_layer_class heed_elu_class;
 #define HEED_PRELU_OPTIONS(X, config)                                                                                  \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     HEED_WEIGHT_OPTIONS(X, config, alpha, "zeros")                                                                     \
-    X(config, SHAPE, shared_axes, {0}, "[1,)", "axes along which one alpha serves all")
+    X(config, SHAPE, shared_axes, {0}, "[1,)|None", "axes along which one alpha serves all")
 typedef struct heed_prelu_config { HEED_PRELU_OPTIONS(HEED_OPTION_FIELD, ) } heed_prelu_config;
 extern HEED_API const heed_layer_class heed_prelu_class;
 #define heed_prelu(...) HEED_SPEC(prelu, HEED_PRELU_OPTIONS, __VA_ARGS__)
@@ -338,8 +338,8 @@ extern HEED_API const heed_layer_class heed_additive_attention_class;
     X(config, INT, num_heads, 0, "[1,)", "number of heads")                                                            \
     X(config, INT, key_dim, 0, "[1,)", "size of a head's queries and keys")                                            \
     X(config, INT, value_dim, HEED_NONE, "[1,)", "size of a head's values; None: key_dim")                             \
-    X(config, SHAPE, output_shape, {0}, "[1,)", "of a step of the output; None: as the query's")                       \
-    X(config, SHAPE, attention_axes, {0}, "", "axes to attend over; None: all but the first and the last")             \
+    X(config, SHAPE, output_shape, {0}, "[1,)|None", "of a step of the output; None: as the query's")                  \
+    X(config, SHAPE, attention_axes, {0}, "None", "axes to attend over; None: all but the first and the last")         \
     HEED_PROJECTED_ATTENTION_OPTIONS(X, config)
 typedef struct heed_multi_head_attention_config {
     HEED_MULTI_HEAD_ATTENTION_OPTIONS(HEED_OPTION_FIELD, )

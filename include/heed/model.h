@@ -109,6 +109,16 @@ typedef struct heed_layer_collection_multi_head_attention_config {
 HEED_API heed_symbol *heed_layer_collection_multi_head_attention_with(
     heed_symbol *q, heed_symbol *k, heed_symbol *v, const heed_layer_collection_multi_head_attention_config *config);
 
+/**
+ * Applies an operation of keras.ops, by its class there and its options as in Python; files hold it as Keras does.
+ * `constants` are more arguments, behind the inputs; both may be NULL:
+ *
+ *     heed_symbol *is_token = heed_operate(m, "NotEqual", NULL, &ids, 1, "0");
+ *     heed_symbol *sums = heed_operate(m, "Cumsum", "axis=1", &x, 1, NULL);
+ */
+HEED_API heed_symbol *heed_operate(heed_model *m, const char *operation, const char *options,
+                                   heed_symbol *const *inputs, int count, const char *constants);
+
 /** Says what the model returns and closes it: heed_outputs(m, y) or heed_outputs(m, y, scores). */
 #define heed_outputs(model, ...)                                                                                       \
     heed_outputs_list((model), (heed_symbol *[]){__VA_ARGS__},                                                         \

@@ -61,12 +61,16 @@ HEED_API heed_model *heed_translator_model(heed_translator *t);
 HEED_API const char *heed_translator_recipe(const heed_translator *t);
 HEED_API const char *heed_translator_settings(const heed_translator *t);
 
+/** What a map of heed_hypothesis shows: "layer 1, head 2"; cut to size. */
+HEED_API void heed_translator_map_name(const heed_translator *t, int map, char *text, size_t size);
+
 /** How to decode. Zero means default for every member. */
 typedef struct heed_decode_config {
     int    beam;           /**< hypotheses kept at each step, 1..64; default 4. 1 is greedy */
     int    n_best;         /**< hypotheses returned for each line, 1..beam; default 1 */
     double length_penalty; /**< a: hypotheses are ranked by log probability / length^a; default 1; negative for 0 */
     int64_t first_line;    /**< number of the first line, for errors; default 1 */
+    bool   no_weights;     /**< whether to leave out what was attended to, which takes some time */
     int    max_length;     /**< target tokens; default: as many as any training target had, and half as many again */
 } heed_decode_config;
 
@@ -76,7 +80,10 @@ typedef struct heed_hypothesis {
     double  score;        /**< natural log of its probability, the end included */
     int     token_count;  /**< without the end */
     char  **tokens;       /**< as they may be shown */
-    float  *weights;      /**< (token_count, source_count): what each token attended to; each row sums to 1 */
+    float  *weights;      /**< (token_count, source_count): what each token attended to, the mean of all maps; each row sums
+                               to 1. NULL with no_weights */
+    int     map_count;    /**< alignments that the model has: one for each layer and head, say */
+    float  *maps;         /**< (map_count, token_count, source_count): each of them */
 } heed_hypothesis;
 
 typedef struct heed_translation {

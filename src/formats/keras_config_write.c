@@ -61,11 +61,12 @@ static heed_status write_build_config(heed_zone *z, const heed_layer *layer, hee
     return set(z, object, "build_config", built);
 }
 
-/* As the file had it that it came from. */
+/* As the file had it that it came from, or C. */
 static heed_status write_operation(heed_zone *z, const heed_layer *layer, heed_json **out)
 {
     heed_value *config;
     HEED_TRY(heed_value_parse(z, layer->name, heed_operation_saved(layer), &config));
+    HEED_TRY(heed_value_set(z, config, "name", heed_value_text(z, layer->name)));
     const char *class_name = layer->layer_class->name;
     return write_object(z, heed_operation_module(layer), class_name, heed_json_of_value(z, config), class_name, out);
 }

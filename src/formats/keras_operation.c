@@ -164,6 +164,45 @@ heed_status heed_operation_create(heed_context *c, const heed_json *object, heed
     return status;
 }
 
+/* From options as in Python. */
+static heed_status read_options(heed_zone *z, const char *class_name, const char *options,
+                                const heed_operation_row **row, heed_operation_config *o)
+{
+    heed_context *c = z->context;
+    heed_value *given, *config = heed_value_dict(z);
+    *row = find_row(class_name);
+    if (*row == NULL)
+        return heed_fail(c, HEED_ENOTFOUND, "%s: there is no operation of this name", class_name);
+    HEED_TRY(heed_value_parse_arguments(z, class_name, options == NULL ? "" : options, &given));
+    for (const heed_value *item = given->first; item != NULL; item = item->next) {
+        if (item->key == NULL)
+            return heed_fail(c, HEED_EINVAL, "%s: an option without a name (expected NAME=VALUE, found %s)", class_name,
+                             options);
+        HEED_TRY(heed_value_set(z, config, item->key, heed_value_copy(z, item)));
+    }
+    if (config == NULL)
+        return HEED_ENOMEM;
+    if (!knows_options(*row, config))
+        return heed_fail(c, HEED_EINVAL, "%s: an option does not fit (expected of %s, found %s)", class_name,
+                         *(*row)->options == '\0' ? "none" : (*row)->options, options);
+    o->saved = heed_value_expression(z, config);
+    return o->saved == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+heed_status heed_operation_named(heed_context *c, const char *class_name, const char *options, heed_layer **out)
+{
+    const heed_operation_row *row;
+    heed_operation_config o = {.trainable = true};
+    heed_zone z;
+    *out = NULL;
+    heed_zone_init(&z, c);
+    heed_status status = read_options(&z, class_name, options, &row, &o);
+    if (status == HEED_OK)
+        status = heed_layer_create(c, (heed_spec){&row->class, &o}, out);
+    heed_zone_free(&z);
+    return status;
+}
+
 static heed_status refuse(heed_zone *z, const heed_json *object)
 {
     const heed_json *config = heed_json_find(object, "config"), *name = heed_json_find(object, "name");

@@ -14,6 +14,8 @@ bool heed_is_operation_object(const heed_json *object);
 bool heed_is_operation(const heed_layer *layer);
 /* The operation of an object; *out is NULL for one that heed cannot run, which heed_operation_refuse tells about. */
 heed_status heed_operation_create(heed_context *c, const heed_json *object, heed_layer **out);
+/* The operation of a class, options as in Python: "axis=1"; NULL: none. */
+heed_status heed_operation_named(heed_context *c, const char *class_name, const char *options, heed_layer **out);
 /* Says what the operation of an object is and that it cannot be run: its name, class, options, and place in the file. */
 heed_status heed_operation_refuse(heed_context *c, const heed_json *object);
 

@@ -120,7 +120,7 @@ void *heed_options_copy(heed_zone *z, heed_option_table t, const void *config)
 
 /* ---- checking ---- */
 
-/* "[1,)", "(0,1]", "[0,1)": a missing limit is none. */
+/* "[1,)", "(0,1]", "[0,1)|None": a missing limit is none. */
 static bool in_range(const char *range, double value)
 {
     double low = -INFINITY, high = INFINITY;
@@ -130,7 +130,7 @@ static bool in_range(const char *range, double value)
     sscanf(range + 1, "%lf", &low);
     sscanf(comma + 1, "%lf", &high);
     bool above = *range == '[' ? value >= low : value > low;
-    bool below = range[strlen(range) - 1] == ']' ? value <= high : value < high || high == INFINITY;
+    bool below = *strpbrk(comma, ")]") == ']' ? value <= high : value < high || high == INFINITY;
     return above && below;
 }
 
@@ -422,7 +422,9 @@ static heed_value *option_value(heed_zone *z, const heed_option *o, const void *
         return isinf(*(const double *)field) ? heed_value_null(z) : heed_value_real(z, *(const double *)field);
     case HEED_OPTION_BOOL: return heed_value_bool(z, *(const bool *)field);
     case HEED_OPTION_TEXT: return heed_value_text(z, *(const char *const *)field);
-    case HEED_OPTION_SHAPE: return shape_value(z, field);
+    case HEED_OPTION_SHAPE:
+        return ((const heed_shape *)field)->rank == 0 && strstr(o->range, "None") != NULL ? heed_value_null(z)
+                                                                                         : shape_value(z, field);
     case HEED_OPTION_SIZES: return sizes_value(z, field);
     case HEED_OPTION_LAYER: return heed_spec_value(z, *(const heed_spec *)field);
     case HEED_OPTION_LAYERS: return specs_value(z, field);

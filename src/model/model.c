@@ -270,7 +270,7 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
     size_t ordered_count;
     heed_wires wires = m->wires;
     heed_ends ends = {m->inputs, m->outputs, m->input_count, m->output_count};
-    HEED_TRY(heed_order_wires(&m->zone, &ends, &wires, &ordered, &ordered_count));
+    HEED_TRY(heed_order_wires(&m->zone, &ends, &wires, &m->walked, &ordered, &ordered_count));
     memcpy(m->wires.items, wires.items, wires.count * sizeof *wires.items);
     m->wires.count = wires.count;
     if (layers == NULL) {

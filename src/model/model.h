@@ -61,6 +61,8 @@ struct heed_model {
     heed_graph   *probes[HEED_PROBES]; /* scratch graphs, until closed */
     heed_pass     passes[HEED_PROBES]; /* of the probe graphs */
     heed_wires    wires;  /* in the order in which they can run; those that the outputs need, once closed */
+    heed_wire   **walked; /* the same in an order that only the wiring decides, not when what was made: random draws are
+                             numbered by it. Once closed */
     int           symbol_count;
     heed_symbol **inputs, **outputs;
     char        **output_names;
@@ -119,9 +121,10 @@ typedef struct heed_ends {
     int                 input_count, output_count;
 } heed_ends;
 
-/* Leaves of `wires` those that the outputs need, and lists their layers in Keras' order; both in the zone. */
-heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers,
-                             size_t *layer_count);
+/* Leaves of `wires` those that the outputs need, lists them as a walk from the outputs meets them, each behind those it
+ * needs, and their layers in Keras' order; all in the zone. */
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_wire ***walked,
+                             heed_layer ***layers, size_t *layer_count);
 
 /* Wires a sequential model for such inputs if it is not wired yet, and draws weights that nobody set. */
 heed_status heed_model_ready(heed_model *m, const heed_dtype *dtypes, const heed_shape *shapes, int count);

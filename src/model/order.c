@@ -103,14 +103,14 @@ static int deepest_first(const void *a, const void *b)
     return p->met < q->met ? -1 : p->met > q->met;
 }
 
-heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_layer ***layers,
-                             size_t *layer_count)
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_wire ***walked,
+                             heed_layer ***layers, size_t *layer_count)
 {
     size_t most = wires->count;
     heed_zone scratch;
     heed_zone_init(&scratch, z->context);
     walk w = {.wire_count = 0};
-    w.wires = heed_zone_alloc(&scratch, most, sizeof *w.wires);
+    w.wires = *walked = heed_zone_alloc(z, most, sizeof *w.wires);
     w.depths = heed_zone_alloc(&scratch, most, sizeof *w.depths);
     w.places = heed_zone_alloc(&scratch, most + (size_t)ends->input_count, sizeof *w.places);
     heed_wire **stack = heed_zone_alloc(&scratch, most, sizeof *stack);
@@ -131,7 +131,7 @@ heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wi
     for (size_t i = 0; i < w.place_count; i++)
         (*layers)[i] = w.places[i].layer;
     *layer_count = w.place_count;
-    /* wires run in the order in which they were made, which the walk does not change */
+    /* the numbers of a layer's calls follow from the order in which they were made, which the walk does not change */
     size_t count = 0;
     for (size_t i = 0; i < wires->count; i++)
         if (position(&w, wires->items[i]) != SIZE_MAX)

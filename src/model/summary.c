@@ -149,7 +149,8 @@ static heed_status copy_wires(picture *p)
     if (inputs == NULL || outputs == NULL)
         return HEED_ENOMEM;
     heed_ends ends = {inputs, outputs, m->input_count, m->output_count};
-    return heed_order_wires(&p->zone, &ends, &p->wires, &p->layers, &p->layer_count);
+    heed_wire **walked;
+    return heed_order_wires(&p->zone, &ends, &p->wires, &walked, &p->layers, &p->layer_count);
 }
 
 static int call_number(const picture *p, const heed_wire *wire)

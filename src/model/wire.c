@@ -270,8 +270,8 @@ heed_status heed_model_trace(heed_model *m, heed_call *call)
         values.masks[m->inputs[i]->index] = call->masks == NULL ? NULL : call->masks[i];
     }
     for (size_t i = 0; i < m->wires.count; i++)
-        if (m->wires.items[i]->input_count > 0)
-            HEED_TRY(trace_wire(m->wires.items[i], call, &values));
+        if (m->walked[i]->input_count > 0)
+            HEED_TRY(trace_wire(m->walked[i], call, &values));
     call->output_count = m->output_count;
     for (int k = 0; k < m->output_count; k++) {
         call->outputs[k] = tensors[m->outputs[k]->index];

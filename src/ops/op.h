@@ -125,7 +125,7 @@ struct heed_op {
     X(gather) X(gather_gradient) X(one_hot) X(layer_norm) X(layer_norm_gradient) X(dropout) X(random)                  \
     X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \
     X(window_scores) X(window_sum) X(window_spread) X(window_dense) X(window_take)                                     \
-    X(attention) X(attention_gradient)                                                                                 \
+    X(attention) X(attention_gradient) X(attention_step)                                                               \
     X(convolution) X(convolution_transpose) X(convolution_kernel_gradient) X(pool) X(pool_gradient)                    \
     X(lstm) X(lstm_gradient) X(gru) X(gru_gradient) X(scan)
 

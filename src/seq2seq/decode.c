@@ -23,6 +23,7 @@ typedef struct sentence {
 typedef struct decoding {
     heed_translator *t;
     heed_zone        zone;
+    const heed_decoding_models *models;
     heed_stepper    *stepper;
     int              width, count, maps;
     int64_t          length; /* of the longest source, rounded up */
@@ -40,7 +41,7 @@ static heed_status start(decoding *d, const heed_decode_config *config, int most
         return HEED_ENOMEM;
     for (int i = 0; i < d->count; i++)
         memcpy(source + i * d->length, d->sentences[i].ids, (size_t)d->sentences[i].length * sizeof *source);
-    HEED_TRY(heed_stepper_start(z, &d->t->decoding, source, d->count, d->length, d->width, d->tokens, &d->stepper));
+    HEED_TRY(heed_stepper_start(z, d->models, source, d->count, d->length, d->width, d->tokens, &d->stepper));
     d->maps = heed_stepper_maps(d->stepper);
     d->live_count = d->count;
     for (int i = 0; i < d->count; i++) {
@@ -98,20 +99,42 @@ static heed_status copy_text(heed_context *c, const char *text, char **out)
     return *out == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-/* The tokens of an ended hypothesis, (length). */
-static void trace_back(const decoding *d, const sentence *s, const heed_beam_end *end, int32_t *ids, float *weights)
+/* The tokens of an ended hypothesis, (length); and where `maps` is not NULL, what they attended to, (maps, length, Ts). */
+static void trace_back(const decoding *d, const sentence *s, const heed_beam_end *end, int32_t *ids, float *maps)
 {
+    size_t width = (size_t)s->length;
     int entry = end->parent;
     for (int k = end->length; k-- > 0;) {
         const heed_beam_entry *e = &heed_beam_step(&s->beam, k)[entry];
         ids[k] = e->token;
         /* what step k attended to was kept by the row that it went on from */
-        if (weights != NULL)
-            memcpy(weights + (size_t)k * (size_t)s->length,
-                   s->weights + ((size_t)k * (size_t)d->width + (size_t)e->parent) * (size_t)d->maps * (size_t)s->length,
-                   (size_t)s->length * sizeof(float));
+        const float *kept = s->weights + (size_t)(k * d->width + e->parent) * (size_t)d->maps * width;
+        for (int map = 0; map < d->maps && maps != NULL; map++)
+            memcpy(maps + (size_t)(map * end->length + k) * width, kept + (size_t)map * width, width * sizeof *maps);
         entry = e->parent;
     }
+}
+
+/* The mean of all maps. */
+static void average_maps(heed_hypothesis *h, size_t area)
+{
+    for (int map = 0; map < h->map_count; map++)
+        for (size_t i = 0; i < area; i++)
+            h->weights[i] += h->maps[(size_t)map * area + i] / (float)h->map_count;
+}
+
+static heed_status fill_weights(const decoding *d, const sentence *s, const heed_beam_end *end, int32_t *ids,
+                                heed_hypothesis *h)
+{
+    size_t area = (size_t)end->length * (size_t)s->length;
+    h->map_count = d->maps;
+    h->maps = heed_alloc(d->t->context, (size_t)d->maps * area, sizeof *h->maps);
+    h->weights = heed_alloc(d->t->context, area, sizeof *h->weights);
+    if (h->maps == NULL || h->weights == NULL)
+        return HEED_ENOMEM;
+    trace_back(d, s, end, ids, h->maps);
+    average_maps(h, area);
+    return HEED_OK;
 }
 
 static heed_status fill_hypothesis(const decoding *d, const sentence *s, const heed_beam_end *end, heed_hypothesis *h)
@@ -120,11 +143,12 @@ static heed_status fill_hypothesis(const decoding *d, const sentence *s, const h
     int length = end->length;
     h->score = end->score;
     h->tokens = heed_alloc(c, (size_t)length, sizeof *h->tokens);
-    h->weights = heed_alloc(c, (size_t)length * (size_t)s->length, sizeof *h->weights);
     int32_t *ids = heed_alloc(c, (size_t)length, sizeof *ids);
-    heed_status status = h->tokens == NULL || h->weights == NULL || ids == NULL ? HEED_ENOMEM : HEED_OK;
+    heed_status status = h->tokens == NULL || ids == NULL ? HEED_ENOMEM : HEED_OK;
     if (status == HEED_OK)
-        trace_back(d, s, end, ids, h->weights);
+        trace_back(d, s, end, ids, NULL);
+    if (status == HEED_OK && d->maps > 0)
+        status = fill_weights(d, s, end, ids, h);
     for (int k = 0; k < length && status == HEED_OK; k++) {
         status = copy_text(c, heed_tokenizer_token(d->t->target, ids[k]), &h->tokens[k]);
         h->token_count = k + 1;
@@ -158,7 +182,7 @@ typedef heed_status sentence_function(void *user, const decoding *d, const sente
 static heed_status decode_group(heed_translator *t, sentence *sentences, int count, const heed_decode_config *config,
                                 sentence_function *each, void *user)
 {
-    decoding d = {.t = t, .width = config->beam, .count = count,
+    decoding d = {.t = t, .models = &t->decoding[!config->no_weights], .width = config->beam, .count = count,
                   .tokens = heed_tokenizer_size(t->target), .sentences = sentences};
     for (int i = 0; i < count; i++)
         d.length = sentences[i].length > d.length ? sentences[i].length : d.length;
@@ -195,8 +219,9 @@ static void sort_by_length(sentence *s, int count, sentence *spare)
 static heed_status decode_all(heed_translator *t, sentence *sentences, int count, const heed_decode_config *config,
                               sentence_function *each, void *user)
 {
-    if (t->decoding.step == NULL)
-        HEED_TRY(heed_recipe_decoding_models(t->recipe.kind, t->model, true, &t->decoding));
+    heed_decoding_models *models = &t->decoding[!config->no_weights];
+    if (models->step == NULL)
+        HEED_TRY(heed_recipe_decoding_models(&t->recipe, t->model, !config->no_weights, models));
     int group = ROWS / config->beam;
     sort_by_length(sentences, count, sentences + count);
     for (int i = 0; i < count; i += group)
@@ -229,7 +254,7 @@ heed_status heed_count_exact(heed_translator *t, const heed_examples *e, int64_t
 {
     heed_zone z;
     heed_zone_init(&z, t->context);
-    heed_decode_config greedy = {.beam = 1, .max_length = t->longest_target + 1};
+    heed_decode_config greedy = {.beam = 1, .no_weights = true, .max_length = t->longest_target + 1};
     comparison c = {e, first, 0, heed_zone_alloc(&z, (size_t)greedy.max_length, sizeof(int32_t))};
     sentence *sentences = heed_zone_alloc(&z, (size_t)count * 2, sizeof *sentences);
     heed_status status = c.ids == NULL || sentences == NULL ? HEED_ENOMEM : HEED_OK;
@@ -256,6 +281,8 @@ static heed_status settle_config(heed_translator *t, const heed_decode_config *g
         out->first_line = 1;
     if (out->max_length == 0)
         out->max_length = t->longest_target + t->longest_target / 2 + 1;
+    if (out->max_length > heed_recipe_most_tokens(&t->recipe))
+        out->max_length = (int)heed_recipe_most_tokens(&t->recipe);
     out->length_penalty = out->length_penalty == 0 ? 1 : out->length_penalty < 0 ? 0 : out->length_penalty;
     if (out->beam < 1 || out->beam > HEED_BEAM_MOST)
         return heed_fail(c, HEED_EINVAL, "beam is out of range (expected 1 to %d, found %d)", HEED_BEAM_MOST, out->beam);
@@ -276,9 +303,9 @@ static heed_status read_lines(heed_translator *t, heed_zone *z, const char *cons
         status = heed_tokenizer_encode(t->source, lines[i], strlen(lines[i]), &ids);
         if (status != HEED_OK || ids.count == 0)
             continue;
-        if (ids.count > (size_t)t->recipe.settings->longest * 4) {
-            status = heed_fail(t->context, HEED_EINVAL, "line %lld: too long (expected at most %d tokens, found %zu)",
-                               (long long)first_line + i, t->recipe.settings->longest * 4, ids.count);
+        if ((int64_t)ids.count > heed_recipe_most_tokens(&t->recipe)) {
+            status = heed_fail(t->context, HEED_EINVAL, "line %lld: too long (expected at most %lld tokens, found %zu)",
+                               (long long)first_line + i, (long long)heed_recipe_most_tokens(&t->recipe), ids.count);
             continue;
         }
         int32_t *copy = heed_zone_alloc(z, ids.count, sizeof *copy);
@@ -358,6 +385,7 @@ void heed_translations_free(heed_translator *t, heed_translation *translations, 
                 heed_release(c, h->tokens[n]);
             heed_release(c, h->tokens);
             heed_release(c, h->weights);
+            heed_release(c, h->maps);
             heed_release(c, h->text);
         }
         for (int k = 0; k < r->source_count; k++)

@@ -1,15 +1,17 @@
 #include "seq2seq/decoding_layers.h"
 
-#include "heed/text.h"
+#include "heed/layers.h"
+#include "ops/attention_step.h"
 
 static const char COLLECTION[] = "heed.decoding";
 
+/* HEED_PADDING is 0. */
+static heed_tensor *is_token(heed_tensor *ids) { return heed_op_cast(ids, HEED_BOOL); }
+
 static heed_status call_with_padding(heed_layer *layer, heed_call *call)
 {
-    const int32_t padding = HEED_PADDING;
-    heed_tensor *id = heed_graph_constant(call->graph, &(heed_array){.dtype = HEED_INT32, .data = (void *)&padding});
     call->outputs[0] = call->inputs[0];
-    call->output_masks[0] = heed_op_not_equal(call->inputs[1], id);
+    call->output_masks[0] = is_token(call->inputs[1]);
     return HEED_OK;
 }
 
@@ -28,14 +30,98 @@ static heed_status call_by_row(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
-#define DECODING_OPTIONS(X, config) HEED_LAYER_OPTIONS(X, config)
+heed_symbol *heed_places(heed_model *m, heed_symbol *ids)
+{
+    heed_symbol *token = heed_operate(m, "NotEqual", NULL, &ids, 1, "0");
+    heed_symbol *one = heed_operate(m, "Cast", "dtype='int32'", &token, 1, NULL);
+    heed_symbol *count = heed_operate(m, "Cumsum", "axis=1", &one, 1, NULL);
+    return heed_operate(m, "Multiply", NULL, (heed_symbol *[]){count, one}, 2, NULL);
+}
 
-const heed_layer_class heed_with_padding_class = {
-    .name = "WithPadding", .collection = COLLECTION, .min_inputs = 2, .max_inputs = 2, .call = call_with_padding,
-    HEED_CLASS_OPTIONS(heed_decoding_config, DECODING_OPTIONS)};
-const heed_layer_class heed_by_sentence_class = {
-    .name = "BySentence", .collection = COLLECTION, .min_inputs = 2, .max_inputs = 2, .call = call_by_sentence,
-    HEED_CLASS_OPTIONS(heed_decoding_config, DECODING_OPTIONS)};
-const heed_layer_class heed_by_row_class = {
-    .name = "ByRow", .collection = COLLECTION, .min_inputs = 1, .max_inputs = 1, .call = call_by_row,
-    HEED_CLASS_OPTIONS(heed_decoding_config, DECODING_OPTIONS)};
+/* ---- attention in parts ---- */
+
+/* Weights of a MultiHeadAttention, in Keras' order: each has a kernel, (D, N, H) or for the output (N, H, D), and a bias. */
+enum { QUERY, KEY, VALUE, OUTPUT };
+
+typedef struct parts {
+    heed_layer *attention;
+} parts;
+
+static heed_status parts_init(heed_layer *layer)
+{
+    const heed_decoding_config *o = heed_layer_config(layer);
+    parts *p = heed_layer_alloc(layer, sizeof *p);
+    return p == NULL ? HEED_ENOMEM : heed_layer_child(layer, "attention", o->attention, &p->attention);
+}
+
+static const heed_multi_head_attention_config *heads_of(const heed_layer *layer)
+{
+    return heed_layer_config(((const parts *)heed_layer_state(layer))->attention);
+}
+
+static heed_tensor *project(const heed_layer *layer, heed_graph *g, int which, heed_tensor *x)
+{
+    heed_layer *attention = ((const parts *)heed_layer_state(layer))->attention;
+    heed_tensor *kernel = heed_graph_variable(g, heed_layer_weight_at(attention, 2 * which));
+    heed_tensor *bias = heed_graph_variable(g, heed_layer_weight_at(attention, 2 * which + 1));
+    kernel = heed_op_reshape(kernel, &(heed_shape){2, {heed_tensor_dim(x, -1), HEED_ANY}});
+    return heed_op_dense(x, kernel, heed_op_reshape(bias, &(heed_shape){1, {HEED_ANY}}));
+}
+
+static heed_status call_keys_of_attention(heed_layer *layer, heed_call *call)
+{
+    call->output_count = 2;
+    call->outputs[0] = project(layer, call->graph, KEY, call->inputs[0]);
+    call->outputs[1] = project(layer, call->graph, VALUE, call->inputs[0]);
+    return HEED_OK;
+}
+
+static heed_tensor *in_heads(heed_tensor *x, int64_t sentences, int heads)
+{
+    return heed_op_reshape(x, &(heed_shape){4, {sentences, HEED_ANY, heads, heed_tensor_dim(x, -1) / heads}});
+}
+
+static heed_status call_attention_of_keys(heed_layer *layer, heed_call *call)
+{
+    int heads = heads_of(layer)->num_heads;
+    int64_t sentences = heed_tensor_dim(call->inputs[1], 0), rows = heed_tensor_dim(call->inputs[0], 0);
+    heed_tensor *query = in_heads(project(layer, call->graph, QUERY, call->inputs[0]), sentences, heads);
+    heed_op_attention_config config = {.key_mask = is_token(call->inputs[3])};
+    heed_tensor *weights = NULL;
+    heed_tensor *y = heed_op_attention(query, in_heads(call->inputs[1], sentences, heads),
+                                       in_heads(call->inputs[2], sentences, heads), &config, &weights);
+    int64_t width = heads * heed_tensor_dim(y, -1);
+    call->output_count = 2;
+    call->outputs[0] = project(layer, call->graph, OUTPUT, heed_op_reshape(y, &(heed_shape){3, {rows, 1, width}}));
+    weights = heed_op_transpose(weights, (int[]){0, 2, 1, 3});
+    call->outputs[1] = heed_op_reshape(weights, &(heed_shape){3, {rows, heads, heed_tensor_dim(weights, -1)}});
+    return HEED_OK;
+}
+
+static heed_status call_attention_of_past(heed_layer *layer, heed_call *call)
+{
+    heed_tensor *own[3];
+    heed_shape rows = {2, {heed_tensor_dim(call->inputs[0], 0), HEED_ANY}}, steps = {3, {rows.dims[0], 1, HEED_ANY}};
+    for (int i = QUERY; i <= VALUE; i++)
+        own[i] = heed_op_reshape(project(layer, call->graph, i, call->inputs[0]), &rows);
+    heed_tensor *y = heed_op_attention_step(own[QUERY], own[KEY], own[VALUE], call->inputs[1], call->inputs[2],
+                                            call->inputs[3], heads_of(layer)->num_heads);
+    call->output_count = 3;
+    call->outputs[0] = project(layer, call->graph, OUTPUT, heed_op_reshape(y, &steps));
+    call->outputs[1] = heed_op_reshape(own[KEY], &steps);
+    call->outputs[2] = heed_op_reshape(own[VALUE], &steps);
+    return HEED_OK;
+}
+
+/* ---- */
+
+#define CLASS(id, title, inputs, ...)                                                                                  \
+    const heed_layer_class heed_##id##_class = {                                                                       \
+        .name = title, .collection = COLLECTION, .min_inputs = inputs, .max_inputs = inputs, .call = call_##id,        \
+        HEED_CLASS_OPTIONS(heed_decoding_config, HEED_DECODING_OPTIONS), __VA_ARGS__};
+CLASS(with_padding, "WithPadding", 2, )
+CLASS(by_sentence, "BySentence", 2, )
+CLASS(by_row, "ByRow", 1, )
+CLASS(keys_of_attention, "KeysOfAttention", 1, .init = parts_init)
+CLASS(attention_of_keys, "AttentionOfKeys", 4, .init = parts_init)
+CLASS(attention_of_past, "AttentionOfPast", 4, .init = parts_init)

@@ -2,11 +2,17 @@
 #ifndef HEED_SEQ2SEQ_DECODING_LAYERS_H
 #define HEED_SEQ2SEQ_DECODING_LAYERS_H
 
-#include "heed/layer.h"
+#include "heed/model.h"
 
-typedef struct heed_decoding_config { HEED_LAYER_OPTIONS(HEED_OPTION_FIELD, ) } heed_decoding_config;
+#define HEED_DECODING_OPTIONS(X, config)                                                                               \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, LAYER, attention, {0}, "", "the MultiHeadAttention whose weights it uses")
+typedef struct heed_decoding_config { HEED_DECODING_OPTIONS(HEED_OPTION_FIELD, ) } heed_decoding_config;
 
-extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, heed_by_row_class;
+extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, heed_by_row_class,
+    heed_keys_of_attention_class, heed_attention_of_keys_class, heed_attention_of_past_class;
+
+#define HEED_DECODING_SPEC(class, layer) ((heed_spec){&(class), &(heed_decoding_config){.attention = (layer)}})
 
 /* (memory (S, Ts, ...), ids (S, Ts)) -> memory, with the mask that tells where ids are no padding. */
 #define heed_with_padding() ((heed_spec){&heed_with_padding_class, NULL})
@@ -14,5 +20,17 @@ extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, h
 #define heed_by_sentence() ((heed_spec){&heed_by_sentence_class, NULL})
 /* (S, W, D) -> (R, 1, D). */
 #define heed_by_row() ((heed_spec){&heed_by_row_class, NULL})
+
+/* With the weights of a MultiHeadAttention whose heads' sizes N and H make E = N H:
+ * memory (S, Ts, D) -> its keys and values (S, Ts, E), */
+#define heed_keys_of_attention(layer) HEED_DECODING_SPEC(heed_keys_of_attention_class, layer)
+/* (x (R, 1, D), keys, values, source ids (S, Ts)) -> y (R, 1, D) and weights (R, N, Ts), */
+#define heed_attention_of_keys(layer) HEED_DECODING_SPEC(heed_attention_of_keys_class, layer)
+/* (x (R, 1, D), keys and values kept (M, E), rows (R, P) of them, see heed_op_attention_step) -> y (R, 1, D), and x's own
+ * keys and values (R, 1, E). */
+#define heed_attention_of_past(layer) HEED_DECODING_SPEC(heed_attention_of_past_class, layer)
+
+/* The places (B, T) of ids in their row, from 1 on, and 0 for padding: by operations that Keras has. */
+heed_symbol *heed_places(heed_model *m, heed_symbol *ids);
 
 #endif

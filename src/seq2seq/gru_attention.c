@@ -54,7 +54,7 @@ static heed_layer *attention_layer(heed_model *m, const gru_attention_settings *
     return heed_make(m, heed_attention(.name = ATTENTION, .use_scale = true));
 }
 
-static heed_symbol *wire(heed_model *m, const void *settings, int32_t source_size, int32_t target_size)
+static heed_status wire(heed_model *m, const void *settings, int32_t source_size, int32_t target_size, heed_symbol **out)
 {
     const gru_attention_settings *s = settings;
     heed_symbol *source = heed_input(m, .name = "source", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
@@ -76,7 +76,8 @@ static heed_symbol *wire(heed_model *m, const void *settings, int32_t source_siz
     heed_symbol *attended = attend(attention_layer(m, s), written[0], read[0], &weights);
     heed_symbol *both = heed_apply_to(heed_concatenate(.name = JOIN), written[0], attended);
     heed_symbol *h = heed_apply(heed_dense(.name = COMBINE, .units = s->output_units, .activation = "tanh"), both);
-    return heed_apply(heed_dense(.name = OUTPUT, .units = target_size, .activation = "softmax"), drop(h, s->dropout));
+    *out = heed_apply(heed_dense(.name = OUTPUT, .units = target_size, .activation = "softmax"), drop(h, s->dropout));
+    return HEED_OK;
 }
 
 /* ---- decoding */
@@ -93,7 +94,7 @@ static heed_status wire_encoder(heed_model *trained, heed_model *m)
     return heed_outputs(m, read[0], heed_recipe_call(join, read[1], read[2]));
 }
 
-static heed_status wire_step(heed_model *trained, heed_model *encoder, bool with, heed_model *m)
+static heed_status wire_step(heed_model *trained, const heed_model *encoder, bool with, heed_model *m)
 {
     heed_layer *embedding, *decoder, *attention, *join, *combine, *output;
     HEED_TRY(heed_recipe_find_layer(trained, TARGET_EMBEDDING, &embedding));
@@ -118,12 +119,16 @@ static heed_status wire_step(heed_model *trained, heed_model *encoder, bool with
     return with ? heed_outputs(m, p, written[1], heed_apply(heed_by_row(), weights)) : heed_outputs(m, p, written[1]);
 }
 
+static heed_status wire_decoding(heed_model *trained, const void *settings, bool weights, heed_decoding_models *out)
+{
+    out->memory_count = out->state_count = 1;
+    HEED_TRY(wire_encoder(trained, out->encoder));
+    return wire_step(trained, out->encoder, weights, out->step);
+}
+
 const heed_recipe_kind heed_gru_attention_kind = {
     .name = "gru-attention",
     HEED_RECIPE_OPTIONS(gru_attention_settings, GRU_ATTENTION_SETTINGS),
-    .memory_count = 1,
-    .state_count = 1,
     .wire = wire,
-    .wire_encoder = wire_encoder,
-    .wire_step = wire_step,
+    .wire_decoding = wire_decoding,
 };

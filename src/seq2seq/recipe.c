@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind};
+static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind, &heed_transformer_kind};
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
 /* Each with the settings in which it differs from what its kind of model has by default. */
@@ -15,6 +15,12 @@ static const heed_recipe_info recipes[] = {
      "gru-attention", ""},
     {"dates", "settings for dates in many languages: letters in, digits out", "gru-attention",
      "lowercase=True, learning_rate=0.003"},
+    {"transformer",
+     "attention alone reads and writes (Vaswani et al. 2017), of the size that suits some ten thousand pairs of sentences",
+     "transformer",
+     "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=10000, batch_tokens=4096, "
+     "learning_rate=0.005, beta_2=0.98, schedule='inverse_root', warmup_steps=2000, clip_norm=0.0, label_smoothing=0.1, "
+     "longest=200, validate_by='loss', average=5"},
 };
 enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
 
@@ -147,7 +153,10 @@ heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t sou
                               heed_model **out)
 {
     heed_model *m = heed_functional(c, "translator");
-    heed_status status = heed_outputs(m, r->kind->wire(m, r->settings, source_size, target_size));
+    heed_symbol *output = NULL;
+    heed_status status = r->kind->wire(m, r->settings, source_size, target_size, &output);
+    if (status == HEED_OK)
+        status = heed_outputs(m, output);
     if (status == HEED_OK)
         status = compile(m, r);
     if (status != HEED_OK) {
@@ -158,17 +167,23 @@ heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t sou
     return status;
 }
 
-heed_status heed_recipe_decoding_models(const heed_recipe_kind *kind, heed_model *trained, bool weights,
+heed_status heed_recipe_begin(heed_model *m, const heed_recipe *r)
+{
+    HEED_TRY(heed_build(m));
+    return r->kind->begin == NULL ? HEED_OK : r->kind->begin(m, r->settings);
+}
+
+int64_t heed_recipe_most_tokens(const heed_recipe *r)
+{
+    return r->kind->most_tokens == NULL ? 4 * r->settings->longest : r->kind->most_tokens(r->settings);
+}
+
+heed_status heed_recipe_decoding_models(const heed_recipe *r, heed_model *trained, bool weights,
                                         heed_decoding_models *out)
 {
     heed_context *c = heed_model_context(trained);
-    *out = (heed_decoding_models){.memory_count = kind->memory_count, .state_count = kind->state_count};
-    out->encoder = heed_functional(c, "encoder");
-    heed_status status = kind->wire_encoder(trained, out->encoder);
-    if (status == HEED_OK) {
-        out->step = heed_functional(c, "decoder_step");
-        status = kind->wire_step(trained, out->encoder, weights, out->step);
-    }
+    *out = (heed_decoding_models){heed_functional(c, "encoder"), heed_functional(c, "decoder_step"), 0, 0, 0};
+    heed_status status = r->kind->wire_decoding(trained, r->settings, weights, out);
     if (status != HEED_OK)
         heed_decoding_models_free(out);
     return status;

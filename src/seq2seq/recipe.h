@@ -48,6 +48,19 @@
 /* What every kind's settings begin with. */
 typedef struct heed_recipe_settings { HEED_RECIPE_SETTINGS(HEED_OPTION_FIELD, ) } heed_recipe_settings;
 
+/* The two models that decode, over the trained model's layers. S sentences are decoded together, with W hypotheses each:
+ * R = S W rows, those of a sentence one after another.
+ *
+ * encoder: source (S, Ts) ids -> each memory (S, Ts, ...), then each initial state (S, ...).
+ * step: source; each memory; token (R, 1); with caches position (R, 1), of the token, from 1 on, past (R, P), and each
+ * cache (M, D): row past[r][i] of it is what row r left there at its i-th step, if that is not negative; each state (R, ...)
+ * -> probabilities (R, 1, V); what each cache gets of this step (R, 1, D); each state; and, if they were asked for,
+ * weights: each row's alignments, (R, maps, Ts). */
+typedef struct heed_decoding_models {
+    heed_model *encoder, *step;
+    int         memory_count, cache_count, state_count;
+} heed_decoding_models;
+
 /* A family of models: how the one to be trained is wired, and the two that decode with its layers. */
 typedef struct heed_recipe_kind {
     const char              *name;
@@ -56,14 +69,19 @@ typedef struct heed_recipe_kind {
     size_t                   config_size;
     const void              *defaults;
     const heed_setting_info *settings; /* the options as people read them */
-    /* Wires the model: inputs `source` (B, Ts) and `target` (B, Tt) ids, output the probabilities (B, Tt, target_size) of
-     * the token after each of target's. NULL on failure, which the model remembers. */
-    heed_symbol *(*wire)(heed_model *m, const void *settings, int32_t source_size, int32_t target_size);
-    bool logits; /* the output is before the softmax */
-    /* The models that decode, see heed_decoding_models. */
-    int memory_count, state_count;
-    heed_status (*wire_encoder)(heed_model *trained, heed_model *m);
-    heed_status (*wire_step)(heed_model *trained, heed_model *encoder, bool weights, heed_model *m);
+    /* Wires the model: inputs `source` (B, Ts) and `target` (B, Tt) ids; *out are the probabilities (B, Tt, target_size) of
+     * the token after each of target's. A mistake of the wiring itself is remembered by the model. */
+    heed_status (*wire)(heed_model *m, const void *settings, int32_t source_size, int32_t target_size,
+                        heed_symbol **out);
+    bool logits; /* the output is before the softmax, and has no mask */
+    /* Sets weights that do not begin by chance; called once they are drawn. NULL: there are none. */
+    heed_status (*begin)(heed_model *m, const void *settings);
+    /* Tokens that a side may have at most when translating. NULL: any number */
+    int64_t (*most_tokens)(const void *settings);
+    /* Names an alignment, "layer 1, head 2", cut to size. NULL: there is but one. */
+    void (*map_name)(const void *settings, int map, char *text, size_t size);
+    /* Wires both models that decode, which have no inputs yet, and says what they remember. */
+    heed_status (*wire_decoding)(heed_model *trained, const void *settings, bool weights, heed_decoding_models *out);
 } heed_recipe_kind;
 
 #define HEED_SETTING_INFO(config, type, name, value, range, meaning) {#name, #value, range, meaning},
@@ -71,7 +89,7 @@ typedef struct heed_recipe_kind {
 #define HEED_RECIPE_OPTIONS(config, LIST)                                                                              \
     HEED_CLASS_OPTIONS(config, LIST), .settings = (const heed_setting_info[]) { LIST(HEED_SETTING_INFO, ) }
 
-extern const heed_recipe_kind heed_gru_attention_kind;
+extern const heed_recipe_kind heed_gru_attention_kind, heed_transformer_kind;
 
 /* A recipe's settings, as they are used and kept. */
 typedef struct heed_recipe {
@@ -94,22 +112,15 @@ heed_status heed_recipe_copy(heed_zone *z, const heed_recipe *r, heed_recipe *ou
 /* The tokenizer's settings for one side. */
 heed_tokenizer_config heed_recipe_tokenizer(const heed_recipe_settings *s, bool source);
 
-/* The model to be trained, compiled. */
+/* Tokens that a side may have at most when translating. */
+int64_t heed_recipe_most_tokens(const heed_recipe *r);
+
+/* The model to be trained, compiled; and its weights, drawn from the model's seed. */
 heed_status heed_recipe_build(heed_context *c, const heed_recipe *r, int32_t source_size, int32_t target_size,
                               heed_model **out);
+heed_status heed_recipe_begin(heed_model *m, const heed_recipe *r);
 
-/* The two models that decode, over the trained model's layers. S sentences are decoded together, with W hypotheses each:
- * R = S W rows, those of a sentence one after another.
- *
- * encoder: source (S, Ts) ids -> each memory (S, Ts, ...), then each initial state (S, ...).
- * step: source, each memory, token (R, 1), each state (R, ...) -> probabilities (R, 1, V), each state, and, if it was asked
- * for them, weights: each row's alignments, (R, maps, Ts). */
-typedef struct heed_decoding_models {
-    heed_model *encoder, *step;
-    int         memory_count, state_count;
-} heed_decoding_models;
-
-heed_status heed_recipe_decoding_models(const heed_recipe_kind *kind, heed_model *trained, bool weights,
+heed_status heed_recipe_decoding_models(const heed_recipe *r, heed_model *trained, bool weights,
                                         heed_decoding_models *out);
 void        heed_decoding_models_free(heed_decoding_models *d);
 

@@ -1,8 +1,10 @@
 #include "seq2seq/stepper.h"
 
+#include "seq2seq/caches.h"
+
 #include <string.h>
 
-enum { MOST = 64 }; /* memories, and states */
+enum { MOST = HEED_MAX_OUTPUTS };
 
 /* Numbers that each sentence or each row has. */
 typedef struct part {
@@ -13,6 +15,7 @@ typedef struct part {
 
 struct heed_stepper {
     const heed_decoding_models *models;
+    heed_caches *caches; /* NULL: the models have none */
     int      sentences, width, room; /* room: sentences at first, rounded up */
     int64_t  length;
     int32_t *source, *tokens;
@@ -68,12 +71,14 @@ static heed_status encode(heed_stepper *s)
     return HEED_OK;
 }
 
-static bool has_weights(const heed_decoding_models *m) { return heed_model_output_count(m->step) > 1 + m->state_count; }
+/* Where the weights are among the step's outputs. */
+static int weights_at(const heed_decoding_models *m) { return 1 + m->cache_count + m->state_count; }
 
 int heed_stepper_maps(const heed_stepper *s)
 {
     const heed_decoding_models *m = s->models;
-    return has_weights(m) ? (int)heed_model_output_shape(m->step, 1 + m->state_count)->dims[1] : 0;
+    const heed_shape *shape = heed_model_output_shape(m->step, weights_at(m));
+    return shape == NULL ? 0 : (int)shape->dims[1];
 }
 
 static heed_status make_room(heed_zone *z, heed_stepper *s, int32_t size)
@@ -107,6 +112,8 @@ heed_status heed_stepper_start(heed_zone *z, const heed_decoding_models *models,
     *s = (heed_stepper){.models = models, .sentences = sentences, .width = width, .room = rounded(sentences),
                         .length = length};
     HEED_TRY(make_room(z, s, size));
+    if (models->cache_count > 0)
+        HEED_TRY(heed_caches_start(z, models, s->room * width, &s->caches));
     memcpy(s->source, source, (size_t)sentences * (size_t)length * sizeof *source);
     return encode(s);
 }
@@ -117,7 +124,7 @@ heed_status heed_stepper_step(heed_stepper *s, const int32_t *tokens, heed_step_
     int sentences = rounded(s->sentences), rows = sentences * s->width, n = 0, k = 0;
     for (int r = 0; r < rows; r++)
         s->tokens[r] = r < s->sentences * s->width ? tokens[r] : HEED_START;
-    heed_array in[2 + 2 * MOST], result[2 + MOST];
+    heed_array in[4 + 2 * MOST], result[2 + 2 * MOST];
     in[n++] = (heed_array){HEED_INT32, {2, {sentences, s->length}}, s->source};
     for (int i = 0; i < m->memory_count; i++) {
         s->memory[i].shape.dims[0] = sentences;
@@ -126,6 +133,10 @@ heed_status heed_stepper_step(heed_stepper *s, const int32_t *tokens, heed_step_
     in[n++] = (heed_array){HEED_INT32, {2, {rows, 1}}, s->tokens};
     s->probabilities_shape.dims[0] = rows;
     result[k++] = (heed_array){HEED_FLOAT32, s->probabilities_shape, s->probabilities};
+    if (s->caches != NULL) {
+        n += heed_caches_inputs(s->caches, rows, in + n);
+        k += heed_caches_outputs(s->caches, rows, result + k);
+    }
     for (int i = 0; i < m->state_count; i++) {
         s->state[i].shape.dims[0] = rows;
         in[n++] = of_part(&s->state[i], s->state[i].data);
@@ -136,7 +147,8 @@ heed_status heed_stepper_step(heed_stepper *s, const int32_t *tokens, heed_step_
         result[k++] = (heed_array){HEED_FLOAT32, s->weights_shape, s->weights};
     }
     *out = (heed_step_result){s->probabilities, s->weights};
-    return heed_predict_on_batch(m->step, in, n, result, k);
+    HEED_TRY(heed_predict_on_batch(m->step, in, n, result, k));
+    return s->caches == NULL ? HEED_OK : heed_caches_keep(s->caches, s->sentences * s->width);
 }
 
 void heed_stepper_reorder(heed_stepper *s, const int *kept, int sentences, const int *parents)
@@ -155,5 +167,7 @@ void heed_stepper_reorder(heed_stepper *s, const int *kept, int sentences, const
         for (int r = 0; r < sentences * s->width; r++)
             memcpy(s->state[k].data + (size_t)r * s->state[k].bytes,
                    s->state[k].next + (size_t)parents[r] * s->state[k].bytes, s->state[k].bytes);
+    if (s->caches != NULL)
+        heed_caches_reorder(s->caches, sentences * s->width, parents);
     s->sentences = sentences;
 }

@@ -63,6 +63,8 @@ heed_status heed_time_training(heed_context *c, const heed_train_load *load, hee
     if (status == HEED_OK)
         status = heed_recipe_build(c, &recipe, l.source_vocabulary, l.target_vocabulary, &m);
     if (status == HEED_OK)
+        status = heed_recipe_begin(m, &recipe);
+    if (status == HEED_OK)
         status = time_steps(&z, m, &l, out);
     heed_model_free(m);
     heed_zone_free(&z);

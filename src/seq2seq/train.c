@@ -68,7 +68,7 @@ static heed_status make_model(heed_trainer *t, const heed_train_config *config)
     HEED_TRY(status);
     heed_set_seed(t->model, config->seed);
     heed_run_begin(t, config->seed);
-    return heed_build(t->model);
+    return heed_recipe_begin(t->model, &t->translator->recipe);
 }
 
 static heed_status resume_model(heed_trainer *t, const heed_train_config *config)

@@ -1,13 +1,15 @@
 /* A translator's life: made by training, or read from a file. */
 #include "seq2seq/translator.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void heed_translator_free(heed_translator *t)
 {
     if (t == NULL)
         return;
-    heed_decoding_models_free(&t->decoding);
+    for (int i = 0; i < 2; i++)
+        heed_decoding_models_free(&t->decoding[i]);
     heed_tokenizer_free(t->target);
     heed_tokenizer_free(t->source);
     if (!t->borrowed)
@@ -148,4 +150,11 @@ heed_status heed_translator_load(heed_context *c, const char *path, heed_transla
 
 heed_model *heed_translator_model(heed_translator *t) { return t->model; }
 const char *heed_translator_recipe(const heed_translator *t) { return t->recipe.name; }
+void heed_translator_map_name(const heed_translator *t, int map, char *text, size_t size)
+{
+    if (t->recipe.kind->map_name == NULL)
+        snprintf(text, size, "attention");
+    else
+        t->recipe.kind->map_name(t->recipe.settings, map, text, size);
+}
 const char *heed_translator_settings(const heed_translator *t) { return t->settings_text; }

@@ -13,7 +13,7 @@ struct heed_translator {
     const char          *settings_text; /* its settings */
     int32_t              longest_target; /* tokens, in training */
     heed_tokenizer      *source, *target;
-    heed_decoding_models decoding; /* made when first needed */
+    heed_decoding_models decoding[2]; /* made when first needed; the second tell what they attend to */
 };
 
 /* What a model file holds beside the model, under assets/. */
