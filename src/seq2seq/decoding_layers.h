@@ -30,7 +30,13 @@ extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, h
  * keys and values (R, 1, E). */
 #define heed_attention_of_past(layer) HEED_DECODING_SPEC(heed_attention_of_past_class, layer)
 
-/* The places (B, T) of ids in their row, from 1 on, and 0 for padding: by operations that Keras has. */
-heed_symbol *heed_places(heed_model *m, heed_symbol *ids);
+/* Of ids (B, T), by operations that Keras has: each one's place in its row, from 1 on, and 0 for padding; and what may be
+ * seen, (B, 1, T), as MultiHeadAttention's attention_mask. (Masks that ride along get lost there: Keras takes the query's
+ * mask off, and a sum of the query with what it got has none.) */
+typedef struct heed_places {
+    heed_symbol *number, *seen;
+} heed_places;
+
+heed_places heed_places_of(heed_model *m, heed_symbol *ids);
 
 #endif

@@ -71,7 +71,7 @@ static heed_layer *table(const wiring *w, bool source, int32_t size)
     char normal[64];
     snprintf(normal, sizeof normal, "random_normal(stddev=%.6g)", 1 / sqrt(w->s->size));
     return layer_of(w, name, heed_reversible_embedding(.name = name, .input_dim = size, .output_dim = w->s->size,
-                                                       .embeddings_initializer = normal, .mask_zero = true));
+                                                       .embeddings_initializer = normal));
 }
 
 static int64_t most_tokens(const void *settings)
@@ -87,7 +87,7 @@ static heed_symbol *embed(const wiring *w, bool source, heed_layer *tokens, heed
     bool learned = strcmp(w->s->positions, "learned") == 0;
     int rows = (int)most_tokens(w->s) + 2; /* padding, and START or END */
     heed_layer *at = layer_of(w, name, heed_embedding(.name = name, .input_dim = rows, .output_dim = w->s->size,
-                                                      .mask_zero = true, .trainable = learned));
+                                                      .trainable = learned));
     heed_symbol *x = heed_apply(heed_rescaling(.scale = sqrt(w->s->size)), heed_recipe_call(tokens, ids, NULL));
     return drop(w, heed_apply_to(heed_merge_add(), x, heed_recipe_call(at, places, NULL)), w->s->dropout);
 }
@@ -187,12 +187,12 @@ static heed_symbol *finish(const wiring *w, const char *side, heed_symbol *x)
     return before(w) ? normalize(w, name, x) : x;
 }
 
-static heed_symbol *encode(const wiring *w, heed_symbol *x)
+static heed_symbol *encode(const wiring *w, heed_symbol *x, heed_symbol *seen)
 {
     for (int i = 0; i < w->s->encoder_layers; i++) {
         block b = {w, ENCODER, i};
-        heed_symbol *q = enter(&b, "attention_norm", x), *inputs[] = {q, q};
-        heed_symbol *y = heed_call_layer(attention(&b, "attention"), inputs, 2, NULL, NULL, 1);
+        heed_symbol *q = enter(&b, "attention_norm", x), *inputs[] = {q, q, q, seen};
+        heed_symbol *y = heed_call_layer(attention(&b, "attention"), inputs, 4, NULL, NULL, 1);
         x = feed_forward(&b, leave(&b, "attention_norm", x, y));
     }
     return finish(w, ENCODER, x);
@@ -227,6 +227,18 @@ static heed_symbol *logits(const wiring *w, heed_layer *tokens, heed_symbol *x, 
 
 /* ---- training */
 
+/* What the source's tokens came to, and which of them are some. */
+typedef struct memory {
+    heed_symbol *x, *seen;
+} memory;
+
+static memory read(const wiring *w, heed_layer *tokens, heed_symbol *source)
+{
+    heed_places places = heed_places_of(w->m, source);
+    return (memory){encode(w, embed(w, true, tokens, source, places.number), places.seen), places.seen};
+}
+
+/* Padding comes behind the tokens, so that no token sees it. */
 static heed_symbol *to_target(const attending *a, int index, heed_layer *layer, heed_symbol *x)
 {
     return heed_call_layer(layer, (heed_symbol *[]){x, x}, 2, "use_causal_mask=True", NULL, 1);
@@ -234,7 +246,8 @@ static heed_symbol *to_target(const attending *a, int index, heed_layer *layer, 
 
 static heed_symbol *to_source(const attending *a, int index, heed_layer *layer, heed_symbol *x)
 {
-    return heed_call_layer(layer, (heed_symbol *[]){x, a->user}, 2, NULL, NULL, 1);
+    const memory *m = a->user;
+    return heed_call_layer(layer, (heed_symbol *[]){x, m->x, m->x, m->seen}, 4, NULL, NULL, 1);
 }
 
 static heed_status check(heed_context *c, const transformer_settings *s, int32_t source_size, int32_t target_size)
@@ -258,10 +271,11 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
     wiring w = {.m = m, .s = settings};
     heed_symbol *source = heed_input(m, .name = "source", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
     heed_symbol *target = heed_input(m, .name = "target", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
-    heed_layer *read = table(&w, true, source_size), *tokens = one_table(&w) ? read : table(&w, false, target_size);
-    heed_symbol *memory = encode(&w, embed(&w, true, read, source, heed_places(m, source)));
-    attending a = {to_target, to_source, memory};
-    heed_symbol *y = decode(&w, embed(&w, false, tokens, target, heed_places(m, target)), &a);
+    heed_layer *source_tokens = table(&w, true, source_size);
+    heed_layer *tokens = one_table(&w) ? source_tokens : table(&w, false, target_size);
+    memory of_source = read(&w, source_tokens, source);
+    attending a = {to_target, to_source, &of_source};
+    heed_symbol *y = decode(&w, embed(&w, false, tokens, target, heed_places_of(m, target).number), &a);
     *out = logits(&w, tokens, y, target_size);
     return HEED_OK;
 }
@@ -297,16 +311,16 @@ static heed_symbol *step_to_source(const attending *a, int index, heed_layer *la
     return outputs[0];
 }
 
-/* What the source's tokens came to, as the keys and values of each of the decoder's layers. */
+/* The memory, as the keys and values of each of the decoder's layers. */
 static heed_status wire_encoder(const wiring *w)
 {
     heed_symbol *source = heed_input(w->m, .name = "source", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
-    heed_symbol *memory = encode(w, embed(w, true, table(w, true, 0), source, heed_places(w->m, source)));
+    memory of_source = read(w, table(w, true, 0), source);
     heed_symbol *outputs[2 * MOST_LAYERS] = {NULL};
     for (int i = 0; i < w->s->decoder_layers; i++) {
         block b = {w, DECODER, i};
         heed_layer *keys = heed_make(w->m, heed_keys_of_attention(heed_shared(attention(&b, "attention"))));
-        heed_call_layer(keys, &memory, 1, NULL, &outputs[2 * i], 2);
+        heed_call_layer(keys, &of_source.x, 1, NULL, &outputs[2 * i], 2);
     }
     return heed_outputs_list(w->m, outputs, 2 * w->s->decoder_layers);
 }
