@@ -123,6 +123,8 @@ static heed_status settle_axes(heed_layer *layer, int rank)
         taken[axis] = true;
         h->axes.dims[i] = axis;
     }
+    if (!h->grouped) /* in the configuration too, as in Keras */
+        ((heed_multi_head_attention_config *)layer->config)->attention_axes = h->axes;
     return HEED_OK;
 }
 
@@ -341,7 +343,8 @@ static heed_status projected_call(heed_layer *layer, heed_call *call)
     "hides; a query that sees nothing, or is padding, takes in zeros; the query's goes on"
 #define DIFFERS                                                                                                        \
     "A query that sees no key takes in zeros, whichever way it is computed; Keras gives zeros or the mean of all "     \
-    "values, depending on version and dropout. No flash_attention: nothing of Tq x Tk is kept in any case."
+    "values, depending on version and dropout. Masks stay on the inputs for the layers that come after; "              \
+    "MultiHeadAttention of Keras 3.8 and later takes them off, so that behind a residual connection padding is seen."
 
 const heed_layer_class heed_multi_head_attention_class = {
     .name = "MultiHeadAttention",
