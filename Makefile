@@ -6,6 +6,7 @@
 #   make install      to PREFIX (/usr/local), below DESTDIR
 #   make check-style  the rules of the house alone
 #   make sanitize     the tests under AddressSanitizer and UndefinedBehaviorSanitizer, and under ThreadSanitizer
+#   make minimal      the library alone, of it what reads and runs models, and its size
 #   make clean
 #
 # CMAKE_FLAGS is passed on: make CMAKE_FLAGS="-DHEED_WERROR=ON -DCMAKE_C_COMPILER=clang"
@@ -47,9 +48,15 @@ sanitize:
 	$(call build,$(BUILD)-thread,-DHEED_SANITIZE=thread)
 	tools/run-tests $(BUILD)-thread --label-regex threads
 
+minimal:
+	tools/install-packages build
+	$(call build,$(BUILD)-minimal,-DHEED_MINIMAL=ON)
+	@strip -o $(BUILD)-minimal/libheed.stripped.so $(BUILD)-minimal/libheed.so
+	@stat -c '$(BUILD)-minimal/libheed.so, stripped: %s bytes' $(BUILD)-minimal/libheed.stripped.so
+
 comma := ,
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread
+	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread $(BUILD)-minimal
 
-.PHONY: all test demo install check-style sanitize clean
+.PHONY: all test demo install check-style sanitize minimal clean

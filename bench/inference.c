@@ -1,4 +1,4 @@
-/* Times inference of models beside arrays for their inputs (x0, x1, ... in FILE.npz), as the conformance suite has them.
+/* Times inference of models that have arrays for their inputs beside them (x0, x1, ... in FILE.npz).
  * usage: bench_inference BATCH RUNS THREADS FILE...      prints a JSON object a file: best and median of the runs */
 #include "heed/files.h"
 

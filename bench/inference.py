@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Inference of the models in the conformance suite: heed beside TensorFlow, at batch 1 and 32, on one machine in one run.
+"""Inference of the models in the conformance suite: heed beside TensorFlow, at batch 1 and 32, in one run.
 
     cmake --build build --target bench_inference
     python3 -m venv bench/venv && bench/venv/bin/pip install tensorflow==2.21.0 keras==3.15.1
     bench/venv/bin/python bench/inference.py build/bench_inference
 
-Each model runs in both, in turns, and the best of each is compared. TensorFlow gets what it does best: a tf.function of the
-model with the shapes of the batch, traced and warm, called with tensors that exist. Times below 20 microseconds are those of a
-call's overhead: what TensorFlow takes for calling anything at all is told at the end.
+Each model runs in both, in turns, and the best of each is compared. TensorFlow gets what it does best: a tf.function of
+the model with the shapes of the batch, traced and warm, called with tensors that exist. What it takes for calling anything
+at all is told at the end.
 """
 import argparse
 import glob
@@ -98,8 +98,8 @@ def main():
             try:
                 for batch, ours, theirs in compare(a, file):
                     ratios[batch].append((theirs / ours, os.path.basename(file)))
-                    print("%-44s %5d %10.4f %12.4f %7.1f" % (os.path.basename(file), batch, ours, theirs, theirs / ours),
-                          flush=True)
+                    print("%-44s %5d %10.4f %12.4f %7.1f" %
+                          (os.path.basename(file), batch, ours, theirs, theirs / ours), flush=True)
             except Exception as error:
                 print("%-44s passed over: %s" % (os.path.basename(file), str(error).strip().split("\n")[0][:60]))
     for batch, found in ratios.items():

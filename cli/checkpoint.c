@@ -44,8 +44,8 @@ typedef struct run_state {
 static heed_status put_assets(const cli_checkpoint *k, heed_model *m, const char *history)
 {
     char run[160];
-    int  length = snprintf(run, sizeof run, "seed %" PRIu64 "\nstep %" PRIu64 "\nrows %" PRId64 "\nbatch_size %" PRId64 "\n",
-                           heed_seed(m), heed_training_step(m), k->rows, k->batch_size);
+    static const char format[] = "seed %" PRIu64 "\nstep %" PRIu64 "\nrows %" PRId64 "\nbatch_size %" PRId64 "\n";
+    int length = snprintf(run, sizeof run, format, heed_seed(m), heed_training_step(m), k->rows, k->batch_size);
     heed_status status = heed_set_asset(m, asset_run, run, (size_t)length);
     return status == HEED_OK ? heed_set_asset(m, asset_history, history, strlen(history)) : status;
 }
@@ -64,8 +64,8 @@ static bool read_run(const heed_model *m, run_state *out)
     if (bytes == NULL || size >= sizeof text)
         return false;
     memcpy(text, bytes, size);
-    return sscanf(text, "seed %" SCNu64 " step %" SCNu64 " rows %" SCNd64 " batch_size %" SCNd64, &out->seed, &out->step,
-                  &out->rows, &out->batch_size) == 4;
+    static const char format[] = "seed %" SCNu64 " step %" SCNu64 " rows %" SCNd64 " batch_size %" SCNd64;
+    return sscanf(text, format, &out->seed, &out->step, &out->rows, &out->batch_size) == 4;
 }
 
 heed_status cli_checkpoint_save(const cli_checkpoint *k, heed_model *m, const cli_history *history)

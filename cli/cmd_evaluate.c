@@ -97,8 +97,8 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_evaluate = {
     .name = "evaluate",
     .purpose = "tell a Keras model's loss and metrics",
-    .description = "Computes what Keras' evaluate computes, over all rows in inference mode, with the loss and the metrics "
-                   "that the file was compiled with or that are given here.",
+    .description = "Computes what Keras' evaluate computes, over all rows in inference mode, with the loss and the "
+                   "metrics that the file was compiled with or that are given here.",
     .options = options,
     .values_size = sizeof(evaluate_values),
     .examples = examples,

@@ -360,11 +360,11 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_fit = {
     .name = "fit",
     .purpose = "train a Keras model",
-    .description = "Trains a model as Keras' fit does, with the optimizer, loss and metrics that its file was compiled with or "
-                   "that are given here, going on from the optimizer's saved state.\n\n"
-                   "With --checkpoint the run is saved after each epoch; interrupted by Ctrl-C or anything else, the same "
-                   "command with --resume goes on after the last epoch that was done, and ends with the same bits as a run "
-                   "that was never stopped.",
+    .description = "Trains a model as Keras' fit does, with the optimizer, loss and metrics that its file was compiled "
+                   "with or that are given here, going on from the optimizer's saved state.\n\n"
+                   "With --checkpoint the run is saved after each epoch; interrupted by Ctrl-C or anything else, the "
+                   "same command with --resume goes on after the last epoch that was done, and ends with the same bits "
+                   "as a run that was never stopped.",
     .options = options,
     .values_size = sizeof(fit_values),
     .examples = examples,

@@ -16,8 +16,8 @@ typedef struct predict_values {
 static const cli_option options[] = {
     CLI_MODEL_ARGUMENT(predict_values, model),
     {"--input", CLI_BIND(predict_values, input), CLI_ARRAYS_VALUE,
-     .help = "the arrays to run it on: an .npz with the names of the model's inputs, or an .npy or .csv for each; may be "
-             "repeated",
+     .help = "the arrays to run it on: an .npz with the names of the model's inputs, or an .npy or .csv for each; may "
+             "be repeated",
      .required = true},
     {"--output", CLI_BIND(predict_values, output), "FILE", .letter = 'o', .required = true,
      .help = "where the outputs go, under Keras' names: .npz, or .npy or .csv for a single one; - is standard output"},
@@ -32,7 +32,7 @@ static const cli_option options[] = {
 static const cli_example examples[] = {
     {"heed predict old.h5 --input x.npz --output y.npz", "the outputs of a model for the arrays in x.npz"},
     {"heed predict m.keras --input left=a.npy --input right=b.npy --output y.npz", "a model with two inputs"},
-    {"heed predict m.keras --input rows.csv --output y.csv --attention weights.npz", "tables, and what was attended to"},
+    {"heed predict m.keras --input rows.csv --output y.csv --attention w.npz", "tables, and what was attended to"},
     {"heed predict model.json --weights w.h5 --input x.npy --output -", "an architecture and weights apart"},
     {0},
 };
@@ -133,11 +133,11 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_predict = {
     .name = "predict",
     .purpose = "run a Keras model",
-    .description = "Runs a model in inference mode and writes its outputs under Keras' own names; a layer's second output is "
-                   "NAME_1. Arrays of float32, float64, int32, int64, uint8 and bool are read and converted; a single array "
-                   "of any name serves a model with one input.\n\n"
-                   "Rows are read, run and written batch by batch, so that files may be larger than memory: .npy and .npz "
-                   "(in C order) and .csv. The output appears whole or not at all.",
+    .description = "Runs a model in inference mode and writes its outputs under Keras' own names; a layer's second "
+                   "output is NAME_1. Arrays of float32, float64, int32, int64, uint8 and bool are read and converted; a "
+                   "single array of any name serves a model with one input.\n\n"
+                   "Rows are read, run and written batch by batch, so that files may be larger than memory: .npy and "
+                   ".npz (in C order) and .csv. The output appears whole or not at all.",
     .options = options,
     .values_size = sizeof(predict_values),
     .examples = examples,

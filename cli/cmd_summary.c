@@ -150,9 +150,9 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_summary = {
     .name = "summary",
     .purpose = "show a model's layers, shapes and weights",
-    .description = "Prints the table that Keras prints, then what is special: who makes masks and who uses them, which layers "
-                   "attend, and the options that are not at their defaults. --memory tells the bytes of inference and of "
-                   "training before running either.",
+    .description = "Prints the table that Keras prints, then what is special: who makes masks and who uses them, which "
+                   "layers attend, and the options that are not at their defaults. --memory tells the bytes of inference "
+                   "and of training before running either.",
     .options = options,
     .values_size = sizeof(summary_values),
     .examples = examples,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "OUTPUT=TEXT": where the text begins, and the name's length; 0 without a name. An expression may hold "=", in brackets. */
+/* "OUTPUT=TEXT": where the text begins, and the name's length; 0 without a name. An expression may hold "=" in brackets. */
 static const char *split_name(const char *text, size_t *length)
 {
     size_t sign = strcspn(text, "=(");

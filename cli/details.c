@@ -119,7 +119,8 @@ static void put_shape(heed_writer *w, const heed_shape *shape)
 }
 
 static void put_ends(heed_writer *w, const char *what, const heed_model *m, int count,
-                     const char *(*name)(const heed_model *m, int i), const heed_shape *(*shape)(const heed_model *m, int i),
+                     const char *(*name)(const heed_model *m, int i),
+                     const heed_shape *(*shape)(const heed_model *m, int i),
                      heed_dtype (*dtype)(const heed_model *m, int i))
 {
     heed_writer_printf(w, ", \"%s\": [", what);
@@ -139,7 +140,8 @@ static void put_call(heed_writer *w, const heed_model *m, int call)
     heed_writer_printf(w, ", \"inputs\": [");
     for (int i = 0; i < heed_model_call_input_count(m, call); i++) {
         heed_writer_printf(w, i == 0 ? "" : ", ");
-        cli_json_text(w, heed_layer_name(heed_model_call_layer(m, heed_symbol_call(heed_model_call_input(m, call, i)))));
+        int from = heed_symbol_call(heed_model_call_input(m, call, i));
+        cli_json_text(w, heed_layer_name(heed_model_call_layer(m, from)));
     }
     heed_writer_printf(w, "], \"shapes\": [");
     for (int i = 0; i < heed_model_call_output_count(m, call); i++) {

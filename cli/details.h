@@ -1,4 +1,4 @@
-/* What a model's table does not tell: who makes masks and who uses them, which layers attend, what options they have. */
+/* What a model's table does not tell: who makes masks and who uses them, which layers attend, which options are set. */
 #ifndef CLI_DETAILS_H
 #define CLI_DETAILS_H
 

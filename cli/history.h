@@ -14,8 +14,8 @@ typedef struct cli_history {
 bool cli_history_add(cli_history *h, const heed_logs *logs);
 /* A row as it was added. */
 heed_logs cli_history_row(const cli_history *h, int row);
-/* As Keras' CSVLogger writes it: "epoch", then the names in order; NA for NaN. Freed by the caller; NULL when there is no
- * memory. */
+/* As Keras' CSVLogger writes it: "epoch", then the names in order; NA for NaN. Freed by the caller; NULL when there is
+ * no memory. */
 char *cli_history_text(const cli_history *h);
 /* Reads what cli_history_text wrote, exactly; false when it is something else. */
 bool cli_history_read(cli_history *h, const char *text, size_t size);

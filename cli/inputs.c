@@ -22,7 +22,8 @@ static int read_item(const char *option, const char *text, item *out)
     if (sign == NULL || (slash != NULL && slash < sign))
         return CLI_DONE;
     if (sign == text || sign[1] == '\0')
-        return cli_error(CLI_WRONG_USAGE, NULL, "%s: not a file (expected FILE or NAME=FILE, found \"%s\")", option, text);
+        return cli_error(CLI_WRONG_USAGE, NULL, "%s: not a file (expected FILE or NAME=FILE, found \"%s\")", option,
+                         text);
     out->path = sign + 1;
     out->name = strndup(text, (size_t)(sign - text));
     return out->name == NULL ? cli_error(CLI_FAILED, NULL, "out of memory") : CLI_DONE;
@@ -36,7 +37,8 @@ static int check_items(const char *option, const cli_list *items)
         const char *sign = strchr(items->items[i], '=');
         standard += strcmp(sign != NULL ? sign + 1 : items->items[i], "-") == 0;
     }
-    return standard > 1 ? cli_error(CLI_WRONG_USAGE, NULL, "%s: standard input can be read once only", option) : CLI_DONE;
+    return standard <= 1 ? CLI_DONE
+                         : cli_error(CLI_WRONG_USAGE, NULL, "%s: standard input can be read once only", option);
 }
 
 static int refuse_name(const item *k, size_t count)
@@ -47,7 +49,8 @@ static int refuse_name(const item *k, size_t count)
 
 static int refuse_twice(const char *option, const char *name)
 {
-    return cli_error(CLI_FAILED, "NAME=FILE gives an array another name", "%s: two arrays are called \"%s\"", option, name);
+    return cli_error(CLI_FAILED, "NAME=FILE gives an array another name", "%s: two arrays are called \"%s\"", option,
+                     name);
 }
 
 /* ---- all at once ---- */
@@ -159,8 +162,8 @@ int cli_streams_next(cli_session *s, const cli_streams *streams, int64_t rows, h
             int64_t got = a == NULL ? 0 : a->shape.dims[0];
             if (found >= 0 && got != found) {
                 heed_array_free(s->context, a);
-                return cli_error(CLI_FAILED, NULL, "%s: %s has %s rows than the arrays before it", k->path, name_of(k, i),
-                                 got < found ? "fewer" : "more");
+                return cli_error(CLI_FAILED, NULL, "%s: %s has %s rows than the arrays before it", k->path,
+                                 name_of(k, i), got < found ? "fewer" : "more");
             }
             found = got;
             if (a != NULL && heed_arrays_add(out, name_of(k, i), a) != HEED_OK)

@@ -7,8 +7,8 @@
 
 #define CLI_ARRAYS_VALUE "[NAME=]FILE"
 
-/* All arrays at once, into *out, which is freed with heed_arrays_free() also on failure. `option` ("--x") is what errors
- * call the list. Returns an exit status, having said what is wrong. */
+/* All arrays at once, into *out, which is freed with heed_arrays_free() also on failure. `option` ("--x") is what
+ * errors call the list. Returns an exit status, having said what is wrong. */
 int cli_arrays_load(cli_session *s, const char *option, const cli_list *items, heed_arrays *out);
 
 /* The same, read some rows at a time. */

@@ -19,7 +19,7 @@ typedef struct cli_model_options {
     {"--weights", CLI_BIND(type, field.weights), "FILE",                                                               \
      .help = "take the weights from this file instead (.weights.h5, .h5, .keras, .npz)"},                              \
     {"--weights-by-name", CLI_BIND(type, field.weights_by_name),                                                       \
-     .help = "weights of an older .h5 go to the layers of the same names, whatever else there is (default: by order)"}, \
+     .help = "weights of an older .h5 go to the layers of the same names (default: by order)"},                        \
     {"--from", CLI_BIND(type, field.from), "COLLECTION[=VERSION]",                                                     \
      .help = "whose layer a shared name means, for instance keras-self-attention=0.45"},                               \
     {"--set", CLI_BIND(type, field.set), "LAYER.OPTION=VALUE",                                                         \

@@ -1,5 +1,5 @@
-/* A model inside of a program: embedded MODEL. The bytes come from memory, the numbers lie in the program's own buffers, and
- * nothing is allocated once a shape was met. A build with -DHEED_MINIMAL=ON is enough for it. */
+/* A model inside of a program: embedded MODEL. The bytes come from memory, the numbers lie in the program's own buffers,
+ * and nothing is allocated once a shape was met. A build with -DHEED_MINIMAL=ON is enough for it. */
 #include <heed/files.h>
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* A worker looks for new work this many times before it sleeps: the gap between two kernels is shorter than a wake-up. */
+/* A worker looks for new work so many times before it sleeps: the gap between two kernels is shorter than a wake-up. */
 enum { SPINS = 4000 };
 
 /* What `state` holds: how many workers are at the work, whether more may join, and the number of the work (a round). */

@@ -9,7 +9,7 @@
 
 /* ---- reading ---- */
 
-/* One array: of an .npy or a member of an .npz, of a .csv, or whole in memory where its rows do not follow each other. */
+/* One array: of an .npy or a member of an .npz, of a .csv, or whole in memory where its rows do not lie in one piece. */
 typedef struct column {
     char           *name, *label; /* "x", "data.npz: x.npy" */
     heed_source     source;
@@ -44,7 +44,8 @@ static heed_status read_whole(heed_array_reader *r, column *k)
             all.items[i].array = NULL;
         }
     heed_arrays_free(&all);
-    return k->whole != NULL ? HEED_OK : heed_fail(r->context, HEED_EFORMAT, "%s: it changed while it was read", r->path);
+    return k->whole != NULL ? HEED_OK
+                            : heed_fail(r->context, HEED_EFORMAT, "%s: it changed while it was read", r->path);
 }
 
 static heed_status start_npy(heed_array_reader *r, column *k)
@@ -164,7 +165,7 @@ static heed_status copy_rows(heed_array_reader *r, const column *k, int64_t rows
     heed_shape shape = k->shape;
     shape.dims[0] = rows;
     HEED_TRY(heed_array_create(r->context, k->dtype, &shape, out));
-    size_t bytes = (size_t)heed_array_count(*out) * heed_dtype_size(k->dtype), row = rows == 0 ? 0 : bytes / (size_t)rows;
+    size_t bytes = (size_t)heed_array_count(*out) * heed_dtype_size(k->dtype), row = bytes / (size_t)rows;
     if (bytes > 0)
         memcpy((*out)->data, (const char *)k->whole->data + row * (size_t)k->done, bytes);
     return HEED_OK;

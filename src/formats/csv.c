@@ -56,8 +56,8 @@ static void skip_byte_order_mark(heed_csv *r)
 
 /* ---- fields and rows ---- */
 
-/* Takes a field and the comma behind it. Its text, cut to fit, goes into `field`; in quotes, two quotes are one. Returns
- * whether another field follows in the line. */
+/* Takes a field and the comma behind it. Its text, cut to fit, goes into `field`; in quotes, two quotes are one.
+ * Returns whether another field follows in the line. */
 static bool take_field(heed_csv *r, char field[FIELD_SIZE])
 {
     size_t length = 0;

@@ -128,8 +128,9 @@ static heed_status make_folder(const event_log *log, char *path)
             continue;
         *end = '\0';
         bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
-        heed_status status = made ? HEED_OK : heed_fail(log->context, HEED_EIO, "%s: cannot make the directory: %s", path,
-                                                        strerror(errno));
+        heed_status status = HEED_OK;
+        if (!made)
+            status = heed_fail(log->context, HEED_EIO, "%s: cannot make the directory: %s", path, strerror(errno));
         *end = next;
         if (status != HEED_OK || next == '\0')
             return status;
@@ -143,9 +144,10 @@ static heed_status open_file(event_log *log, int which)
         return HEED_OK;
     gethostname(host, sizeof host - 1);
     char *folder = heed_zone_printf(&log->zone, "%s/%s", log->folder, which == TRAIN ? "train" : "validation");
-    const char *path = folder == NULL ? NULL
-                                      : heed_zone_printf(&log->zone, "%s/events.out.tfevents.%010lld.%s.%ld.%d.v2", folder,
-                                                         (long long)time(NULL), host, (long)getpid(), which);
+    if (folder == NULL)
+        return HEED_ENOMEM;
+    const char *path = heed_zone_printf(&log->zone, "%s/events.out.tfevents.%010lld.%s.%ld.%d.v2", folder,
+                                        (long long)time(NULL), host, (long)getpid(), which);
     if (path == NULL)
         return HEED_ENOMEM;
     HEED_TRY(make_folder(log, folder));
@@ -231,7 +233,7 @@ heed_status heed_tensorboard(heed_context *c, const char *folder, heed_callback 
         return HEED_ENOMEM;
     log->context = c;
     heed_zone_init(&log->zone, c);
-    log->callback = (heed_callback){.user = log, .train_begin = begin_training, .epoch_end = write_epoch, .free = free_log};
+    log->callback = (heed_callback){log, .train_begin = begin_training, .epoch_end = write_epoch, .free = free_log};
     log->folder = heed_zone_strdup(&log->zone, folder);
     if (log->folder == NULL) {
         free_log(&log->callback);

@@ -157,6 +157,8 @@ typedef struct block {
     int    count;
 } block;
 
+static double mean(const block *b) { return b->sum / b->count; }
+
 /* The positions nearest to the wishes that keep the order and the distances: the least sum of squares. */
 static void settle_row(heed_diagram_layout *l, const row_item *items, int count, double gap, block *blocks)
 {
@@ -167,15 +169,14 @@ static void settle_row(heed_diagram_layout *l, const row_item *items, int count,
             offset += gap + 0.5 * (l->places[items[i - 1].place].width + l->places[items[i].place].width);
         l->places[items[i].place].x = offset;
         blocks[used++] = (block){items[i].wish - offset, 1};
-        while (used > 1 && blocks[used - 2].sum * blocks[used - 1].count >= blocks[used - 1].sum * blocks[used - 2].count) {
+        for (; used > 1 && mean(&blocks[used - 2]) >= mean(&blocks[used - 1]); used--) {
             blocks[used - 2].sum += blocks[used - 1].sum;
             blocks[used - 2].count += blocks[used - 1].count;
-            used--;
         }
     }
     for (int b = 0, i = 0; b < used; b++)
         for (int end = i + blocks[b].count; i < end; i++)
-            l->places[items[i].place].x += blocks[b].sum / blocks[b].count;
+            l->places[items[i].place].x += mean(&blocks[b]);
 }
 
 static void choose_positions(heed_diagram_layout *l, row_item *items, block *blocks, double gap)

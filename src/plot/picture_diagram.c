@@ -27,8 +27,9 @@ typedef struct drawing {
 
 static heed_text_style line_style(const drawing *d, int line)
 {
-    return (heed_text_style){.size = line == 0 ? d->font : 0.85 * d->font, .bold = line == 0, .anchor = HEED_ANCHOR_CENTRE,
-                             .colour = line == 0 ? heed_picture_ink : heed_picture_grey};
+    bool first = line == 0;
+    return (heed_text_style){.size = first ? d->font : 0.85 * d->font, .bold = first, .anchor = HEED_ANCHOR_CENTRE,
+                             .colour = first ? heed_picture_ink : heed_picture_grey};
 }
 
 static double line_height(const drawing *d, int line) { return (line == 0 ? 1.4 : 1.25) * d->font; }

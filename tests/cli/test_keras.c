@@ -165,8 +165,8 @@ static void test_attention(void **state)
     heed_arrays_free(&all);
     heed_test_prints("heed predict " MODELS "translator_keras3.keras --input both.npz -o y.npz --attention w.npz", "");
     heed_test_prints("heed predict " MODELS "translator_keras3.keras --input source.npy --input target.npy -o z.npz && "
-                     "heed predict " MODELS "translator_keras3.keras --input target=target.npy --input source=source.npy "
-                     "-o z2.npz --batch-size 1 && cmp y.npz z.npz && cmp y.npz z2.npz", "");
+                     "heed predict " MODELS "translator_keras3.keras --input target=target.npy "
+                     "--input source=source.npy -o z2.npz --batch-size 1 && cmp y.npz z.npz && cmp y.npz z2.npz", "");
     load("w.npz", &weights);
     assert_int_equal(weights.count, 1);
     const heed_array *w = heed_arrays_get(&weights, "attend");
@@ -282,8 +282,8 @@ static void test_larger_than_memory(void **state)
         assert_true(((const float *)y.items[0].array->data)[i] == 1.0f);
     heed_arrays_free(&y);
     /* the limit is one: at once, it does not fit */
-    assert_int_equal(heed_test_run("ulimit -v 160000; heed predict wide.keras --input wide.npy -o y.npy --batch-size 1024"),
-                     1);
+    assert_int_equal(
+        heed_test_run("ulimit -v 160000; heed predict wide.keras --input wide.npy -o y.npy --batch-size 1024"), 1);
     assert_int_equal(strncmp(heed_test_err, "heed: out of memory", 19), 0);
 #endif
 }
@@ -356,8 +356,8 @@ static void test_fit_goes_on(void **state)
     /* two epochs, a file, and one more are three epochs */
     heed_test_prints("heed fit " ENDS FIT_ENDS " --no-shuffle --epochs 3 --save out.keras &&"
                      "heed fit " ENDS FIT_ENDS " --no-shuffle --epochs 2 --save two.keras &&"
-                     "heed fit two.keras" FIT_ENDS " --no-shuffle --epochs 1 --save three.keras && cmp out.keras three.keras",
-                     "");
+                     "heed fit two.keras" FIT_ENDS " --no-shuffle --epochs 1 --save three.keras && "
+                     "cmp out.keras three.keras", "");
 }
 
 /* A run that is stopped and goes on ends with the same bits, whatever it was stopped for. */
@@ -390,8 +390,8 @@ static void test_fit_options(void **state)
     (void)state;
     /* other settings, and what is left out stays */
     assert_int_equal(heed_test_run("heed fit " ENDS FIT_ENDS " --optimizer 'adam(learning_rate=cosine_decay(0.1, 9))' "
-                                   "--learning-rate 0.01 --metrics left=mae,right=mse --save out.keras --history h.csv"),
-                     0);
+                                   "--learning-rate 0.01 --metrics left=mae,right=mse --save out.keras "
+                                   "--history h.csv"), 0);
     assert_string_equal(heed_test_err, "");
     assert_true(history_value("h.csv", "left_mae", 0) > 0);
     assert_true(history_value("h.csv", "right_mse", 0) > 0);
@@ -403,11 +403,13 @@ static void test_fit_options(void **state)
                     "heed: --class-weight: expected CLASS=WEIGHT with commas between, found \"0:1\"\n");
     heed_test_fails("heed fit " ENDS FIT_ENDS " --validation-x features.npz --save w.keras", 2,
                     "heed: --validation-x and --validation-y go together\nhint: see heed fit --help\n");
-    assert_int_equal(heed_test_run("heed fit " ENDS FIT_ENDS " --learning-rate 1e9 --epochs 20 --save diverged.keras"), 1);
+    assert_int_equal(heed_test_run("heed fit " ENDS FIT_ENDS " --learning-rate 1e9 --epochs 20 --save diverged.keras"),
+                     1);
     assert_int_equal(strncmp(heed_test_err, "heed: two_ends: the loss is ", 28), 0);
     assert_false(heed_test_exists("diverged.keras"));
     /* a line an epoch where nobody watches */
-    assert_int_equal(heed_test_run("heed fit " ENDS " --x features.npz --y targets.npz --epochs 2 --save out.keras"), 0);
+    assert_int_equal(heed_test_run("heed fit " ENDS " --x features.npz --y targets.npz --epochs 2 --save out.keras"),
+                     0);
     assert_non_null(strstr(heed_test_err, "epoch 1/2, "));
     assert_non_null(strstr(heed_test_err, "epoch 2/2, "));
     assert_non_null(strstr(heed_test_err, "out.keras is written\n"));
@@ -417,7 +419,8 @@ static void test_tensorboard(void **state)
 {
     (void)state;
     heed_test_prints("rm -rf log.tmp; "
-                     "heed fit " ENDS FIT_ENDS " --epochs 3 --validation-split 0.5 --tensorboard log.tmp/a --save o.keras && "
+                     "heed fit " ENDS FIT_ENDS " --epochs 3 --validation-split 0.5 --tensorboard log.tmp/a "
+                     "--save o.keras && "
                      "ls log.tmp/a && cat log.tmp/a/*/events* | tr -cd 'a-z_' | grep -o 'epoch_loss' | wc -l",
                      "train\nvalidation\n6\n");
 }
@@ -428,7 +431,8 @@ static void test_convert(void **state)
 {
     (void)state;
     static const char *const roads[] = {
-        "heed convert " TAGGER " a.npz && heed convert " TAGGER " a.keras --weights a.npz && heed convert a.keras b.npz",
+        "heed convert " TAGGER " a.npz && heed convert " TAGGER " a.keras --weights a.npz && "
+        "heed convert a.keras b.npz",
         "heed convert " TAGGER " a.json && heed convert " TAGGER " a.weights.h5 && "
         "heed convert a.json b.npz --weights a.weights.h5",
         "heed convert " MODELS "tagger_trained_keras3.h5 b.npz",
@@ -438,8 +442,10 @@ static void test_convert(void **state)
         snprintf(line, sizeof line, "rm -f b.npz; %s && cmp a.npz b.npz", roads[i]);
         heed_test_prints(line, "");
     }
-    heed_test_fails("heed convert " TAGGER " no/b.keras", 1, "heed: no/b.keras: cannot write: No such file or directory\n");
-    heed_test_fails("heed convert " TAGGER, 2, "heed: OUT is missing\nhint: heed convert --help lists arguments and options\n");
+    heed_test_fails("heed convert " TAGGER " no/b.keras", 1,
+                    "heed: no/b.keras: cannot write: No such file or directory\n");
+    heed_test_fails("heed convert " TAGGER, 2,
+                    "heed: OUT is missing\nhint: heed convert --help lists arguments and options\n");
 }
 
 /* ---- summary ---- */
@@ -450,7 +456,8 @@ static void test_summary(void **state)
     assert_int_equal(heed_test_run("heed summary " TAGGER " --memory 32,20"), 0);
     static const char *const told[] = {
         "Model: \"small_tagger\"\n", "\nMasks: made by embed; passed on by gru, tags\n",
-        "  embed                Embedding(input_dim=9, output_dim=4, mask_zero=True)\n", "\ntraining  ", "\noptimizer  "};
+        "  embed                Embedding(input_dim=9, output_dim=4, mask_zero=True)\n", "\ntraining  ",
+        "\noptimizer  "};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (strstr(heed_test_out, told[i]) == NULL)
             fail_msg("not in the summary: %s", told[i]);
@@ -466,8 +473,8 @@ static void test_summary(void **state)
     assert_non_null(strstr(svg, ">AdditiveAttention<"));
     assert_non_null(strstr(svg, ">(None, None, 6)<"));
     free(svg);
-    heed_test_fails("heed summary " TAGGER " --memory 32", 2, "heed: --memory: expected BATCH,LENGTH, two whole numbers from 1 "
-                    "on, found \"32\"\n");
+    heed_test_fails("heed summary " TAGGER " --memory 32", 2,
+                    "heed: --memory: expected BATCH,LENGTH, two whole numbers from 1 on, found \"32\"\n");
     heed_test_fails("heed summary " TAGGER " --graph g.txt", 1,
                     "heed: g.txt: a diagram cannot be text (expected a name ending in .png, .svg or .pdf)\n");
 }
@@ -477,10 +484,18 @@ int main(void)
     if (!heed_test_has_command() || heed_context_create(NULL, &context) != HEED_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_predict),     cmocka_unit_test(test_several_outputs), cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_predict_refuses), cmocka_unit_test(test_larger_than_memory), cmocka_unit_test(test_evaluate),    cmocka_unit_test(test_fit_goes_on),
-        cmocka_unit_test(test_resume),      cmocka_unit_test(test_fit_options),     cmocka_unit_test(test_tensorboard),
-        cmocka_unit_test(test_convert),     cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_predict),
+        cmocka_unit_test(test_several_outputs),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_predict_refuses),
+        cmocka_unit_test(test_larger_than_memory),
+        cmocka_unit_test(test_evaluate),
+        cmocka_unit_test(test_fit_goes_on),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_fit_options),
+        cmocka_unit_test(test_tensorboard),
+        cmocka_unit_test(test_convert),
+        cmocka_unit_test(test_summary),
     };
     int failed = cmocka_run_group_tests(tests, write_files, remove_files);
     heed_context_free(context);

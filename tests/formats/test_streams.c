@@ -93,8 +93,8 @@ static void test_reading(void **state)
 {
     (void)state;
     static const char *const files[] = {
-        SAMPLE("float32.npy"), SAMPLE("fortran.npy"), SAMPLE("version2.npy"), SAMPLE("version3.npy"), SAMPLE("bool.npy"),
-        SAMPLE("big.npy"), SAMPLE("half.npy"), SAMPLE("empty.npy"), "t.csv"};
+        SAMPLE("float32.npy"), SAMPLE("fortran.npy"), SAMPLE("version2.npy"), SAMPLE("version3.npy"),
+        SAMPLE("bool.npy"), SAMPLE("big.npy"), SAMPLE("half.npy"), SAMPLE("empty.npy"), "t.csv"};
     static const char text[] = "\xef\xbb\xbf" "a,\"b\"\r\n1,2\r\n\r\n\"3\",4\n5,-6e-1\n7,8\n9,10";
     heed_context *c = new_context();
     size_t before = heed_memory_used(c);

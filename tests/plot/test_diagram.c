@@ -98,7 +98,8 @@ static void test_straight(void **state)
     heed_context_free(c);
 }
 
-static const heed_diagram_box boxes[] = {{"x <1>", "Input & more", "(None, 3)\n(None,)", false}, {"y", NULL, NULL, true}};
+static const heed_diagram_box boxes[] = {{"x <1>", "Input & more", "(None, 3)\n(None,)", false},
+                                         {"y", NULL, NULL, true}};
 static const heed_diagram_arrow arrow = {0, 1};
 static const heed_diagram two = {"a title", boxes, 2, &arrow, 1};
 
