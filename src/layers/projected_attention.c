@@ -72,7 +72,7 @@ static heed_status make_projection(heed_layer *layer, int which, const heed_shap
     heed_shape sizes = {free - 1 + output.rank, {0}}, shape = *x;
     for (int i = 0; i < output.rank; i++)
         bias[i] = (char)('p' + i);
-    snprintf(equation, sizeof equation, "%.*s,%.*s%s->%.*s%s", x->rank, "abcdefghij", summed, "abcdefghij" + free, bias,
+    snprintf(equation, sizeof equation, "%.*s,%.*s%s->%.*s%s", x->rank, "abcdefghij", summed, &"abcdefghij"[free], bias,
              free, "abcdefghij", bias);
     for (int i = 0; i < sizes.rank; i++)
         sizes.dims[i] = i < free - 1 ? HEED_ANY : output.dims[i - free + 1];
