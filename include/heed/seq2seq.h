@@ -113,7 +113,7 @@ typedef struct heed_train_progress {
     double  learning_rate;
     bool    validated;          /**< whether the members below are new */
     const char *validated_by;   /**< "exact": the share of validation pairs translated exactly, greedily; "loss": nats a
-                                     target token */
+                                     target token; "bleu", "chrf": 0..100 */
     double  validation;         /**< that, of the first pairs along the way (setting validation_lines); after the last step
                                      of all, by the best weights. NaN: none */
     double  validation_best;    /**< of those tried along the way */

@@ -231,39 +231,37 @@ static heed_status decode_all(heed_translator *t, sentence *sentences, int count
 
 /* ---- pairs whose answer is known */
 
-typedef struct comparison {
-    const heed_examples *examples;
-    int64_t              first, right;
-    int32_t             *ids;
-} comparison;
+typedef struct visit {
+    heed_decoded *each;
+    void         *user;
+    int64_t       first;
+    int32_t      *ids;
+} visit;
 
-static heed_status compare(void *user, const decoding *d, const sentence *s)
+static heed_status hand_over(void *user, const decoding *d, const sentence *s)
 {
-    comparison *c = user;
-    int64_t example = c->first + s->index;
+    const visit *v = user;
     const heed_beam_end *end = &s->beam.ends[0];
-    if (s->beam.end_count == 0 || end->length != c->examples->target_lengths[example])
-        return HEED_OK;
-    trace_back(d, s, end, c->ids, NULL);
-    const int32_t *answer = heed_example(c->examples, example, 1);
-    c->right += memcmp(c->ids, answer, (size_t)end->length * sizeof *answer) == 0;
-    return HEED_OK;
+    int length = s->beam.end_count == 0 ? 0 : end->length;
+    if (length > 0)
+        trace_back(d, s, end, v->ids, NULL);
+    return v->each(v->user, v->first + s->index, v->ids, length);
 }
 
-heed_status heed_count_exact(heed_translator *t, const heed_examples *e, int64_t first, int count, int64_t *right)
+heed_status heed_decode_examples(heed_translator *t, const heed_examples *e, int64_t first, int count,
+                                 heed_decoded *each, void *user)
 {
     heed_zone z;
     heed_zone_init(&z, t->context);
     heed_decode_config greedy = {.beam = 1, .no_weights = true, .max_length = t->longest_target + 1};
-    comparison c = {e, first, 0, heed_zone_alloc(&z, (size_t)greedy.max_length, sizeof(int32_t))};
+    visit v = {each, user, first, heed_zone_alloc(&z, (size_t)greedy.max_length, sizeof(int32_t))};
     sentence *sentences = heed_zone_alloc(&z, (size_t)count * 2, sizeof *sentences);
-    heed_status status = c.ids == NULL || sentences == NULL ? HEED_ENOMEM : HEED_OK;
+    heed_status status = v.ids == NULL || sentences == NULL ? HEED_ENOMEM : HEED_OK;
     for (int i = 0; i < count && status == HEED_OK; i++)
         sentences[i] = (sentence){.ids = heed_example(e, first + i, 0), .length = e->source_lengths[first + i], .index = i};
     if (status == HEED_OK)
-        status = decode_all(t, sentences, count, &greedy, compare, &c);
+        status = decode_all(t, sentences, count, &greedy, hand_over, &v);
     heed_zone_free(&z);
-    *right += c.right;
     return status;
 }
 

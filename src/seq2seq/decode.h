@@ -5,7 +5,11 @@
 #include "seq2seq/examples.h"
 #include "seq2seq/translator.h"
 
-/* Adds to *right how many of the examples first..first+count-1 greedy decoding gets exactly right. */
-heed_status heed_count_exact(heed_translator *t, const heed_examples *e, int64_t first, int count, int64_t *right);
+/* What becomes of an example that was decoded, one by one in no order that counts. */
+typedef heed_status heed_decoded(void *user, int64_t example, const int32_t *ids, int length);
+
+/* Decodes the examples first..first+count-1, greedily. */
+heed_status heed_decode_examples(heed_translator *t, const heed_examples *e, int64_t first, int count,
+                                 heed_decoded *each, void *user);
 
 #endif

@@ -41,7 +41,8 @@
     X(config, INT, corpus_megabytes, 1024, "[0,)", "tokens kept in memory; beyond it a temporary file keeps them")     \
     X(config, INT, validations, 20, "[1,)", "times in a run that validation pairs are tried")                          \
     X(config, INT, validation_lines, 1000, "[1,)", "validation pairs that are tried along the way; all at the end")    \
-    X(config, TEXT, validate_by, "exact", "exact|loss", "what the best weights are told by")                           \
+    X(config, TEXT, validate_by, "exact", "exact|loss|bleu|chrf", "what the best weights are told by")                 \
+    X(config, TEXT, bleu_tokens, "13a", "13a|intl|none|char", "what BLEU counts")                                      \
     X(config, INT, patience, 0, "[0,)", "validations in a row without a better one that end the run; 0: none does")    \
     X(config, INT, average, 1, "[1,)", "the last validations whose weights are averaged; 1: none are")
 

@@ -9,15 +9,69 @@ enum { VALIDATION_GROUP = 4096 };
 
 static const heed_recipe_settings *settings_of(const heed_trainer *t) { return t->translator->recipe.settings; }
 
-/* Share of the first `count` validation pairs that greedy decoding gets exactly right. */
+/* Decodes the first `count` validation pairs. */
+static heed_status decode(heed_trainer *t, int64_t count, heed_decoded *each, void *user)
+{
+    for (int64_t i = 0; i < count; i += VALIDATION_GROUP)
+        HEED_TRY(heed_decode_examples(t->translator, &t->validation, i,
+                                      (int)(count - i < VALIDATION_GROUP ? count - i : VALIDATION_GROUP), each, user));
+    return HEED_OK;
+}
+
+typedef struct comparison {
+    const heed_examples *examples;
+    int64_t              right;
+} comparison;
+
+static heed_status compare(void *user, int64_t example, const int32_t *ids, int length)
+{
+    comparison *c = user;
+    c->right += length == c->examples->target_lengths[example] &&
+                memcmp(ids, heed_example(c->examples, example, 1), (size_t)length * sizeof *ids) == 0;
+    return HEED_OK;
+}
+
+/* Share of the first `count` validation pairs that are exactly right. */
 static heed_status exact_match(heed_trainer *t, int64_t count, double *out)
 {
-    int64_t right = 0;
-    for (int64_t i = 0; i < count; i += VALIDATION_GROUP)
-        HEED_TRY(heed_count_exact(t->translator, &t->validation, i,
-                                  (int)(count - i < VALIDATION_GROUP ? count - i : VALIDATION_GROUP), &right));
-    *out = (double)right / (double)count;
+    comparison c = {&t->validation, 0};
+    HEED_TRY(decode(t, count, compare, &c));
+    *out = (double)c.right / (double)count;
     return HEED_OK;
+}
+
+typedef struct scoring {
+    const heed_trainer *trainer;
+    heed_scorer        *scorer;
+} scoring;
+
+/* The reference is what the target's tokens read as. */
+static heed_status score(void *user, int64_t example, const int32_t *ids, int length)
+{
+    const scoring *s = user;
+    const heed_tokenizer *target = s->trainer->translator->target;
+    const heed_examples *e = &s->trainer->validation;
+    char *hypothesis = NULL, *reference = NULL;
+    heed_status status = heed_tokenizer_decode(target, ids, (size_t)length, &hypothesis);
+    if (status == HEED_OK)
+        status = heed_tokenizer_decode(target, heed_example(e, example, 1), (size_t)e->target_lengths[example], &reference);
+    if (status == HEED_OK)
+        status = heed_scorer_add(s->scorer, hypothesis, reference);
+    heed_free(s->trainer->context, reference);
+    heed_free(s->trainer->context, hypothesis);
+    return status;
+}
+
+/* BLEU or chrF, 0..100. */
+static heed_status corpus_score(heed_trainer *t, int64_t count, double *out)
+{
+    scoring s = {t, NULL};
+    HEED_TRY(heed_scorer_create(t->context, &(heed_scorer_config){.tokenize = settings_of(t)->bleu_tokens}, &s.scorer));
+    heed_status status = decode(t, count, score, &s);
+    heed_scores scores = heed_scorer_result(s.scorer);
+    *out = strcmp(settings_of(t)->validate_by, "bleu") == 0 ? scores.bleu : scores.chrf;
+    heed_scorer_free(s.scorer);
+    return status;
 }
 
 /* Nats a target token of the first `count` pairs, each target given up to its token. */
@@ -41,13 +95,16 @@ static heed_status mean_loss(heed_trainer *t, int64_t count, double *out)
 
 static heed_status measure(heed_trainer *t, int64_t count, double *out)
 {
-    return strcmp(settings_of(t)->validate_by, "loss") == 0 ? mean_loss(t, count, out) : exact_match(t, count, out);
+    const char *by = settings_of(t)->validate_by;
+    return strcmp(by, "loss") == 0 ? mean_loss(t, count, out)
+           : strcmp(by, "exact") == 0 ? exact_match(t, count, out)
+                                      : corpus_score(t, count, out);
 }
 
-static bool better(const heed_trainer *t, double score)
+static bool better(const heed_trainer *t, double score_now)
 {
     bool less = strcmp(settings_of(t)->validate_by, "loss") == 0;
-    return t->state.validations == 0 || (less ? score <= t->state.best : score >= t->state.best);
+    return t->state.validations == 0 || (less ? score_now <= t->state.best : score_now >= t->state.best);
 }
 
 /* Counts these weights in, if this is one of the run's last validations. */
@@ -59,13 +116,13 @@ static void count_in(heed_trainer *t)
         heed_average_weights(t->model, 1 / ++t->state.averaged, t->mean);
 }
 
-static heed_status try_weights(heed_trainer *t, double *score)
+static heed_status try_weights(heed_trainer *t, double *out)
 {
     int64_t all = t->validation.count, some = settings_of(t)->validation_lines;
-    HEED_TRY(measure(t, some < all ? some : all, score));
+    HEED_TRY(measure(t, some < all ? some : all, out));
     t->state.worse++;
-    if (better(t, *score)) {
-        t->state.best = *score;
+    if (better(t, *out)) {
+        t->state.best = *out;
         t->state.worse = 0;
         heed_keep_weights(t->model, t->best);
     }
@@ -79,10 +136,10 @@ heed_status heed_trainer_validate(heed_trainer *t)
         return HEED_OK;
     count_in(t);
     bool average = t->state.averaged > 1;
-    double score;
+    double now;
     if (average)
         heed_swap_weights(t->model, t->mean);
-    heed_status status = try_weights(t, &score);
+    heed_status status = try_weights(t, &now);
     if (average)
         heed_swap_weights(t->model, t->mean);
     HEED_TRY(status);
@@ -90,11 +147,11 @@ heed_status heed_trainer_validate(heed_trainer *t)
         t->state.steps = t->state.step; /* the run is over */
     if (heed_trainer_finished(t)) {
         heed_swap_weights(t->model, t->best);
-        status = measure(t, t->validation.count, &score);
+        status = measure(t, t->validation.count, &now);
         heed_swap_weights(t->model, t->best);
     }
     t->progress.validated = true;
-    t->progress.validation = score;
+    t->progress.validation = now;
     t->progress.validation_best = t->state.best;
     return status;
 }

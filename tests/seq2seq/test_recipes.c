@@ -34,6 +34,7 @@ static const recipe_case cases[] = {
     {"gru-attention", "units=5, embedding=8, target_embedding=6, output_units=10, attention='dot'", 1},
     {"transformer", TRANSFORMER ", decoder_layers=2", 8},
     {"transformer", TRANSFORMER ", normalize='before', positions='learned', share='target', decoder_layers=1", 4},
+    {"transformer", TRANSFORMER ", decoder_layers=1, validate_by='bleu', bleu_tokens='char', average=3, patience=9", 4},
     {"transformer", TRANSFORMER ", decoder_layers=2, share='none', shared_vocabulary=False, activation='gelu', attention_dropout=0.1", 8},
 };
 enum { CASES = sizeof cases / sizeof *cases };
