@@ -382,10 +382,21 @@ static heed_status read_old_operand(const reader *r, const heed_json *v, argumen
     return *out == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
+/* The call of a node of TensorFlow's graph: all tensors; the arguments that they are part of are known already. */
+static heed_status read_node_call(const reader *r, const heed_json *node, const char *list, arguments *a)
+{
+    heed_value *value;
+    HEED_TRY(read_old_call(r, node, a));
+    HEED_TRY(heed_value_parse(&r->model->zone, "arguments", list, &value));
+    return set_keyword(r, a, "arguments", value);
+}
+
 /* The call of an operation: its first operand, or a list of them; the others are keywords of the first tensor. */
 static heed_status read_old_operation(const reader *r, const heed_json *node, const char *names, arguments *a)
 {
     heed_value *list = heed_value_list(&r->model->zone), *operand;
+    if (names[0] == '=')
+        return read_node_call(r, node, names + 1, a);
     bool several = !heed_json_is(heed_json_at(node, 0), HEED_JSON_STRING);
     const heed_json *keywords = heed_json_at(several ? heed_json_at(node, 0) : node, 3);
     heed_value *first = several ? heed_value_list(&r->model->zone) : NULL;

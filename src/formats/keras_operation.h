@@ -1,6 +1,7 @@
 /* Operations among the layers of a Keras model: x + 1.5, x[:, -1], mean(x, axis=1). A model holds them as layers
  * without weights. What a call of one is given, tensors and constants in their places, is its keyword "arguments": a
- * list in which {"input": i} stands for the call's i-th tensor. Keras 2's (TFOpLambda, SlicingOpLambda) become Keras 3's. */
+ * list in which {"input": i} stands for the call's i-th tensor. Keras 2's (TFOpLambda, SlicingOpLambda, TensorFlowOpLayer)
+ * become Keras 3's. */
 #ifndef HEED_FORMATS_KERAS_OPERATION_H
 #define HEED_FORMATS_KERAS_OPERATION_H
 
@@ -19,7 +20,8 @@ heed_status heed_operation_named(heed_context *c, const char *class_name, const 
 /* Says what the operation of an object is and that it cannot be run: its name, class, options, and place in the file. */
 heed_status heed_operation_refuse(heed_context *c, const heed_json *object);
 
-/* Keywords of a call that are operands behind the first, with spaces between, as in Keras 2: "y"; "": none is. */
+/* Keywords of a call that are operands behind the first, with spaces between, as in Keras 2: "y"; "": none is; or, behind
+ * "=", the list of its arguments. */
 const char *heed_operation_operands(const heed_layer *layer);
 /* An argument that stands for the call's i-th tensor, and back; -1 for any other. */
 heed_value *heed_operand_of_input(heed_zone *z, int input);

@@ -101,10 +101,13 @@ static const struct old_function {
     {"linalg.matmul", "Matmul", "b", "", NULL},
 };
 
-/* Keywords of a call that say nothing: their value where it must be a certain one. */
-static const char *const silent[][2] = {{"name", NULL}, {"validate_indices", NULL}, {"out_type", NULL},
-                                        {"conjugate", "False"}, {"batch_dims", "0"}, {"transpose_a", "False"},
-                                        {"transpose_b", "False"}, {"constant_values", "0"}};
+/* Keywords of a call that say nothing, or nothing as long as they are false or 0. */
+static const struct {
+    const char *name;
+    bool        always;
+} silent[] = {{"name", true},          {"validate_indices", true}, {"out_type", true},
+              {"conjugate", false},    {"batch_dims", false},      {"transpose_a", false},
+              {"transpose_b", false},  {"constant_values", false}};
 
 bool heed_is_old_operation(const char *class_name)
 {
@@ -145,15 +148,12 @@ static bool is_among(const char *words, const char *word, const char **value)
     return false;
 }
 
-static bool is_silent(heed_zone *z, const heed_json *v)
+static bool is_silent(const heed_json *v)
 {
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
-        if (strcmp(silent[i][0], v->key) != 0)
-            continue;
-        heed_value *value = heed_value_of_json(z, v);
-        const char *text = value == NULL || silent[i][1] == NULL ? NULL : heed_value_expression(z, value);
-        return silent[i][1] == NULL || (text != NULL && strcmp(text, silent[i][1]) == 0);
-    }
+    bool none = (v->type == HEED_JSON_BOOL && !v->boolean) || (v->type == HEED_JSON_INT && v->integer == 0);
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        if (strcmp(silent[i].name, v->key) == 0)
+            return silent[i].always || none;
     return false;
 }
 
@@ -189,7 +189,7 @@ static heed_status read_keyword(heed_zone *z, const struct old_function *f, cons
 {
     const char *end, *keras = NULL;
     *known = true;
-    if (v->type == HEED_JSON_NULL || is_among(f->operands, v->key, &end) || is_silent(z, v))
+    if (v->type == HEED_JSON_NULL || is_among(f->operands, v->key, &end) || is_silent(v))
         return HEED_OK;
     *known = is_among(f->options, v->key, &keras);
     if (!*known)
@@ -204,16 +204,19 @@ static heed_status read_keyword(heed_zone *z, const struct old_function *f, cons
     return heed_value_set(z, config, name, value);
 }
 
-/* Products with a transposed operand are sums of products by an equation. */
-static heed_status read_matmul(heed_zone *z, const heed_json *keywords, const char **class_name, heed_value *config)
+heed_status heed_old_matmul(heed_zone *z, bool turn_a, bool turn_b, const char **class_name, heed_value *config)
 {
-    const heed_json *a = heed_json_find(keywords, "transpose_a"), *b = heed_json_find(keywords, "transpose_b");
-    bool turn_a = heed_json_is(a, HEED_JSON_BOOL) && a->boolean, turn_b = heed_json_is(b, HEED_JSON_BOOL) && b->boolean;
     if (!turn_a && !turn_b)
         return HEED_OK;
     const char *text = heed_zone_printf(z, "...%s,...%s->...ik", turn_a ? "ji" : "ij", turn_b ? "kj" : "jk");
     *class_name = "Einsum";
     return heed_value_set(z, config, "subscripts", heed_value_text(z, text));
+}
+
+static bool is_true(const heed_json *keywords, const char *key)
+{
+    const heed_json *v = heed_json_find(keywords, key);
+    return heed_json_is(v, HEED_JSON_BOOL) && v->boolean;
 }
 
 heed_status heed_old_operation_read(heed_zone *z, const heed_json *object, const char **class_name, heed_value *config,
@@ -223,6 +226,8 @@ heed_status heed_old_operation_read(heed_zone *z, const heed_json *object, const
     const heed_json *nodes = heed_json_find(object, "inbound_nodes"), *keywords = call_keywords(object);
     const struct old_function *f = heed_json_is(function, HEED_JSON_STRING) ? find_function(function->text) : NULL;
     *class_name = NULL;
+    if (heed_json_is_string(heed_json_find(object, "class_name"), "TensorFlowOpLayer"))
+        return heed_node_operation_read(z, object, class_name, config, operands);
     if (f == NULL || !heed_json_is(nodes, HEED_JSON_ARRAY) || nodes->count > 1)
         return HEED_OK;
     heed_value *fixed = NULL;
@@ -232,7 +237,7 @@ heed_status heed_old_operation_read(heed_zone *z, const heed_json *object, const
         HEED_TRY(heed_value_set(z, config, item->key, heed_value_copy(z, item)));
     const char *name = f->name;
     if (strcmp(name, "Matmul") == 0)
-        HEED_TRY(read_matmul(z, keywords, &name, config));
+        HEED_TRY(heed_old_matmul(z, is_true(keywords, "transpose_a"), is_true(keywords, "transpose_b"), &name, config));
     for (const heed_json *v = keywords == NULL ? NULL : keywords->first; v != NULL; v = v->next) {
         bool known = strncmp(v->key, "transpose_", 10) == 0 && strcmp(f->name, "Matmul") == 0;
         if (!known)

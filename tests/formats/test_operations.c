@@ -31,6 +31,11 @@
     MODEL(", {\"class_name\": \"TFOpLambda\", \"config\": {\"name\": \"y\", \"function\": \"" function                 \
           "\"}, \"name\": \"y\", \"inbound_nodes\": [" nodes "]}")
 
+#define NODE(op, inputs, constants, nodes)                                                                             \
+    MODEL(", {\"class_name\": \"TensorFlowOpLayer\", \"config\": {\"name\": \"y\", \"node_def\": {\"op\": \"" op      \
+          "\", \"input\": [" inputs "], \"attr\": {}}, \"constants\": {" constants "}}, \"name\": \"y\", "              \
+          "\"inbound_nodes\": [[" nodes "]]}")
+
 static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state); }
 
 static int tear_down(void **state)
@@ -58,6 +63,9 @@ static void test_what_cannot_be_run_is_named_with_place_and_options(void **state
     check_refused(c, OLD("math.exp", "[\"x\", 0, 0, {\"strange\": 1}]"), "'function': 'math.exp'");
     check_refused(c, OLD("math.exp", "[\"x\", 0, 0, {}], [\"x\", 0, 0, {}]"), "called more than once");
     check_refused(c, OLD("einsum", "[\"_CONSTANT_VALUE\", -1, \"abc->a\", {}]"), "'function': 'einsum'");
+    check_refused(c, NODE("FFT", "\"x\"", "", "[\"x\", 0, 0, {}]"), "'op': 'FFT'");
+    check_refused(c, NODE("Reshape", "\"x\", \"shape\"", "", "[\"x\", 0, 0, {}], [\"x\", 0, 0, {}]"), "'op': 'Reshape'");
+    check_refused(c, NODE("StridedSlice", "\"x\", \"a\", \"b\", \"c\"", "\"1\": [0]", "[\"x\", 0, 0, {}]"), "'op': 'StridedSlice'");
 }
 
 static void test_what_a_call_may_not_ask_for(void **state)
@@ -135,6 +143,8 @@ static void test_memory_runs_out(void **state)
     heed_test_each_allocation_fails(read_model, (void *)(uintptr_t)without_modules);
     heed_test_each_allocation_fails(
         read_model, (void *)(uintptr_t)OPERATION("numpy", "Concatenate", ", \"axis\": 1", "[" TENSOR("x") ", " TENSOR("x") "]"));
+    heed_test_each_allocation_fails(
+        read_model, (void *)(uintptr_t)NODE("Mean", "\"x\", \"axes\"", "\"1\": [1, 2]", "[\"x\", 0, 0, {}]"));
     heed_test_each_allocation_fails(
         read_model, (void *)(uintptr_t)OLD("math.multiply", "[\"x\", 0, 0, {\"y\": [1.0, 2.0, 3.0], \"name\": null}]"));
 }
