@@ -5,6 +5,8 @@
 #include "model.h"
 #include "report.h"
 
+#include <math.h>
+
 typedef struct evaluate_values {
     cli_model_options   model;
     cli_compile_options compile;
@@ -46,7 +48,10 @@ static heed_status print_scores(cli_session *s, const heed_history *scores, bool
             heed_writer_printf(w, k == 0 ? "{" : ", ");
             cli_json_text(w, scores->names[k]);
             heed_writer_printf(w, ": ");
-            cli_json_number(w, scores->values[k]);
+            if (isfinite(scores->values[k])) /* as many digits as a float has */
+                heed_writer_printf(w, "%.9g", scores->values[k]);
+            else
+                heed_writer_printf(w, "null");
         } else {
             heed_writer_printf(w, "%-24s %.6g\n", scores->names[k], scores->values[k]);
         }

@@ -385,6 +385,21 @@ static void test_resume(void **state)
     heed_test_fails(line, 2, "heed: --resume: --checkpoint DIR says from where\n");
 }
 
+/* Asked to stop, it finishes the step and says how to go on; what was saved stays. */
+static void test_interrupt(void **state)
+{
+    (void)state;
+    static const char line[] =
+        "rm -rf run.tmp; \"$HEED_BINARY\" fit " TAGGER " --x words.npz --y tags.npz --quiet --epochs 1000000 "
+        "--checkpoint run.tmp --save never.keras & p=$!; while [ ! -e run.tmp/fit.keras ]; do sleep 0.05; done; "
+        "kill -TERM $p; wait $p";
+    assert_int_equal(heed_test_run(line), 1);
+    assert_int_equal(strncmp(heed_test_err, "heed: small_tagger: training was stopped on request after ", 58), 0);
+    assert_non_null(strstr(heed_test_err, "\nhint: the same command with --resume goes on after the last epoch"));
+    assert_false(heed_test_exists("never.keras"));
+    assert_true(heed_test_exists("run.tmp/fit.keras"));
+}
+
 static void test_fit_options(void **state)
 {
     (void)state;
@@ -413,6 +428,26 @@ static void test_fit_options(void **state)
     assert_non_null(strstr(heed_test_err, "epoch 1/2, "));
     assert_non_null(strstr(heed_test_err, "epoch 2/2, "));
     assert_non_null(strstr(heed_test_err, "out.keras is written\n"));
+}
+
+/* Weights of classes are those of their rows. */
+static void test_class_weights(void **state)
+{
+    (void)state;
+    heed_model *m = heed_sequential(context, "classes");
+    heed_input(m, .name = "x", .shape = {1, {3}});
+    heed_add(m, heed_dense(.units = 3, .activation = "softmax"));
+    assert_int_equal(heed_compile(m, .loss = "sparse_categorical_crossentropy", .optimizer = "sgd"), HEED_OK);
+    assert_int_equal(heed_save(m, "classes.keras"), HEED_OK);
+    heed_model_free(m);
+    static const char fit[] = "heed fit classes.keras --x features.npz --y classes.csv --epochs 3 --quiet --save ";
+    char line[700];
+    snprintf(line, sizeof line, "printf '0\\n2\\n1\\n0\\n' >classes.csv; printf '2.5\\n1\\n0.5\\n2.5\\n' >weights.csv; "
+             "%sa.keras --class-weight 0=2.5,1=0.5 --history a.csv && %sb.keras --sample-weight weights.csv --history b.csv "
+             "&& cmp a.keras b.keras && cmp a.csv b.csv", fit, fit);
+    heed_test_prints(line, "");
+    snprintf(line, sizeof line, "%sc.keras --history c.csv; cmp -s a.csv c.csv", fit);
+    assert_int_equal(heed_test_run(line), 1);
 }
 
 static void test_tensorboard(void **state)
@@ -492,7 +527,9 @@ int main(void)
         cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_fit_goes_on),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_fit_options),
+        cmocka_unit_test(test_class_weights),
         cmocka_unit_test(test_tensorboard),
         cmocka_unit_test(test_convert),
         cmocka_unit_test(test_summary),
