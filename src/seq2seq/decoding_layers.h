@@ -12,7 +12,7 @@ typedef struct heed_decoding_config { HEED_DECODING_OPTIONS(HEED_OPTION_FIELD, )
 extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, heed_by_row_class,
     heed_keys_of_attention_class, heed_attention_of_keys_class, heed_attention_of_past_class;
 
-#define HEED_DECODING_SPEC(class, layer) ((heed_spec){&(class), &(heed_decoding_config){.attention = (layer)}})
+#define HEED_DECODING_SPEC(class, layer) ((heed_spec){&(class), &(heed_decoding_config){.trainable = true, .attention = (layer)}})
 
 /* (memory (S, Ts, ...), ids (S, Ts)) -> memory, with the mask that tells where ids are no padding. */
 #define heed_with_padding() ((heed_spec){&heed_with_padding_class, NULL})
