@@ -218,7 +218,7 @@ int main(void)
     if (heed_context_create(NULL, &c) != HEED_OK)
         return 1;
     enum { JUDGED = 50 };
-    translator t = {NULL};
+    translator t = {NULL, NULL, NULL};
     heed_arrays x = {.context = c}, y = {.context = c};
     int right = 0;
     heed_status status = build(c, &t);
