@@ -21,6 +21,10 @@ heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool
 /* A state that is not there, or of another optimizer, leaves the optimizer as it is, with a warning. */
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root);
 
+/* Writes a whole model, or the weights alone, below `root`. */
+heed_status heed_legacy_write_model(heed_model *m, const heed_keras_form *form, heed_hdf5 *root);
+heed_status heed_legacy_write_weights(heed_model *m, const heed_keras_form *form, heed_hdf5 *root);
+
 /* A weight, and the layer whose own it is. */
 typedef struct heed_legacy_weight {
     heed_layer    *owner;

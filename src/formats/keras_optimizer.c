@@ -196,3 +196,100 @@ heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
                                    heed_hdf5_attribute_of(group, "weight_names0") != NULL);
     return read_optimizer(m, named ? group : NULL, list_by_name);
 }
+
+/* ---- writing ---- */
+
+bool heed_keras_has_old_optimizer(const heed_model *m) { return heed_optimizer_is_old(m->training->optimizer); }
+
+/* Keras 2.11 to 2.15 keeps momenta for a rule without them too: zeros. */
+static bool wants_zeros(const heed_optimizer *o, const heed_keras_form *form)
+{
+    return form->keras == 2 && !heed_optimizer_is_old(o) && heed_optimizer_prepared(o) &&
+           strcmp(heed_optimizer_class_name(o), "sgd") == 0 &&
+           heed_optimizer_arrays(o) == 1 + (heed_optimizer_rate_index(o) > 0);
+}
+
+static heed_status add_zeros(heed_zone *z, heed_model *m, const heed_array **arrays, size_t *count)
+{
+    for (size_t i = 0; i < m->training->variable_count; i++) {
+        const heed_variable *v = m->training->variables[i];
+        heed_array *zeros = heed_zone_alloc(z, 1, sizeof *zeros);
+        if (zeros == NULL)
+            return HEED_ENOMEM;
+        *zeros = (heed_array){HEED_FLOAT32, v->shape, heed_zone_alloc(z, (size_t)v->count, sizeof(float))};
+        if (zeros->data == NULL)
+            return HEED_ENOMEM;
+        arrays[(*count)++] = zeros;
+    }
+    return HEED_OK;
+}
+
+/* Array `index` at its place in the form; SIZE_MAX: it is not kept. */
+static size_t place_in_form(const heed_optimizer *o, const heed_keras_form *form, int index)
+{
+    static const state old = {.order = OLD, .iteration = 1, .product = 1};
+    state s = old;
+    if (form->keras == 3)
+        return (size_t)index;
+    s.order = heed_optimizer_is_old(o) ? OLD : WITHOUT_RATE;
+    s.product = heed_optimizer_keeps_product(o);
+    if (s.order == WITHOUT_RATE && s.product > 0 && index == heed_optimizer_arrays(o) - 1 && heed_optimizer_prepared(o))
+        return SIZE_MAX;
+    return s.order == OLD ? old_place(o, &s, index) : new_place(o, &s, index);
+}
+
+heed_status heed_keras_list_state(heed_zone *z, heed_model *m, const heed_keras_form *form, const heed_array ***arrays,
+                                  const char ***names, size_t *count)
+{
+    heed_optimizer *o = m->training->optimizer;
+    size_t most = (size_t)heed_optimizer_arrays(o) + m->training->variable_count;
+    *arrays = heed_zone_alloc(z, most, sizeof **arrays);
+    *names = heed_zone_alloc(z, most, sizeof **names);
+    *count = 0;
+    if (*arrays == NULL || *names == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < heed_optimizer_arrays(o); i++) {
+        size_t at = place_in_form(o, form, i);
+        if (at == SIZE_MAX)
+            continue;
+        (*arrays)[at] = heed_optimizer_array_at(o, i);
+        (*count)++;
+    }
+    if (wants_zeros(o, form))
+        HEED_TRY(add_zeros(z, m, *arrays, count));
+    for (size_t i = 0; i < *count; i++) {
+        (*names)[i] = heed_zone_printf(z, "%s/%zu%s", heed_optimizer_class_name(o), i, form->keras == 2 ? ":0" : "");
+        if ((*names)[i] == NULL)
+            return HEED_ENOMEM;
+    }
+    return HEED_OK;
+}
+
+static heed_status write_numbered(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_hdf5 *group)
+{
+    const heed_array **arrays;
+    const char **names;
+    size_t count;
+    HEED_TRY(heed_keras_list_state(z, m, form, &arrays, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        char name[24];
+        heed_array *copy;
+        snprintf(name, sizeof name, "%zu", i);
+        HEED_TRY(heed_array_convert(m->context, arrays[i], arrays[i]->dtype, &copy));
+        HEED_TRY(heed_hdf5_put(group, name, copy));
+    }
+    return HEED_OK;
+}
+
+heed_status heed_keras_write_optimizer(heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
+{
+    heed_hdf5 *group;
+    if (!heed_is_compiled(m))
+        return HEED_OK;
+    HEED_TRY(heed_hdf5_group(root, "optimizer/vars", &group));
+    heed_zone z;
+    heed_zone_init(&z, m->context);
+    heed_status status = write_numbered(&z, m, form, group);
+    heed_zone_free(&z);
+    return status;
+}

@@ -105,6 +105,7 @@ static heed_status load_apart(trial *t, const char *architecture)
     if (!extract(t, architecture, architecture))
         return HEED_EFORMAT;
     heed_status status = heed_load_model(t->context, architecture, &t->model, .weights = t->file);
+    remove(architecture);
     for (size_t i = 0; i < heed_zip_count(t->archive); i++)
         if (strncmp(heed_zip_name(t->archive, i), t->file, stem) == 0)
             remove(heed_zip_name(t->archive, i));
