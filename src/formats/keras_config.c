@@ -440,6 +440,13 @@ static heed_status pass_refusal_on(const reader *r, entry *e, const entry *refus
     return HEED_OK;
 }
 
+/* Before Keras 2.11 this was an option of attention layers. */
+static bool is_causal(const heed_json *object)
+{
+    const heed_json *causal = heed_json_find(heed_json_find(object, "config"), "causal");
+    return heed_json_is(causal, HEED_JSON_BOOL) && causal->boolean;
+}
+
 /* Wires an entry's next call if it can be; *wired tells. */
 static heed_status wire_next(reader *r, entry *e, bool *wired)
 {
@@ -453,6 +460,8 @@ static heed_status wire_next(reader *r, entry *e, bool *wired)
         HEED_TRY(read_old_call(r, e->next, &a));
     if (a.refused != NULL)
         return pass_refusal_on(r, e, a.refused);
+    if (is_causal(e->object))
+        HEED_TRY(set_keyword(r, &a, "use_causal_mask", heed_value_bool(&r->model->zone, true)));
     if (a.waits)
         return HEED_OK;
     heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.masked ? a.masks : NULL, a.count, a.keywords);

@@ -17,6 +17,7 @@ typedef struct heed_keras_reading {
     const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else today's */
     const heed_load_config *options; /* the caller's choices; NULL: none */
     const heed_hdf5        *weights; /* groups of layers in HDF5, for what configurations forget; NULL: none */
+    bool                   *set_used; /* which of options->set found their layer; NULL: nobody asks */
 } heed_keras_reading;
 
 /* A version as heed_layer_set_keras takes it; 0 for none that can be read. */

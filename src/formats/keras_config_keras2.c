@@ -23,6 +23,21 @@ static const struct changed {
     {"ZeroPadding1D", "data_format", NULL},
     {"Cropping1D", "data_format", NULL},
     {"UpSampling1D", "data_format", NULL},
+    {"CategoricalCrossentropy", "dtype", NULL},
+    {"SparseCategoricalCrossentropy", "dtype", NULL},
+    {"BinaryCrossentropy", "dtype", NULL},
+    {"Huber", "dtype", NULL},
+    {"MeanSquaredError", "dtype", NULL},
+    {"MeanAbsoluteError", "dtype", NULL},
+    {"MeanAbsolutePercentageError", "dtype", NULL},
+    {"MeanSquaredLogarithmicError", "dtype", NULL},
+    {"LogCosh", "dtype", NULL},
+    {"Poisson", "dtype", NULL},
+    {"KLDivergence", "dtype", NULL},
+    {"CosineSimilarity", "dtype", NULL},
+    {"Hinge", "dtype", NULL},
+    {"SquaredHinge", "dtype", NULL},
+    {"CategoricalHinge", "dtype", NULL},
     {NULL, "loss_scale_factor", NULL},
     {NULL, "gradient_accumulation_steps", NULL},
     {NULL, "quantization_config", NULL},
@@ -56,6 +71,8 @@ static heed_status convert_text(heed_zone *z, const heed_json *v, heed_json **ou
     *out = heed_json_string_of(z, v->text, v->length);
     if (strcmp(v->text, "hard_sigmoid_keras2") == 0)
         *out = heed_json_string(z, "hard_sigmoid");
+    if (strcmp(v->text, "keras.src.models.functional") == 0)
+        *out = heed_json_string(z, "keras.src.engine.functional");
     return *out == NULL ? HEED_ENOMEM : HEED_OK;
 }
 

@@ -13,6 +13,7 @@ typedef struct state {
     bool              archived; /* in an archive, which none has in the OLD order */
     enum { TODAY, PRODUCT_FIRST, WITHOUT_RATE, OLD } order;
     size_t iteration, product; /* whether an OLD list has them, 0 or 1 */
+    const size_t *ranks;       /* of the variables among all, where they are sorted by name; NULL: in the model's order */
 } state;
 
 static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char *name, state *s)
@@ -68,6 +69,7 @@ static size_t old_place(const heed_optimizer *o, const state *s, int index)
         return SIZE_MAX;
     if (!heed_optimizer_slot_of(o, index, &variable, &slot))
         return s->product > 0 ? s->iteration : SIZE_MAX;
+    variable = s->ranks == NULL ? variable : s->ranks[variable];
     return first + (heed_optimizer_interleaved(o) ? 2 * variable + (size_t)slot : (size_t)slot * variables + variable);
 }
 
@@ -135,6 +137,19 @@ static bool find_order(heed_optimizer *o, state *s)
     return false;
 }
 
+/* The first versions of Keras 2, as Keras 1, listed variables by name. */
+static heed_status rank_by_name(heed_zone *z, const struct heed_training *t, state *s)
+{
+    size_t *ranks = heed_zone_alloc(z, t->variable_count, sizeof *ranks);
+    if (ranks == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < t->variable_count; i++)
+        for (size_t k = 0; k < t->variable_count; k++)
+            ranks[i] += strcmp(t->paths[k], t->paths[i]) < 0;
+    s->ranks = ranks;
+    return HEED_OK;
+}
+
 static heed_status take(heed_model *m, const state *s)
 {
     heed_optimizer *o = m->training->optimizer;
@@ -166,6 +181,9 @@ static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *gro
     if (find_order(m->training->optimizer, &s)) /* the counters alone: it was not trained yet */
         return take(m, &s);
     HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
+    if (find_order(m->training->optimizer, &s))
+        return take(m, &s);
+    HEED_TRY(rank_by_name(z, m->training, &s));
     if (find_order(m->training->optimizer, &s))
         return take(m, &s);
     heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",

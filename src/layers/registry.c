@@ -198,6 +198,8 @@ static const struct renamed {
     {"SeparableConv2D", "kernel_constraint", NULL},
     {"SpatialDropout1D", "noise_shape", NULL},
     {"SpatialDropout2D", "noise_shape", NULL},
+    {"Attention", "causal", NULL}, /* a keyword of its calls today */
+    {"AdditiveAttention", "causal", NULL},
     {NULL, "dtype", NULL},
     {NULL, "batch_input_shape", NULL}, /* the model makes an input layer of it */
     {NULL, "batch_shape", NULL},
