@@ -1,6 +1,7 @@
 /* Reading: a layer, or a stack of them, from what a file says. */
 #include "formats/keras_lambda.h"
 #include "formats/keras_missing.h"
+#include "formats/keras_older.h"
 #include "heed/layers.h"
 
 #include <stdio.h>
@@ -256,6 +257,8 @@ static heed_status create_layer(heed_zone *z, const heed_json *object, const hee
 {
     heed_context *c = z->context;
     heed_value *options = heed_value_of_json(z, config);
+    if (options != NULL && r->version != NULL && r->version[0] == '1')
+        HEED_TRY(heed_keras1_config(z, class_name, options));
     if (options != NULL && heed_keras_is_old(r))
         options = heed_keras2_value(z, options);
     if (options == NULL)
@@ -280,6 +283,7 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
     const heed_json *own = heed_json_find(config, "name");
     if (heed_json_is(own, HEED_JSON_STRING))
         name = own->text;
+    class_name = heed_older_class(class_name);
     if (strcmp(class_name, "InputLayer") == 0)
         return read_input_layer(c, name, config, out);
     if (strcmp(class_name, "Lambda") == 0)

@@ -137,15 +137,21 @@ static bool find_order(heed_optimizer *o, state *s)
     return false;
 }
 
-/* The first versions of Keras 2, as Keras 1, listed variables by name. */
-static heed_status rank_by_name(heed_zone *z, const struct heed_training *t, state *s)
+/* The first versions of Keras 2, as Keras 1, listed variables by name: by the file's. */
+static heed_status rank_by_name(heed_zone *z, heed_model *m, const heed_hdf5 *weights, state *s)
 {
+    const struct heed_training *t = m->training;
     size_t *ranks = heed_zone_alloc(z, t->variable_count, sizeof *ranks);
-    if (ranks == NULL)
+    const char **names = heed_zone_alloc(z, t->variable_count, sizeof *names);
+    if (ranks == NULL || names == NULL)
         return HEED_ENOMEM;
+    for (size_t i = 0; i < t->variable_count; i++) {
+        HEED_TRY(heed_legacy_name_of(z, m, weights, t->variables[i], &names[i]));
+        names[i] = names[i] == NULL ? t->paths[i] : names[i];
+    }
     for (size_t i = 0; i < t->variable_count; i++)
         for (size_t k = 0; k < t->variable_count; k++)
-            ranks[i] += strcmp(t->paths[k], t->paths[i]) < 0;
+            ranks[i] += strcmp(names[k], names[i]) < 0;
     s->ranks = ranks;
     return HEED_OK;
 }
@@ -172,7 +178,8 @@ static heed_status take(heed_model *m, const state *s)
 
 typedef heed_status list_function(heed_zone *z, const heed_hdf5 *group, state *s);
 
-static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *group, list_function *list)
+static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *group, list_function *list,
+                               const heed_hdf5 *weights)
 {
     state s = {0};
     HEED_TRY(list(z, group, &s));
@@ -183,28 +190,29 @@ static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *gro
     HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
     if (find_order(m->training->optimizer, &s))
         return take(m, &s);
-    HEED_TRY(rank_by_name(z, m->training, &s));
-    if (find_order(m->training->optimizer, &s))
+    if (weights != NULL)
+        HEED_TRY(rank_by_name(z, m, weights, &s));
+    if (weights != NULL && find_order(m->training->optimizer, &s))
         return take(m, &s);
     heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",
              heed_model_name(m));
     return HEED_OK;
 }
 
-static heed_status read_optimizer(heed_model *m, const heed_hdf5 *group, list_function *list)
+static heed_status read_optimizer(heed_model *m, const heed_hdf5 *group, list_function *list, const heed_hdf5 *weights)
 {
     if (!heed_is_compiled(m) || group == NULL)
         return HEED_OK;
     heed_zone z;
     heed_zone_init(&z, m->context);
-    heed_status status = read_listed(&z, m, group, list);
+    heed_status status = read_listed(&z, m, group, list, weights);
     heed_zone_free(&z);
     return status;
 }
 
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
 {
-    return read_optimizer(m, heed_hdf5_find(root, "optimizer/vars"), list_by_number);
+    return read_optimizer(m, heed_hdf5_find(root, "optimizer/vars"), list_by_number, NULL);
 }
 
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
@@ -212,7 +220,7 @@ heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
     const heed_hdf5 *group = heed_hdf5_find(root, "optimizer_weights");
     bool named = group != NULL && (heed_hdf5_attribute_of(group, "weight_names") != NULL ||
                                    heed_hdf5_attribute_of(group, "weight_names0") != NULL);
-    return read_optimizer(m, named ? group : NULL, list_by_name);
+    return read_optimizer(m, named ? group : NULL, list_by_name, heed_legacy_weights_group(root));
 }
 
 /* ---- writing ---- */

@@ -190,6 +190,7 @@ static const struct renamed {
     {"DepthwiseConv2D", "groups", NULL},
     {"Conv1DTranspose", "groups", NULL},
     {"Conv2DTranspose", "groups", NULL},
+    {"ReLU", "theta", "threshold"}, /* of a ThresholdedReLU */
     {"SeparableConv1D", "kernel_initializer", NULL},
     {"SeparableConv1D", "kernel_regularizer", NULL},
     {"SeparableConv1D", "kernel_constraint", NULL},
