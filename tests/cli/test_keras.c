@@ -443,8 +443,8 @@ static void test_class_weights(void **state)
     static const char fit[] = "heed fit classes.keras --x features.npz --y classes.csv --epochs 3 --quiet --save ";
     char line[700];
     snprintf(line, sizeof line, "printf '0\\n2\\n1\\n0\\n' >classes.csv; printf '2.5\\n1\\n0.5\\n2.5\\n' >weights.csv; "
-             "%sa.keras --class-weight 0=2.5,1=0.5 --history a.csv && %sb.keras --sample-weight weights.csv --history b.csv "
-             "&& cmp a.keras b.keras && cmp a.csv b.csv", fit, fit);
+             "%sa.keras --class-weight 0=2.5,1=0.5 --history a.csv && %sb.keras --sample-weight weights.csv "
+             "--history b.csv && cmp a.keras b.keras && cmp a.csv b.csv", fit, fit);
     heed_test_prints(line, "");
     snprintf(line, sizeof line, "%sc.keras --history c.csv; cmp -s a.csv c.csv", fit);
     assert_int_equal(heed_test_run(line), 1);
@@ -477,6 +477,8 @@ static void test_convert(void **state)
         snprintf(line, sizeof line, "rm -f b.npz; %s && cmp a.npz b.npz", roads[i]);
         heed_test_prints(line, "");
     }
+    heed_test_fails("heed convert " TAGGER " b.keras --set units=3", 2,
+                    "heed: --set: expected LAYER.OPTION=VALUE, found \"units=3\"\n");
     heed_test_fails("heed convert " TAGGER " no/b.keras", 1,
                     "heed: no/b.keras: cannot write: No such file or directory\n");
     heed_test_fails("heed convert " TAGGER, 2,
