@@ -119,8 +119,8 @@ typedef struct heed_save_config {
 
 /**
  * Writes what the name of the file says: `.keras`, `.h5` or `.hdf5` (whole models: architecture, weights, training settings,
- * the optimizer's state), `.weights.h5` (weights alone), `.npz` (weights by path), `.json` (the architecture). Any other name,
- * and "-", is an archive as of `.keras`. The file appears whole or not at all.
+ * the optimizer's state), `.weights.h5` (weights alone; `_weights.h5`: in the form from before Keras 3), `.npz` (weights by
+ * path), `.json` (the architecture). Any other name, and "-", is an archive as of `.keras`. The file appears whole or not at all.
  */
 #define heed_save_model(model, path, ...) heed_save_model_with((model), (path), &(heed_save_config){0, __VA_ARGS__})
 HEED_API heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config);

@@ -122,6 +122,9 @@ typedef struct heed_tokenizer_config {
     const char *kind;        /**< "characters" (Unicode code points; the default), "words" (between white space), or the
                                   pieces of words that SentencePiece finds by "bpe" or "unigram" */
     const char *normal_form; /**< of Unicode, into which text is brought first: "nfc" (the default), "nfkc" or "none" */
+    const char *moses;       /**< a language, "en": words and marks of punctuation are set apart as the Moses tokenizer does,
+                                  before anything else but the normal form, and put together again in decoded text.
+                                  Default, and "": not */
     bool        lowercase;   /**< by Unicode's rules that hold in every language; default: the case stays */
     int32_t     most_tokens; /**< size of the vocabulary, special tokens included; default: no limit. Of "bpe" and
                                   "unigram" the very size, and the default 8000 */

@@ -265,13 +265,28 @@ static heed_json *metrics_json(heed_zone *z, const heed_model *m, bool weighted)
     return list;
 }
 
+/* Without what says nothing but to Keras 2. */
+static heed_status optimizer_json(heed_zone *z, heed_model *m, heed_json **out)
+{
+    heed_value *value = heed_optimizer_value(z, m->training->optimizer);
+    heed_json *config = heed_json_object(z);
+    *out = value == NULL ? NULL : heed_json_of_value(z, value);
+    if (*out == NULL)
+        return HEED_ENOMEM;
+    for (const heed_json *item = heed_json_find(*out, "config")->first; item != NULL; item = item->next)
+        if (strcmp(item->key, "is_legacy_optimizer") != 0)
+            HEED_TRY(heed_json_set(z, config, item->key, heed_json_copy(z, item)));
+    return heed_json_set(z, *out, "config", config);
+}
+
 heed_status heed_keras_write_compile(heed_zone *z, heed_model *m, heed_json **out)
 {
     heed_json *v = *out = heed_json_object(z);
     if (m->training == NULL)
         return v == NULL ? HEED_ENOMEM : HEED_OK;
-    heed_value *optimizer = heed_optimizer_value(z, m->training->optimizer);
-    HEED_TRY(heed_json_set(z, v, "optimizer", optimizer == NULL ? NULL : heed_json_of_value(z, optimizer)));
+    heed_json *optimizer;
+    HEED_TRY(optimizer_json(z, m, &optimizer));
+    HEED_TRY(heed_json_set(z, v, "optimizer", optimizer));
     HEED_TRY(heed_json_set(z, v, "loss", losses_json(z, m)));
     HEED_TRY(heed_json_set(z, v, "loss_weights", weights_json(z, m)));
     HEED_TRY(heed_json_set(z, v, "metrics", metrics_json(z, m, false)));

@@ -440,6 +440,13 @@ static heed_status pass_refusal_on(const reader *r, entry *e, const entry *refus
     return HEED_OK;
 }
 
+/* Before Keras 2.11 this was an option of attention layers. */
+static bool is_causal(const heed_json *object)
+{
+    const heed_json *causal = heed_json_find(heed_json_find(object, "config"), "causal");
+    return heed_json_is(causal, HEED_JSON_BOOL) && causal->boolean;
+}
+
 /* Wires an entry's next call if it can be; *wired tells. */
 static heed_status wire_next(reader *r, entry *e, bool *wired)
 {
@@ -453,6 +460,8 @@ static heed_status wire_next(reader *r, entry *e, bool *wired)
         HEED_TRY(read_old_call(r, e->next, &a));
     if (a.refused != NULL)
         return pass_refusal_on(r, e, a.refused);
+    if (is_causal(e->object))
+        HEED_TRY(set_keyword(r, &a, "use_causal_mask", heed_value_bool(&r->model->zone, true)));
     if (a.waits)
         return HEED_OK;
     heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.masked ? a.masks : NULL, a.count, a.keywords);
@@ -495,7 +504,7 @@ static bool is_unknown_operation(const reader *r, const heed_json *object)
     const heed_json *call = heed_json_at(heed_json_find(object, "inbound_nodes"), 0), *name = heed_json_find(object, "class_name");
     const heed_json *config = heed_json_find(object, "config");
     return heed_json_find(call, "args") != NULL && heed_json_find(object, "module") == NULL &&
-           heed_json_find(config, "trainable") == NULL && heed_json_find(config, "dtype") == NULL &&
+           heed_json_find(config, "trainable") == NULL &&
            heed_json_is(name, HEED_JSON_STRING) && !heed_keras_is_model_class(name->text) &&
            heed_find_layer(r->context, name->text, NULL) == NULL;
 }
@@ -515,10 +524,9 @@ static heed_status read_entry(reader *r, const heed_json *object, entry *e)
     e->next = heed_json_is(nodes, HEED_JSON_ARRAY) ? nodes->first : NULL;
     if (find_entry(r, e->name) != NULL)
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
-    if (is_unknown_operation(r, object))
-        return HEED_OK;
-    return heed_is_operation_object(object) ? heed_operation_create(c, object, &e->layer)
-                                            : heed_keras_read_layer(c, object, r->reading, &e->layer);
+    if (heed_is_operation_object(object))
+        return heed_operation_create(c, object, &e->layer);
+    return is_unknown_operation(r, object) ? HEED_OK : heed_keras_read_layer(c, object, r->reading, &e->layer);
 }
 
 /* The elements of a list, or the members of an object by their sorted names, as Keras orders them. */
@@ -661,6 +669,8 @@ static heed_status read_model(heed_context *c, const heed_json *object, const he
     const heed_json *trainable = heed_json_find(config, "trainable");
     const char *own = heed_json_is(name, HEED_JSON_STRING) ? name->text : NULL;
     bool sequential = strcmp(class_name, "Sequential") == 0;
+    if (config == NULL)
+        return heed_json_fail(c, object, HEED_EFORMAT, "a model without a config");
     heed_model *m = sequential ? heed_sequential(c, own) : heed_functional(c, own);
     if (m == NULL)
         return HEED_ENOMEM;

@@ -17,6 +17,7 @@ typedef struct heed_keras_reading {
     const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else today's */
     const heed_load_config *options; /* the caller's choices; NULL: none */
     const heed_hdf5        *weights; /* groups of layers in HDF5, for what configurations forget; NULL: none */
+    bool                   *set_used; /* which of options->set found their layer; NULL: nobody asks */
 } heed_keras_reading;
 
 /* A version as heed_layer_set_keras takes it; 0 for none that can be read. */
@@ -37,9 +38,22 @@ bool        heed_keras_is_model_class(const char *class_name);
 /* Compiles as "compile_config" says; null, or nothing in it, leaves the model as it is. */
 heed_status heed_keras_read_compile(heed_model *m, const heed_json *compile_config);
 
-/* The object of a whole model. */
+/* Which Keras a file is written for. */
+typedef struct heed_keras_form {
+    int         keras;   /* 2 or 3 */
+    const char *version; /* as the file tells */
+} heed_keras_form;
+
+extern const heed_keras_form heed_keras2_form, heed_keras3_form;
+
+/* The object of a whole model, as of Keras 3. */
 heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out);
-/* What compile_config holds; NULL for a model that is not compiled. */
+/* What compile_config holds, as of Keras 3; NULL for a model that is not compiled. */
 heed_status heed_keras_write_compile(heed_zone *z, heed_model *m, heed_json **out);
+/* Either as Keras 2 says it. HEED_EUNSUPPORTED for what it has not. */
+heed_status heed_keras2_object(heed_zone *z, const heed_json *object, heed_json **out);
+/* Both in that form; *compile is NULL for a model that is not compiled. */
+heed_status heed_keras_write_whole(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_json **object,
+                                   heed_json **compile);
 
 #endif

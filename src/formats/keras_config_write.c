@@ -85,6 +85,18 @@ static heed_status write_inner_models(heed_zone *z, const heed_layer *layer, hee
     return HEED_OK;
 }
 
+/* Sizes, of which -1 is not known. */
+static heed_json *unknown_as_null(heed_zone *z, const heed_json *sizes)
+{
+    heed_json *list = heed_json_array(z);
+    for (const heed_json *item = sizes->first; item != NULL; item = item->next) {
+        bool unknown = item->type == HEED_JSON_INT && item->integer == HEED_ANY;
+        if (heed_json_append(list, unknown ? heed_json_null(z) : heed_json_copy(z, item)) != HEED_OK)
+            return NULL;
+    }
+    return list;
+}
+
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
 {
     if (heed_is_operation(layer))
@@ -103,6 +115,9 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
     if (strcmp(class_name, "Dot") == 0 && axes != NULL &&
         axes->count == 1) /* one for both inputs goes without a list */
         HEED_TRY(set(z, config, "axes", heed_json_copy(z, axes->first)));
+    heed_json *sizes = heed_json_find(config, "output_shape");
+    if (strcmp(class_name, "EinsumDense") == 0 && sizes != NULL)
+        HEED_TRY(set(z, config, "output_shape", unknown_as_null(z, sizes)));
     HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
     if (heed_keras_before(layer, 304)) /* for heed, which goes on as that version did; Keras passes it over */
@@ -359,4 +374,21 @@ heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)
         HEED_TRY(set(z, built, "input_shape", heed_json_null(z)));
     }
     return set(z, *out, "build_config", built);
+}
+
+/* ---- in a form ---- */
+
+const heed_keras_form heed_keras2_form = {2, "2.15.0"}, heed_keras3_form = {3, "3.15.1"};
+
+heed_status heed_keras_write_whole(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_json **object,
+                                   heed_json **compile)
+{
+    *compile = NULL;
+    HEED_TRY(heed_keras_write_model(z, m, object));
+    if (heed_is_compiled(m))
+        HEED_TRY(heed_keras_write_compile(z, m, compile));
+    if (form->keras != 2)
+        return HEED_OK;
+    HEED_TRY(heed_keras2_object(z, *object, object));
+    return *compile == NULL ? HEED_OK : heed_keras2_object(z, *compile, compile);
 }

@@ -1,5 +1,7 @@
 /* Reading: a layer, or a stack of them, from what a file says. */
+#include "formats/keras_lambda.h"
 #include "formats/keras_missing.h"
+#include "formats/keras_older.h"
 #include "heed/layers.h"
 
 #include <stdio.h>
@@ -124,6 +126,151 @@ static heed_status read_model_in_time(heed_context *c, const heed_json *inner, c
     return status;
 }
 
+/* ---- what the user says beside the file */
+
+/* The first of `texts` that begins with the name and `mark`: what stands behind. */
+static const char *said_of(const char *const *texts, const char *name, char mark)
+{
+    size_t length = name == NULL ? 0 : strlen(name);
+    for (; texts != NULL && *texts != NULL && name != NULL; texts++)
+        if (strncmp(*texts, name, length) == 0 && (*texts)[length] == mark)
+            return *texts + length + 1;
+    return NULL;
+}
+
+/* Whose class this one shall be, where the user says so and the collection has it. */
+static heed_status choose_origin(heed_context *c, const heed_keras_reading *r, const char *class_name)
+{
+    for (const char *const *from = r->options == NULL ? NULL : r->options->from; from != NULL && *from != NULL; from++) {
+        char collection[64];
+        size_t length = strcspn(*from, "=");
+        HEED_TRY(heed_read_from(c, *from)); /* says so if there is no such collection */
+        snprintf(collection, sizeof collection, "%.*s", (int)length, *from);
+        if (heed_find_layer(c, class_name, collection) != NULL)
+            return HEED_OK;
+    }
+    return r->options == NULL || r->options->from == NULL ? HEED_OK : heed_read_from(c, NULL);
+}
+
+/* "5", "relu", "1,2": a list where there are commas outside of brackets. */
+static heed_status read_value(heed_zone *z, const char *option, const char *text, heed_value **out)
+{
+    bool list = strchr(text, ',') != NULL && strpbrk(text, "([{'\"") == NULL;
+    const char *expression = list ? heed_zone_printf(z, "[%s]", text) : text;
+    return expression == NULL ? HEED_ENOMEM : heed_value_parse(z, option, expression, out);
+}
+
+/* Sets what the user says of a layer, and of those within it. */
+static heed_status apply_settings(heed_zone *z, const heed_keras_reading *r, heed_value *config)
+{
+    const heed_value *name = heed_value_find(config, "name");
+    const char *const *set = r->options == NULL ? NULL : r->options->set;
+    for (size_t i = 0; set != NULL && set[i] != NULL; i++) {
+        const char *equals = strchr(set[i], '='), *dot = equals;
+        while (dot != NULL && dot > set[i] && *dot != '.')
+            dot--;
+        if (equals == NULL || dot == set[i])
+            return heed_fail(z->context, HEED_EINVAL, "%s: expected LAYER.OPTION=VALUE", set[i]);
+        size_t length = (size_t)(dot - set[i]);
+        if (!heed_value_is(name, HEED_VALUE_TEXT) || strlen(name->text) != length || strncmp(name->text, set[i], length) != 0)
+            continue;
+        const char *option = heed_zone_printf(z, "%.*s", (int)(equals - dot - 1), dot + 1);
+        heed_value *value;
+        if (option == NULL)
+            return HEED_ENOMEM;
+        HEED_TRY(read_value(z, option, equals + 1, &value));
+        HEED_TRY(heed_value_set(z, config, option, value));
+        if (r->set_used != NULL)
+            r->set_used[i] = true;
+    }
+    for (heed_value *item = config->first; item != NULL; item = item->next)
+        if (item->type == HEED_VALUE_DICT || item->type == HEED_VALUE_LIST)
+            HEED_TRY(apply_settings(z, r, item));
+    return HEED_OK;
+}
+
+/* ---- Lambda */
+
+/* A function of Keras' own, by its name; NULL for any other. */
+static const char *named_function(const heed_json *config)
+{
+    const heed_json *function = heed_json_find(config, "function"), *type = heed_json_find(config, "function_type");
+    if (heed_json_is_string(heed_json_find(function, "class_name"), "function"))
+        function = heed_json_find(function, "config");
+    else if (!heed_json_is_string(type, "function"))
+        return NULL;
+    return heed_json_is(function, HEED_JSON_STRING) ? function->text : NULL;
+}
+
+/* Only what the user says, or a function of Keras' own, is computed. */
+static heed_status read_lambda(heed_context *c, const heed_json *object, const heed_json *config, const char *name,
+                               const heed_keras_reading *r, heed_layer **out)
+{
+    const heed_json *own = heed_json_find(config, "expression"); /* as heed saves it */
+    const char *said = r->options == NULL ? NULL : said_of(r->options->lambda, name, '=');
+    const char *function = named_function(config);
+    if (said == NULL && heed_json_is(own, HEED_JSON_STRING))
+        said = own->text;
+    if (said == NULL && function != NULL) {
+        heed_spec spec = heed_activation(.name = name, .activation = function);
+        if (heed_layer_create(c, spec, out) == HEED_OK)
+            return HEED_OK;
+    }
+    if (said != NULL)
+        return heed_lambda_create(c, name, said, out);
+    const heed_json *code = heed_json_find(config, "function");
+    heed_status status =
+        heed_json_fail(c, object, HEED_EUNSUPPORTED, "Lambda layer '%s': code in files is never run (it holds %s%s)",
+                       name == NULL ? "" : name, function != NULL ? "the function " : "compiled Python code",
+                       function != NULL ? function : heed_json_is(code, HEED_JSON_OBJECT) ? " of Keras 3" : "");
+    heed_hint(c, "say what it computes, as in lambda %s=x ** 2 + 1", name == NULL ? "NAME" : name);
+    return status;
+}
+
+/* ---- any layer */
+
+/* The options of an unknown layer, to be recognized by. */
+static heed_status unknown_layer(heed_zone *z, const heed_json *object, const char *class_name, const char *name,
+                                 const heed_value *options)
+{
+    heed_context *c = z->context;
+    char text[240] = "", hint[HEED_ERROR_SIZE];
+    size_t used = 0;
+    for (const heed_value *item = options->first; item != NULL && used + 48 < sizeof text; item = item->next) {
+        bool plain = item->type != HEED_VALUE_DICT && item->type != HEED_VALUE_LIST && item->type != HEED_VALUE_NULL;
+        const char *value = plain && strcmp(item->key, "name") != 0 ? heed_value_expression(z, item) : NULL;
+        if (value != NULL)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.20s=%.20s", used > 0 ? ", " : "", item->key, value);
+    }
+    snprintf(hint, sizeof hint, "%s", heed_error_hint(c));
+    heed_json_fail(c, object, HEED_ENOTFOUND, "layer '%s': no layer of this class: %s (its options: %s)",
+                   name == NULL ? "" : name, class_name, text);
+    if (hint[0] != '\0')
+        heed_hint(c, "%s", hint);
+    else
+        heed_hint(c, "a layer of your own can be made known by heed_register_layer()");
+    return HEED_ENOTFOUND;
+}
+
+static heed_status create_layer(heed_zone *z, const heed_json *object, const heed_json *config, const char *class_name,
+                                const char *name, const heed_keras_reading *r, heed_layer **out)
+{
+    heed_context *c = z->context;
+    heed_value *options = heed_value_of_json(z, config);
+    if (options != NULL && r->version != NULL && r->version[0] == '1')
+        HEED_TRY(heed_keras1_config(z, class_name, options));
+    if (options != NULL && heed_keras_is_old(r))
+        options = heed_keras2_value(z, options);
+    if (options == NULL)
+        return HEED_ENOMEM;
+    HEED_TRY(heed_keras_complete(z, class_name, name, r, options));
+    HEED_TRY(apply_settings(z, r, options));
+    HEED_TRY(choose_origin(c, r, class_name));
+    heed_status status = heed_layer_create_value(c, class_name, NULL, options, out);
+    bool own = status == HEED_ENOTFOUND && heed_find_layer(c, class_name, NULL) == NULL;
+    return own ? unknown_layer(z, object, class_name, name, options) : status;
+}
+
 heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out)
 {
     const char *class_name, *name = NULL;
@@ -136,19 +283,17 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
     const heed_json *own = heed_json_find(config, "name");
     if (heed_json_is(own, HEED_JSON_STRING))
         name = own->text;
+    class_name = heed_older_class(class_name);
     if (strcmp(class_name, "InputLayer") == 0)
         return read_input_layer(c, name, config, out);
+    if (strcmp(class_name, "Lambda") == 0)
+        return read_lambda(c, object, config, name, r, out);
     const heed_json *inner = model_in_time(class_name, config);
     if (inner != NULL)
         return read_model_in_time(c, inner, name, config, r, out);
     heed_zone z;
     heed_zone_init(&z, c);
-    heed_value *options = heed_value_of_json(&z, config);
-    if (options != NULL && heed_keras_is_old(r))
-        options = heed_keras2_value(&z, options);
-    heed_status status = options == NULL ? HEED_ENOMEM : heed_keras_complete(&z, class_name, name, r, options);
-    if (status == HEED_OK)
-        status = heed_layer_create_value(c, class_name, NULL, options, out);
+    heed_status status = create_layer(&z, object, config, class_name, name, r, out);
     heed_zone_free(&z);
     const heed_json *as_in = heed_json_find(object, "as_in_keras"); /* of a file that heed wrote */
     if (status == HEED_OK)

@@ -391,3 +391,21 @@ heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool
     heed_zone_free(&z);
     return status;
 }
+
+heed_status heed_legacy_name_of(heed_zone *z, heed_model *m, const heed_hdf5 *group, const heed_variable *v, const char **out)
+{
+    heed_layer **layers;
+    stored *items;
+    size_t layer_count, count, weight_count;
+    heed_legacy_weight *weights;
+    *out = NULL;
+    HEED_TRY(list_layers(z, m, &layers, &layer_count));
+    HEED_TRY(list_stored(z, group, &items, &count));
+    for (size_t i = 0; i < count && layer_count == count; i++) {
+        HEED_TRY(heed_legacy_order(z, layers[i], &weights, &weight_count));
+        for (size_t k = 0; k < weight_count && weight_count == items[i].count; k++)
+            if (weights[k].variable == v)
+                *out = items[i].names[k];
+    }
+    return HEED_OK;
+}

@@ -183,22 +183,48 @@ static heed_status read_json(source *s, heed_zone *z, heed_keras_reading *r, hee
     return heed_keras_read_model(s->context, object, r, out);
 }
 
+/* What was to be set of a layer that there is not is a mistake. */
+static heed_status check_settings(heed_context *c, const heed_keras_reading *r)
+{
+    for (size_t i = 0; r->options->set != NULL && r->options->set[i] != NULL; i++)
+        if (!r->set_used[i])
+            return heed_fail(c, HEED_ENOTFOUND, "%s: there is no such layer", r->options->set[i]);
+    return HEED_OK;
+}
+
+static heed_status make_room(heed_zone *z, heed_keras_reading *r)
+{
+    size_t count = 0;
+    while (r->options->set != NULL && r->options->set[count] != NULL)
+        count++;
+    r->set_used = heed_zone_alloc(z, count, sizeof *r->set_used);
+    return r->set_used == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+static heed_status read_kind(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+{
+    HEED_TRY(make_room(z, r));
+    heed_status status = s->kind == HEED_FILE_HDF5   ? read_hdf5(s, z, r, out)
+                         : s->kind == HEED_FILE_JSON ? read_json(s, z, r, out)
+                                                     : read_archive(s, z, r, out);
+    if (status != HEED_OK)
+        return status == HEED_ENOMEM || s->kind == HEED_FILE_JSON ? status : heed_fail_in(s->context, status, s->name);
+    HEED_TRY(check_settings(s->context, r));
+    return r->options->weights == NULL ? HEED_OK : read_weights_file(*out, r->options->weights, r->options);
+}
+
 /* Reads what is open, and what the caller wants beside it. */
 static heed_status read_source(source *s, const heed_load_config *config, heed_model **out)
 {
     static const heed_load_config none = {0};
     heed_keras_reading r = {.options = config == NULL ? &none : config};
+    struct heed_origin origin = s->context->origin; /* which `from` changes for this file alone */
     heed_model *m = NULL;
     heed_zone z;
     heed_zone_init(&z, s->context);
-    heed_status status = s->kind == HEED_FILE_HDF5   ? read_hdf5(s, &z, &r, &m)
-                         : s->kind == HEED_FILE_JSON ? read_json(s, &z, &r, &m)
-                                                     : read_archive(s, &z, &r, &m);
+    heed_status status = read_kind(s, &z, &r, &m);
     heed_zone_free(&z);
-    if (status != HEED_OK && status != HEED_ENOMEM && s->kind != HEED_FILE_JSON)
-        heed_fail_in(s->context, status, s->name);
-    if (status == HEED_OK && r.options->weights != NULL)
-        status = read_weights_file(m, r.options->weights, r.options);
+    s->context->origin = origin;
     if (status == HEED_OK)
         *out = m;
     else

@@ -13,6 +13,7 @@ typedef struct state {
     bool              archived; /* in an archive, which none has in the OLD order */
     enum { TODAY, PRODUCT_FIRST, WITHOUT_RATE, OLD } order;
     size_t iteration, product; /* whether an OLD list has them, 0 or 1 */
+    const size_t *ranks;       /* of the variables among all, where they are sorted by name; NULL: in the model's order */
 } state;
 
 static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char *name, state *s)
@@ -68,6 +69,7 @@ static size_t old_place(const heed_optimizer *o, const state *s, int index)
         return SIZE_MAX;
     if (!heed_optimizer_slot_of(o, index, &variable, &slot))
         return s->product > 0 ? s->iteration : SIZE_MAX;
+    variable = s->ranks == NULL ? variable : s->ranks[variable];
     return first + (heed_optimizer_interleaved(o) ? 2 * variable + (size_t)slot : (size_t)slot * variables + variable);
 }
 
@@ -135,6 +137,25 @@ static bool find_order(heed_optimizer *o, state *s)
     return false;
 }
 
+/* The first versions of Keras 2, as Keras 1, listed variables by name: by the file's. */
+static heed_status rank_by_name(heed_zone *z, heed_model *m, const heed_hdf5 *weights, state *s)
+{
+    const struct heed_training *t = m->training;
+    size_t *ranks = heed_zone_alloc(z, t->variable_count, sizeof *ranks);
+    const char **names = heed_zone_alloc(z, t->variable_count, sizeof *names);
+    if (ranks == NULL || names == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < t->variable_count; i++) {
+        HEED_TRY(heed_legacy_name_of(z, m, weights, t->variables[i], &names[i]));
+        names[i] = names[i] == NULL ? t->paths[i] : names[i];
+    }
+    for (size_t i = 0; i < t->variable_count; i++)
+        for (size_t k = 0; k < t->variable_count; k++)
+            ranks[i] += strcmp(names[k], names[i]) < 0;
+    s->ranks = ranks;
+    return HEED_OK;
+}
+
 static heed_status take(heed_model *m, const state *s)
 {
     heed_optimizer *o = m->training->optimizer;
@@ -157,7 +178,8 @@ static heed_status take(heed_model *m, const state *s)
 
 typedef heed_status list_function(heed_zone *z, const heed_hdf5 *group, state *s);
 
-static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *group, list_function *list)
+static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *group, list_function *list,
+                               const heed_hdf5 *weights)
 {
     state s = {0};
     HEED_TRY(list(z, group, &s));
@@ -168,25 +190,29 @@ static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *gro
     HEED_TRY(heed_optimizer_build(m)); /* the state of a model that was trained */
     if (find_order(m->training->optimizer, &s))
         return take(m, &s);
+    if (weights != NULL)
+        HEED_TRY(rank_by_name(z, m, weights, &s));
+    if (weights != NULL && find_order(m->training->optimizer, &s))
+        return take(m, &s);
     heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",
              heed_model_name(m));
     return HEED_OK;
 }
 
-static heed_status read_optimizer(heed_model *m, const heed_hdf5 *group, list_function *list)
+static heed_status read_optimizer(heed_model *m, const heed_hdf5 *group, list_function *list, const heed_hdf5 *weights)
 {
     if (!heed_is_compiled(m) || group == NULL)
         return HEED_OK;
     heed_zone z;
     heed_zone_init(&z, m->context);
-    heed_status status = read_listed(&z, m, group, list);
+    heed_status status = read_listed(&z, m, group, list, weights);
     heed_zone_free(&z);
     return status;
 }
 
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
 {
-    return read_optimizer(m, heed_hdf5_find(root, "optimizer/vars"), list_by_number);
+    return read_optimizer(m, heed_hdf5_find(root, "optimizer/vars"), list_by_number, NULL);
 }
 
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
@@ -194,5 +220,102 @@ heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
     const heed_hdf5 *group = heed_hdf5_find(root, "optimizer_weights");
     bool named = group != NULL && (heed_hdf5_attribute_of(group, "weight_names") != NULL ||
                                    heed_hdf5_attribute_of(group, "weight_names0") != NULL);
-    return read_optimizer(m, named ? group : NULL, list_by_name);
+    return read_optimizer(m, named ? group : NULL, list_by_name, heed_legacy_weights_group(root));
+}
+
+/* ---- writing ---- */
+
+bool heed_keras_has_old_optimizer(const heed_model *m) { return heed_optimizer_is_old(m->training->optimizer); }
+
+/* Keras 2.11 to 2.15 keeps momenta for a rule without them too: zeros. */
+static bool wants_zeros(const heed_optimizer *o, const heed_keras_form *form)
+{
+    return form->keras == 2 && !heed_optimizer_is_old(o) && heed_optimizer_prepared(o) &&
+           strcmp(heed_optimizer_class_name(o), "sgd") == 0 &&
+           heed_optimizer_arrays(o) == 1 + (heed_optimizer_rate_index(o) > 0);
+}
+
+static heed_status add_zeros(heed_zone *z, heed_model *m, const heed_array **arrays, size_t *count)
+{
+    for (size_t i = 0; i < m->training->variable_count; i++) {
+        const heed_variable *v = m->training->variables[i];
+        heed_array *zeros = heed_zone_alloc(z, 1, sizeof *zeros);
+        if (zeros == NULL)
+            return HEED_ENOMEM;
+        *zeros = (heed_array){HEED_FLOAT32, v->shape, heed_zone_alloc(z, (size_t)v->count, sizeof(float))};
+        if (zeros->data == NULL)
+            return HEED_ENOMEM;
+        arrays[(*count)++] = zeros;
+    }
+    return HEED_OK;
+}
+
+/* Array `index` at its place in the form; SIZE_MAX: it is not kept. */
+static size_t place_in_form(const heed_optimizer *o, const heed_keras_form *form, int index)
+{
+    static const state old = {.order = OLD, .iteration = 1, .product = 1};
+    state s = old;
+    if (form->keras == 3)
+        return (size_t)index;
+    s.order = heed_optimizer_is_old(o) ? OLD : WITHOUT_RATE;
+    s.product = heed_optimizer_keeps_product(o);
+    if (s.order == WITHOUT_RATE && s.product > 0 && index == heed_optimizer_arrays(o) - 1 && heed_optimizer_prepared(o))
+        return SIZE_MAX;
+    return s.order == OLD ? old_place(o, &s, index) : new_place(o, &s, index);
+}
+
+heed_status heed_keras_list_state(heed_zone *z, heed_model *m, const heed_keras_form *form, const heed_array ***arrays,
+                                  const char ***names, size_t *count)
+{
+    heed_optimizer *o = m->training->optimizer;
+    size_t most = (size_t)heed_optimizer_arrays(o) + m->training->variable_count;
+    *arrays = heed_zone_alloc(z, most, sizeof **arrays);
+    *names = heed_zone_alloc(z, most, sizeof **names);
+    *count = 0;
+    if (*arrays == NULL || *names == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < heed_optimizer_arrays(o); i++) {
+        size_t at = place_in_form(o, form, i);
+        if (at == SIZE_MAX)
+            continue;
+        (*arrays)[at] = heed_optimizer_array_at(o, i);
+        (*count)++;
+    }
+    if (wants_zeros(o, form))
+        HEED_TRY(add_zeros(z, m, *arrays, count));
+    for (size_t i = 0; i < *count; i++) {
+        (*names)[i] = heed_zone_printf(z, "%s/%zu%s", heed_optimizer_class_name(o), i, form->keras == 2 ? ":0" : "");
+        if ((*names)[i] == NULL)
+            return HEED_ENOMEM;
+    }
+    return HEED_OK;
+}
+
+static heed_status write_numbered(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_hdf5 *group)
+{
+    const heed_array **arrays;
+    const char **names;
+    size_t count;
+    HEED_TRY(heed_keras_list_state(z, m, form, &arrays, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        char name[24];
+        heed_array *copy;
+        snprintf(name, sizeof name, "%zu", i);
+        HEED_TRY(heed_array_convert(m->context, arrays[i], arrays[i]->dtype, &copy));
+        HEED_TRY(heed_hdf5_put(group, name, copy));
+    }
+    return HEED_OK;
+}
+
+heed_status heed_keras_write_optimizer(heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
+{
+    heed_hdf5 *group;
+    if (!heed_is_compiled(m))
+        return HEED_OK;
+    HEED_TRY(heed_hdf5_group(root, "optimizer/vars", &group));
+    heed_zone z;
+    heed_zone_init(&z, m->context);
+    heed_status status = write_numbered(&z, m, form, group);
+    heed_zone_free(&z);
+    return status;
 }

@@ -7,21 +7,20 @@
 
 #include <string.h>
 
-/* What Keras reads the files as; the form of everything here is that version's. */
-static const char KERAS_VERSION[] = "3.15.1";
 /* Always the same, so that equal models are equal files. */
 static const char DATE_SAVED[] = "1980-01-01@00:00:00";
 
-static heed_status write_config(heed_model *m, heed_text *text, bool with_training)
+/* The architecture as text, with training settings in it or without. */
+static heed_status write_config(heed_model *m, const heed_keras_form *form, bool with_training, heed_text *text)
 {
     heed_zone z;
     heed_zone_init(&z, m->context);
     heed_json *object, *compile;
-    heed_status status = heed_keras_write_model(&z, m, &object);
-    if (status == HEED_OK && with_training)
-        status = heed_keras_write_compile(&z, m, &compile);
-    if (status == HEED_OK && with_training && heed_is_compiled(m))
+    heed_status status = heed_keras_write_whole(&z, m, form, &object, &compile);
+    if (status == HEED_OK && with_training && compile != NULL)
         status = heed_json_set(&z, object, "compile_config", compile);
+    if (status == HEED_OK && !with_training && form->keras == 2)
+        status = heed_json_set(&z, object, "keras_version", heed_json_string(&z, form->version));
     if (status == HEED_OK) {
         heed_json_write(text, object, 0);
         status = heed_text_status(text);
@@ -30,12 +29,12 @@ static heed_status write_config(heed_model *m, heed_text *text, bool with_traini
     return status;
 }
 
-heed_status heed_model_to_json(heed_model *m, char **json)
+static heed_status model_to_json(heed_model *m, const heed_keras_form *form, char **json)
 {
     *json = NULL;
     HEED_TRY(heed_model_complete(m));
     heed_text text = {.context = m->context};
-    heed_status status = write_config(m, &text, false);
+    heed_status status = write_config(m, form, false, &text);
     if (status == HEED_OK)
         *json = text.bytes;
     else
@@ -43,29 +42,31 @@ heed_status heed_model_to_json(heed_model *m, char **json)
     return status;
 }
 
+heed_status heed_model_to_json(heed_model *m, char **json) { return model_to_json(m, &heed_keras3_form, json); }
+
 /* ---- archives ---- */
 
-static heed_status fill_archive(heed_model *m, heed_archive *archive)
+static heed_status fill_archive(heed_model *m, const heed_keras_form *form, heed_archive *archive)
 {
     heed_text config = {.context = m->context};
-    heed_status status = write_config(m, &config, true);
+    heed_status status = write_config(m, form, true, &config);
     if (status == HEED_OK)
         status = heed_archive_set_config(archive, config.bytes, config.length);
     heed_text_free(&config);
     HEED_TRY(status);
-    HEED_TRY(heed_archive_set_metadata(archive, KERAS_VERSION, DATE_SAVED));
+    HEED_TRY(heed_archive_set_metadata(archive, form->version, DATE_SAVED));
     HEED_TRY(heed_hdf5_create(m->context, &archive->weights));
     HEED_TRY(heed_keras_write_weights(m, archive->weights));
-    HEED_TRY(heed_keras_write_optimizer(m, archive->weights));
+    HEED_TRY(heed_keras_write_optimizer(m, form, archive->weights));
     for (size_t i = 0; i < m->asset_count; i++)
         HEED_TRY(heed_archive_set_asset(archive, m->assets[i].name, m->assets[i].bytes, m->assets[i].size));
     return HEED_OK;
 }
 
-static heed_status save_archive(heed_model *m, const char *path)
+static heed_status save_archive(heed_model *m, const heed_keras_form *form, const char *path)
 {
     heed_archive archive = {.context = m->context};
-    heed_status status = fill_archive(m, &archive);
+    heed_status status = fill_archive(m, form, &archive);
     if (status == HEED_OK)
         status = heed_archive_write(&archive, path);
     heed_archive_free(&archive);
@@ -74,21 +75,29 @@ static heed_status save_archive(heed_model *m, const char *path)
 
 /* ---- the other forms ---- */
 
-static heed_status save_weights(heed_model *m, const char *path)
+typedef heed_status fill_function(heed_model *m, const heed_keras_form *form, heed_hdf5 *root);
+
+static heed_status fill_weights(heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
+{
+    (void)form; /* the same for both */
+    return heed_keras_write_weights(m, root);
+}
+
+static heed_status save_hdf5(heed_model *m, const heed_keras_form *form, fill_function *fill, const char *path)
 {
     heed_hdf5 *root;
     HEED_TRY(heed_hdf5_create(m->context, &root));
-    heed_status status = heed_keras_write_weights(m, root);
+    heed_status status = fill(m, form, root);
     if (status == HEED_OK)
         status = heed_hdf5_write_file(root, path);
     heed_hdf5_free(root);
     return status;
 }
 
-static heed_status save_json(heed_model *m, const char *path)
+static heed_status save_json(heed_model *m, const heed_keras_form *form, const char *path)
 {
     char *json;
-    HEED_TRY(heed_model_to_json(m, &json));
+    HEED_TRY(model_to_json(m, form, &json));
     heed_status status = heed_file_write(m->context, path, json, strlen(json));
     heed_free(m->context, json);
     return status;
@@ -102,16 +111,19 @@ static bool ends_with(const char *text, const char *ending)
 
 heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config)
 {
+    const heed_keras_form *form = config->keras == 2 ? &heed_keras2_form : &heed_keras3_form;
     HEED_TRY(heed_build(m));
     if (ends_with(path, ".weights.h5"))
-        return save_weights(m, path);
+        return save_hdf5(m, form, fill_weights, path);
     if (ends_with(path, ".npz"))
         return heed_npz_write_weights(m, path);
     if (ends_with(path, ".json"))
-        return save_json(m, path);
+        return save_json(m, form, path);
+    if (ends_with(path, "_weights.h5"))
+        return save_hdf5(m, form, heed_legacy_write_weights, path);
     if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
-        return heed_fail(m->context, HEED_EUNSUPPORTED, "%s: whole models in HDF5 cannot be written yet", path);
-    return save_archive(m, path);
+        return save_hdf5(m, form, heed_legacy_write_model, path);
+    return save_archive(m, form, path);
 }
 
 heed_status heed_save(heed_model *m, const char *path) { return heed_save_model(m, path); }
@@ -119,5 +131,5 @@ heed_status heed_save(heed_model *m, const char *path) { return heed_save_model(
 heed_status heed_save_weights(heed_model *m, const char *path)
 {
     HEED_TRY(heed_build(m));
-    return save_weights(m, path);
+    return save_hdf5(m, &heed_keras3_form, fill_weights, path);
 }

@@ -207,17 +207,6 @@ heed_status heed_keras_write_weights(heed_model *m, heed_hdf5 *root)
     return run(&w);
 }
 
-heed_status heed_keras_write_optimizer(heed_model *m, heed_hdf5 *root)
-{
-    heed_hdf5 *group;
-    if (!heed_is_compiled(m))
-        return HEED_OK;
-    HEED_TRY(heed_hdf5_group(root, "optimizer/vars", &group));
-    for (int i = 0; i < heed_optimizer_count(m); i++)
-        HEED_TRY(put_copy(group, i, heed_optimizer_array(m, i)));
-    return HEED_OK;
-}
-
 /* ---- reading */
 
 /* Some attributes had a leading underscore in other versions of Keras. */

@@ -5,6 +5,17 @@
 
 heed_status heed_keras_read_compile(heed_model *m, const heed_json *compile_config) { return HEED_OK; }
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root) { return HEED_OK; }
+heed_status heed_keras_write_optimizer(heed_model *m, const heed_keras_form *form, heed_hdf5 *root) { return HEED_OK; }
+
+bool heed_keras_has_old_optimizer(const heed_model *m) { return false; }
+
+heed_status heed_keras_list_state(heed_zone *z, heed_model *m, const heed_keras_form *form, const heed_array ***arrays,
+                                  const char ***names, size_t *count)
+{
+    *count = 0;
+    return HEED_OK;
+}
+
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root) { return HEED_OK; }
 
 heed_status heed_keras_write_compile(heed_zone *z, heed_model *m, heed_json **out)

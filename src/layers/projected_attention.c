@@ -247,6 +247,8 @@ static heed_tensor *spread_weights(const heads *h, heed_tensor *weights, const h
 /* A mask (B, T) of an input of more axes says nothing about those: it counts where the first alone is attended over. */
 static heed_status take_position_masks(heed_layer *layer, const heed_call *call, heed_op_attention_config *config)
 {
+    if (heed_keras_before(layer, 210)) /* which did not use them */
+        return HEED_OK;
     const heads *h = heed_layer_state(layer);
     const heed_tensor *value = call->inputs[1];
     heed_tensor *keys = call->masks[1];

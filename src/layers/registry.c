@@ -190,6 +190,7 @@ static const struct renamed {
     {"DepthwiseConv2D", "groups", NULL},
     {"Conv1DTranspose", "groups", NULL},
     {"Conv2DTranspose", "groups", NULL},
+    {"ReLU", "theta", "threshold"}, /* of a ThresholdedReLU */
     {"SeparableConv1D", "kernel_initializer", NULL},
     {"SeparableConv1D", "kernel_regularizer", NULL},
     {"SeparableConv1D", "kernel_constraint", NULL},
@@ -198,6 +199,8 @@ static const struct renamed {
     {"SeparableConv2D", "kernel_constraint", NULL},
     {"SpatialDropout1D", "noise_shape", NULL},
     {"SpatialDropout2D", "noise_shape", NULL},
+    {"Attention", "causal", NULL}, /* a keyword of its calls today */
+    {"AdditiveAttention", "causal", NULL},
     {NULL, "dtype", NULL},
     {NULL, "batch_input_shape", NULL}, /* the model makes an input layer of it */
     {NULL, "batch_shape", NULL},

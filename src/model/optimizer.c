@@ -567,3 +567,6 @@ void heed_optimizer_restore_product(heed_optimizer *o)
     if (o->class->product_after != NULL)
         *o->product = (float)o->class->product_after(o->config, (double)heed_optimizer_iterations(o));
 }
+
+bool        heed_optimizer_keeps_product(const heed_optimizer *o) { return o->class->keeps_product; }
+const char *heed_optimizer_class_name(const heed_optimizer *o) { return o->class->class.name; }

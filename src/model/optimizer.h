@@ -42,6 +42,8 @@ size_t heed_optimizer_variables(const heed_optimizer *o);
 /* Whether it counts and keeps as before Keras 2.11, and whether its slots stood variable by variable then. */
 bool heed_optimizer_is_old(const heed_optimizer *o);
 bool heed_optimizer_interleaved(const heed_optimizer *o);
+bool heed_optimizer_keeps_product(const heed_optimizer *o);
+const char *heed_optimizer_class_name(const heed_optimizer *o); /* "adam" */
 /* Works out from the number of steps what a state lacks that was kept without it (Nadam's, before Keras 3). */
 void heed_optimizer_restore_product(heed_optimizer *o);
 /* Bytes that it keeps, or will. */

@@ -125,6 +125,7 @@ heed_tokenizer_config heed_recipe_tokenizer(const heed_recipe_settings *s, bool 
     return (heed_tokenizer_config){
         .kind = source ? s->source_tokens : s->target_tokens,
         .normal_form = s->normal_form,
+        .moses = source ? s->source_moses : s->target_moses,
         .lowercase = source ? s->lowercase : s->target_lowercase,
         .most_tokens = (int32_t)(as_source ? s->vocabulary : s->target_vocabulary),
         .least_count = source ? s->least_count : 1,

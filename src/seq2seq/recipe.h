@@ -11,6 +11,9 @@
     X(config, TEXT, source_tokens, "characters", "characters|words|bpe|unigram", "what the source is cut into")        \
     X(config, TEXT, target_tokens, "characters", "characters|words|bpe|unigram", "what the target is cut into")        \
     X(config, TEXT, normal_form, "nfc", "nfc|nfkc|none", "of Unicode, into which both sides are brought")              \
+    X(config, TEXT, source_moses, "", "",                                                                              \
+      "a language, 'en': words and marks of the source are set apart as the Moses tokenizer does; '': not")            \
+    X(config, TEXT, target_moses, "", "", "the same for the target, whose translations are put together again")        \
     X(config, BOOL, lowercase, false, "", "whether the source is lower-cased")                                         \
     X(config, BOOL, target_lowercase, false, "", "whether the target is lower-cased")                                  \
     X(config, INT, vocabulary, 20000, "[8,)",                                                                          \

@@ -1,5 +1,6 @@
 #include "heed/text.h"
 
+#include "text/rewrite.h"
 #include "text/score_overlap.h"
 #include "text/unicode.h"
 
@@ -80,8 +81,8 @@ void heed_scorer_free(heed_scorer *s)
 static heed_status tokenize(heed_scorer *s, slice text, heed_ids *out)
 {
     if (s->kind == HEED_SCORE_CHAR)
-        return heed_score_points(text.text, text.length, out);
-    HEED_TRY(heed_score_points(text.text, text.length, &s->points));
+        return heed_rewrite_points(text.text, text.length, out);
+    HEED_TRY(heed_rewrite_points(text.text, text.length, &s->points));
     return heed_score_tokenize(&s->tokens, s->kind, &s->points, out);
 }
 

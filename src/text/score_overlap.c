@@ -1,5 +1,7 @@
 #include "text/score_overlap.h"
 
+#include "text/rewrite.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -39,7 +41,7 @@ void heed_overlap_free(heed_overlap *o)
 
 static heed_status read_line(heed_overlap *o, heed_score_line *l, const char *text, size_t length)
 {
-    HEED_TRY(heed_score_points(text, length, &l->points));
+    HEED_TRY(heed_rewrite_points(text, length, &l->points));
     HEED_TRY(heed_score_tokenize(&o->tokens, o->kind, &l->points, &l->tokens));
     HEED_TRY(heed_score_visible(&l->points, &l->visible));
     return o->word_order > 0 ? heed_score_words(&o->tokens, &l->points, &l->words) : HEED_OK;

@@ -1,6 +1,6 @@
 #include "text/score_tokens.h"
 
-#include "text/unicode.h"
+#include "text/rewrite.h"
 
 #include <string.h>
 #include <unicode/uchar.h>
@@ -21,32 +21,15 @@ void heed_score_tokens_free(heed_score_tokens *t)
     heed_ids_free(&t->buffers[1]);
 }
 
-heed_status heed_score_points(const char *text, size_t length, heed_ids *out)
-{
-    out->count = 0;
-    for (size_t size; length > 0; text += size, length -= size) {
-        uint32_t point;
-        size = heed_utf8_next(text, length, &point);
-        HEED_TRY(heed_ids_add(out, (int32_t)point));
-    }
-    return HEED_OK;
-}
-
 /* ---- classes of characters; each takes a code point */
 
-typedef bool class_test(int32_t point);
-
-/* As Python has it, with the four separators among the control characters. */
-static bool is_space(int32_t point) { return u_isUWhiteSpace(point) || (point >= 0x1c && point <= 0x1f); }
-
-static bool is_ascii_digit(int32_t point) { return point >= '0' && point <= '9'; }
-static bool is_no_ascii_digit(int32_t point) { return !is_ascii_digit(point); }
+static bool is_no_ascii_digit(int32_t point) { return !heed_point_is_ascii_digit(point); }
 static bool is_period_or_comma(int32_t point) { return point == '.' || point == ','; }
 static bool is_dash(int32_t point) { return point == '-'; }
 
 static bool is_ascii_mark(int32_t point)
 {
-    bool alphanumeric = is_ascii_digit(point) || (point >= 'A' && point <= 'Z') || (point >= 'a' && point <= 'z');
+    bool alphanumeric = heed_point_is_ascii_digit(point) || (point >= 'A' && point <= 'Z') || (point >= 'a' && point <= 'z');
     return point > ' ' && point <= '~' && !alphanumeric;
 }
 
@@ -56,91 +39,39 @@ static bool is_mark_13a(int32_t point)
     return point == ' ' || (is_ascii_mark(point) && strchr("',-.", point) == NULL);
 }
 
-static bool is_number(int32_t point) { return (U_GET_GC_MASK(point) & U_GC_N_MASK) != 0; }
-static bool is_no_number(int32_t point) { return !is_number(point); }
+static bool is_no_number(int32_t point) { return !heed_point_is_number(point); }
 static bool is_punctuation(int32_t point) { return (U_GET_GC_MASK(point) & U_GC_P_MASK) != 0; }
 static bool is_symbol(int32_t point) { return (U_GET_GC_MASK(point) & U_GC_S_MASK) != 0; }
 
-/* ---- rules: each reads one buffer and writes another */
-
-static heed_status add_all(heed_ids *out, const int32_t *points, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        HEED_TRY(heed_ids_add(out, points[i]));
-    return HEED_OK;
-}
-
-/* Spaces around each character of a class. */
-static heed_status set_apart(const heed_ids *in, heed_ids *out, class_test *test)
-{
-    out->count = 0;
-    for (size_t i = 0; i < in->count; i++) {
-        bool apart = test(in->ids[i]);
-        HEED_TRY(add_all(out, (int32_t[]){' ', in->ids[i], ' '} + !apart, apart ? 3 : 1));
-    }
-    return HEED_OK;
-}
-
-/* A space between two characters of these classes and one before or after them. From left to right; a character belongs to
- * one pair at most. */
-static heed_status part(const heed_ids *in, heed_ids *out, class_test *first, class_test *second, bool before)
-{
-    out->count = 0;
-    for (size_t i = 0; i < in->count; i++) {
-        if (i + 1 == in->count || !first(in->ids[i]) || !second(in->ids[i + 1])) {
-            HEED_TRY(heed_ids_add(out, in->ids[i]));
-            continue;
-        }
-        HEED_TRY(add_all(out, (int32_t[]){' ', in->ids[i], ' ', in->ids[i + 1], ' '} + !before, 4));
-        i++;
-    }
-    return HEED_OK;
-}
-
-/* Puts `with` (one character, or nothing when it is 0) in the place of each `what`. */
-static heed_status replace(const heed_ids *in, heed_ids *out, const char *what, int32_t with)
-{
-    size_t length = strlen(what);
-    out->count = 0;
-    for (size_t i = 0; i < in->count; i++) {
-        size_t same = 0;
-        while (same < length && i + same < in->count && in->ids[i + same] == what[same])
-            same++;
-        int32_t point = same == length ? with : in->ids[i];
-        if (point != 0)
-            HEED_TRY(heed_ids_add(out, point));
-        i += same == length ? length - 1 : 0;
-    }
-    return HEED_OK;
-}
+/* ---- rules */
 
 /* What mteval-v13a does to Western languages, in sacreBLEU's words. */
 static heed_status apply_13a(heed_score_tokens *t, const heed_ids *points)
 {
     heed_ids *a = &t->buffers[0], *b = &t->buffers[1];
-    HEED_TRY(replace(points, a, "<skipped>", 0));
-    HEED_TRY(replace(a, b, "&quot;", '"'));
-    HEED_TRY(replace(b, a, "&amp;", '&'));
-    HEED_TRY(replace(a, b, "&lt;", '<'));
-    HEED_TRY(replace(b, a, "&gt;", '>'));
+    HEED_TRY(heed_rewrite_replace(points, a, "<skipped>", 0));
+    HEED_TRY(heed_rewrite_replace(a, b, "&quot;", '"'));
+    HEED_TRY(heed_rewrite_replace(b, a, "&amp;", '&'));
+    HEED_TRY(heed_rewrite_replace(a, b, "&lt;", '<'));
+    HEED_TRY(heed_rewrite_replace(b, a, "&gt;", '>'));
     b->count = 0;
     HEED_TRY(heed_ids_add(b, ' '));
-    HEED_TRY(add_all(b, a->ids, a->count));
+    HEED_TRY(heed_rewrite_add(b, a->ids, a->count));
     HEED_TRY(heed_ids_add(b, ' '));
-    HEED_TRY(set_apart(b, a, is_mark_13a));
-    HEED_TRY(part(a, b, is_no_ascii_digit, is_period_or_comma, false));
-    HEED_TRY(part(b, a, is_period_or_comma, is_no_ascii_digit, true));
-    return part(a, b, is_ascii_digit, is_dash, false);
+    HEED_TRY(heed_rewrite_apart(b, a, is_mark_13a));
+    HEED_TRY(heed_rewrite_part(a, b, is_no_ascii_digit, is_period_or_comma, false));
+    HEED_TRY(heed_rewrite_part(b, a, is_period_or_comma, is_no_ascii_digit, true));
+    return heed_rewrite_part(a, b, heed_point_is_ascii_digit, is_dash, false);
 }
 
 static heed_status apply_intl(heed_score_tokens *t, const heed_ids *points)
 {
     heed_ids *a = &t->buffers[0], *b = &t->buffers[1], line = *points;
-    while (line.count > 0 && is_space(line.ids[line.count - 1]))
+    while (line.count > 0 && heed_point_is_space(line.ids[line.count - 1]))
         line.count--;
-    HEED_TRY(part(&line, b, is_no_number, is_punctuation, false));
-    HEED_TRY(part(b, a, is_punctuation, is_no_number, true));
-    return set_apart(a, b, is_symbol);
+    HEED_TRY(heed_rewrite_part(&line, b, is_no_number, is_punctuation, false));
+    HEED_TRY(heed_rewrite_part(b, a, is_punctuation, is_no_number, true));
+    return heed_rewrite_apart(a, b, is_symbol);
 }
 
 /* ---- tokens */
@@ -158,13 +89,8 @@ typedef heed_status word_function(heed_score_tokens *t, const int32_t *points, s
 static heed_status each_word(heed_score_tokens *t, const heed_ids *line, word_function *function, heed_ids *out)
 {
     out->count = 0;
-    for (size_t i = 0, size; i < line->count; i += size > 0 ? size : 1) {
-        size = 0;
-        while (i + size < line->count && !is_space(line->ids[i + size]))
-            size++;
-        if (size > 0)
-            HEED_TRY(function(t, line->ids + i, size, out));
-    }
+    for (size_t at = 0, size; (size = heed_rewrite_word(line, &at)) > 0; at += size)
+        HEED_TRY(function(t, line->ids + at, size, out));
     return HEED_OK;
 }
 
@@ -196,7 +122,7 @@ heed_status heed_score_visible(const heed_ids *points, heed_ids *out)
 {
     out->count = 0;
     for (size_t i = 0; i < points->count; i++)
-        if (!is_space(points->ids[i]))
+        if (!heed_point_is_space(points->ids[i]))
             HEED_TRY(heed_ids_add(out, points->ids[i]));
     return HEED_OK;
 }

@@ -18,8 +18,6 @@ typedef struct heed_score_tokens {
 void heed_score_tokens_init(heed_score_tokens *t, heed_context *c);
 void heed_score_tokens_free(heed_score_tokens *t);
 
-/* The code points of a text that is UTF-8. */
-heed_status heed_score_points(const char *text, size_t length, heed_ids *out);
 /* The line's tokens, numbers that are equal where the tokens are; the first goes to the front of `out`. */
 heed_status heed_score_tokenize(heed_score_tokens *t, heed_score_kind kind, const heed_ids *points, heed_ids *out);
 /* Words as chrF++ takes them: between white space, a mark of punctuation at an end by itself. */

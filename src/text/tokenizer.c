@@ -1,5 +1,6 @@
 #include "heed/text.h"
 
+#include "text/moses.h"
 #include "text/subwords.h"
 #include "text/unicode.h"
 
@@ -54,7 +55,9 @@ struct heed_tokenizer {
     heed_context         *context;
     const tokenizer_kind *kind;
     heed_tokenizer_config config; /* its defaults settled; the texts are not kept */
-    heed_normalizer       normalizer;
+    heed_normalizer       normalizer, lowering; /* before and after Moses */
+    heed_moses            moses;
+    bool                  uses_moses;
     heed_table            counts;     /* before learning: of tokens */
     heed_sample           sample;     /* the same, of subwords: texts */
     heed_text             line;       /* a text's words with single spaces between */
@@ -108,7 +111,7 @@ static heed_status find_normal_form(heed_context *c, const char *name, heed_norm
 
 static void settle(heed_tokenizer_config *config, const tokenizer_kind *kind)
 {
-    config->kind = config->normal_form = NULL;
+    config->kind = config->normal_form = config->moses = NULL;
     if (config->most_tokens == 0 && kind->subwords)
         config->most_tokens = SUBWORDS;
     if (config->character_coverage == 0)
@@ -149,13 +152,18 @@ heed_status heed_tokenizer_create(heed_context *c, const heed_tokenizer_config *
     HEED_TRY(find_normal_form(c, config->normal_form, &form));
     settle(&settled, kind);
     HEED_TRY(check(c, &settled));
+    heed_moses moses;
+    HEED_TRY(heed_moses_init(&moses, c, config->moses != NULL ? config->moses : ""));
     heed_tokenizer *t = heed_alloc(c, 1, sizeof *t);
     if (t == NULL)
         return HEED_ENOMEM;
     t->context = c;
     t->kind = kind;
     t->config = settled;
-    t->normalizer = (heed_normalizer){.context = c, .form = form, .lowercase = config->lowercase};
+    t->moses = moses;
+    t->uses_moses = moses.language[0] != '\0';
+    t->normalizer = (heed_normalizer){.context = c, .form = form, .lowercase = config->lowercase && !t->uses_moses};
+    t->lowering = (heed_normalizer){.context = c, .lowercase = config->lowercase};
     t->sample = (heed_sample){.context = c, .limit = (size_t)settled.learning_bytes, .texts.context = c};
     t->line.context = t->pieces.context = c;
     heed_table_init(&t->counts, c);
@@ -172,6 +180,8 @@ void heed_tokenizer_free(heed_tokenizer *t)
     heed_sample_free(&t->sample);
     heed_table_free(&t->counts);
     heed_text_free(&t->line);
+    heed_moses_free(&t->moses);
+    heed_normalizer_free(&t->lowering);
     heed_normalizer_free(&t->normalizer);
     heed_release(t->context, t);
 }
@@ -183,6 +193,10 @@ static heed_status each_unit(heed_tokenizer *t, const char *text, size_t length,
 {
     HEED_TRY(heed_utf8_check(t->context, "text", text, length));
     HEED_TRY(heed_normalize(&t->normalizer, text, length, &text, &length));
+    if (t->uses_moses) { /* which needs the capitals */
+        HEED_TRY(heed_moses_tokenize(&t->moses, text, length, &text, &length));
+        HEED_TRY(heed_normalize(&t->lowering, text, length, &text, &length));
+    }
     for (;;) {
         heed_word word = t->kind->next(text, length);
         if (word.length == 0)
@@ -360,21 +374,41 @@ static void append_piece(heed_text *out, const char *piece)
     heed_text_append(out, piece, strlen(piece));
 }
 
-heed_status heed_tokenizer_decode(const heed_tokenizer *t, const int32_t *ids, size_t count, char **text)
+/* The text of ids, its tokens still apart. */
+static heed_status join_tokens(const heed_tokenizer *t, const int32_t *ids, size_t count, heed_text *out)
 {
-    HEED_TRY(check_learnt(t));
-    heed_text out = {.context = t->context};
-    heed_text_append(&out, "", 0);
+    heed_text_append(out, "", 0);
     for (size_t i = 0; i < count && ids[i] != HEED_END; i++) {
         const char *token = heed_vocabulary_token(t->vocabulary, ids[i]);
         if (ids[i] == HEED_PADDING || ids[i] == HEED_START)
             continue;
         if (t->kind->subwords)
-            append_piece(&out, token);
+            append_piece(out, token);
         else
-            heed_text_printf(&out, "%s%s", out.length > 0 ? t->kind->separator : "", token);
+            heed_text_printf(out, "%s%s", out->length > 0 ? t->kind->separator : "", token);
     }
-    heed_status status = heed_text_status(&out);
+    return heed_text_status(out);
+}
+
+heed_status heed_tokenizer_decode(const heed_tokenizer *t, const int32_t *ids, size_t count, char **text)
+{
+    HEED_TRY(check_learnt(t));
+    heed_text out = {.context = t->context};
+    heed_status status = join_tokens(t, ids, count, &out);
+    if (status == HEED_OK && t->uses_moses) {
+        heed_moses moses; /* with buffers of its own: this tokenizer stays as it is */
+        const char *joined;
+        size_t length;
+        status = heed_moses_init(&moses, t->context, t->moses.language);
+        if (status == HEED_OK)
+            status = heed_moses_join(&moses, out.bytes, out.length, &joined, &length);
+        if (status == HEED_OK) {
+            out.length = 0;
+            heed_text_append(&out, joined, length);
+            status = heed_text_status(&out);
+        }
+        heed_moses_free(&moses);
+    }
     if (status != HEED_OK)
         heed_text_free(&out);
     *text = out.bytes;
