@@ -13,7 +13,10 @@ heed_status heed_beam_start(heed_zone *z, int width, int most_steps, double pena
     return out->entries == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-const heed_beam_entry *heed_beam_step(const heed_beam *b, int step) { return b->entries + (size_t)step * (size_t)b->width; }
+const heed_beam_entry *heed_beam_step(const heed_beam *b, int step)
+{
+    return b->entries + (size_t)step * (size_t)b->width;
+}
 
 static double rank(const heed_beam *b, double score, int length)
 {
@@ -73,7 +76,7 @@ void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t siz
             now[b->live++] = best[i];
     }
     b->steps++;
-    /* a longer hypothesis can only lose probability; what it may gain by its length is bounded by the longest there is */
+    /* a longer hypothesis can only lose probability; what it may gain by its length, the longest there is bounds */
     double hope = b->live == 0 ? -INFINITY : rank(b, now[0].score, b->penalty > 0 ? b->most_steps + 1 : b->steps + 1);
     b->done = b->live == 0 || (b->end_count == b->width && b->ends[b->end_count - 1].rank >= hope) ||
               (b->width == 1 && b->end_count == 1);

@@ -13,7 +13,7 @@ typedef struct heed_beam_entry {
     double  score;  /* natural log of the probability so far */
 } heed_beam_entry;
 
-/* A hypothesis that has ended, or ran into the limit: `parent` of the entries after `length` steps is its last token. */
+/* A hypothesis that has ended, or ran into the limit: `parent` among the entries after `length` steps is its last. */
 typedef struct heed_beam_end {
     int    length, parent;
     double score, rank; /* rank: score / length^penalty, by which they are ordered; the end counts as a token */
@@ -30,8 +30,8 @@ typedef struct heed_beam {
 } heed_beam;
 
 heed_status heed_beam_start(heed_zone *z, int width, int most_steps, double penalty, heed_beam *out);
-/* Takes the next token's probabilities of each live entry (of the first step: of one), row i at p + i*stride, (live, size).
- * Afterwards entries of this step tell which row each new one goes on from; `done` when no better end can come. */
+/* Takes the next token's probabilities of each live entry (of the first step: of one), row i at p + i*stride, (live,
+ * size). Afterwards entries of this step tell which row each new one goes on from; `done` when no better end comes. */
 void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t size);
 /* The entries of step `step`, 0 first. */
 const heed_beam_entry *heed_beam_step(const heed_beam *b, int step);

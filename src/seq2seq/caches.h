@@ -1,5 +1,5 @@
-/* What a decoder's rows left at their steps: keys and values. Rows that went on from one row share what it left, so nothing
- * is copied when hypotheses part; a place is free again when it is in no row's past. */
+/* What a decoder's rows left at their steps: keys and values. Rows that went on from one row share what it left, so
+ * nothing is copied when hypotheses part; a place is free again when it is in no row's past. */
 #ifndef HEED_SEQ2SEQ_CACHES_H
 #define HEED_SEQ2SEQ_CACHES_H
 
@@ -9,8 +9,8 @@ typedef struct heed_caches heed_caches;
 
 /* For at most so many rows. Lives in the zone, with all that it allocates. */
 heed_status heed_caches_start(heed_zone *z, const heed_decoding_models *models, int rows, heed_caches **out);
-/* Writes the step model's position, past and caches to `in`, and where its parts of this step go to `out`; return how many
- * arrays. Rows behind those that live have no past. */
+/* Writes the step model's position, past and caches to `in`, and where its parts of this step go to `out`; return how
+ * many arrays. Rows behind those that live have no past. */
 int heed_caches_inputs(heed_caches *c, int rows, heed_array *in);
 int heed_caches_outputs(heed_caches *c, int rows, heed_array *out);
 /* Takes in what the step left, of the first `rows`. */

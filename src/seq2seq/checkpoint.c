@@ -13,8 +13,8 @@
 
 static const heed_run_state fresh_state = {HEED_RUN_STATE(HEED_OPTION_DEFAULT, )};
 static const heed_option state_rows[] = {HEED_RUN_STATE(HEED_OPTION_ROW, heed_run_state)};
-static const heed_option_table state_table = {state_rows, sizeof state_rows / sizeof *state_rows, sizeof(heed_run_state),
-                                              &fresh_state};
+static const heed_option_table state_table = {state_rows, sizeof state_rows / sizeof *state_rows,
+                                              sizeof(heed_run_state), &fresh_state};
 
 #define CHECKPOINT "checkpoint.keras"
 #define ASSET_RUN "run.txt"

@@ -99,7 +99,7 @@ static heed_status copy_text(heed_context *c, const char *text, char **out)
     return *out == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-/* The tokens of an ended hypothesis, (length); and where `maps` is not NULL, what they attended to, (maps, length, Ts). */
+/* The tokens of an ended hypothesis, (length); and what they attended to, (maps, length, Ts), unless `maps` is NULL. */
 static void trace_back(const decoding *d, const sentence *s, const heed_beam_end *end, int32_t *ids, float *maps)
 {
     size_t width = (size_t)s->length;
@@ -258,7 +258,8 @@ heed_status heed_decode_examples(heed_translator *t, const heed_examples *e, int
     sentence *sentences = heed_zone_alloc(&z, (size_t)count * 2, sizeof *sentences);
     heed_status status = v.ids == NULL || sentences == NULL ? HEED_ENOMEM : HEED_OK;
     for (int i = 0; i < count && status == HEED_OK; i++)
-        sentences[i] = (sentence){.ids = heed_example(e, first + i, 0), .length = e->source_lengths[first + i], .index = i};
+        sentences[i] =
+            (sentence){.ids = heed_example(e, first + i, 0), .length = e->source_lengths[first + i], .index = i};
     if (status == HEED_OK)
         status = decode_all(t, sentences, count, &greedy, hand_over, &v);
     heed_zone_free(&z);
@@ -283,9 +284,11 @@ static heed_status settle_config(heed_translator *t, const heed_decode_config *g
         out->max_length = (int)heed_recipe_most_tokens(&t->recipe);
     out->length_penalty = out->length_penalty == 0 ? 1 : out->length_penalty < 0 ? 0 : out->length_penalty;
     if (out->beam < 1 || out->beam > HEED_BEAM_MOST)
-        return heed_fail(c, HEED_EINVAL, "beam is out of range (expected 1 to %d, found %d)", HEED_BEAM_MOST, out->beam);
+        return heed_fail(c, HEED_EINVAL, "beam is out of range (expected 1 to %d, found %d)", HEED_BEAM_MOST,
+                         out->beam);
     if (out->n_best < 1 || out->n_best > out->beam)
-        return heed_fail(c, HEED_EINVAL, "n_best is out of range (expected 1 to the beam, %d, found %d)", out->beam, out->n_best);
+        return heed_fail(c, HEED_EINVAL, "n_best is out of range (expected 1 to the beam, %d, found %d)", out->beam,
+                         out->n_best);
     if (out->max_length < 1)
         return heed_fail(c, HEED_EINVAL, "max_length is out of range (expected 1 or more, found %d)", out->max_length);
     return HEED_OK;

@@ -41,7 +41,8 @@ heed_places heed_places_of(heed_model *m, heed_symbol *ids)
 
 /* ---- attention in parts ---- */
 
-/* Weights of a MultiHeadAttention, in Keras' order: each has a kernel, (D, N, H) or for the output (N, H, D), and a bias. */
+/* Weights of a MultiHeadAttention, in Keras' order: each has a kernel, (D, N, H) or for the output (N, H, D), and a
+ * bias. */
 enum { QUERY, KEY, VALUE, OUTPUT };
 
 typedef struct parts {

@@ -12,7 +12,8 @@ typedef struct heed_decoding_config { HEED_DECODING_OPTIONS(HEED_OPTION_FIELD, )
 extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, heed_by_row_class,
     heed_keys_of_attention_class, heed_attention_of_keys_class, heed_attention_of_past_class;
 
-#define HEED_DECODING_SPEC(class, layer) ((heed_spec){&(class), &(heed_decoding_config){.trainable = true, .attention = (layer)}})
+#define HEED_DECODING_SPEC(class, layer)                                                                              \
+    ((heed_spec){&(class), &(heed_decoding_config){.trainable = true, .attention = (layer)}})
 
 /* (memory (S, Ts, ...), ids (S, Ts)) -> memory, with the mask that tells where ids are no padding. */
 #define heed_with_padding() ((heed_spec){&heed_with_padding_class, NULL})
@@ -26,13 +27,13 @@ extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, h
 #define heed_keys_of_attention(layer) HEED_DECODING_SPEC(heed_keys_of_attention_class, layer)
 /* (x (R, 1, D), keys, values, source ids (S, Ts)) -> y (R, 1, D) and weights (R, N, Ts), */
 #define heed_attention_of_keys(layer) HEED_DECODING_SPEC(heed_attention_of_keys_class, layer)
-/* (x (R, 1, D), keys and values kept (M, E), rows (R, P) of them, see heed_op_attention_step) -> y (R, 1, D), and x's own
- * keys and values (R, 1, E). */
+/* (x (R, 1, D), keys and values kept (M, E), rows (R, P) of them, see heed_op_attention_step) -> y (R, 1, D), and x's
+ * own keys and values (R, 1, E). */
 #define heed_attention_of_past(layer) HEED_DECODING_SPEC(heed_attention_of_past_class, layer)
 
-/* Of ids (B, T), by operations that Keras has: each one's place in its row, from 1 on, and 0 for padding; and what may be
- * seen, (B, 1, T), as MultiHeadAttention's attention_mask. (Masks that ride along get lost there: Keras takes the query's
- * mask off, and a sum of the query with what it got has none.) */
+/* Of ids (B, T), by operations that Keras has: each one's place in its row, from 1 on, and 0 for padding; and what may
+ * be seen, (B, 1, T), as MultiHeadAttention's attention_mask. (Masks that ride along get lost there: Keras takes the
+ * query's mask off, and a sum of the query with what it got has none.) */
 typedef struct heed_places {
     heed_symbol *number, *seen;
 } heed_places;

@@ -93,7 +93,8 @@ static heed_status make_room(heed_examples *e)
 {
     void *begins = e->begins;
     for (size_t i = 0; i < 3; i++) {
-        heed_status status = heed_grow(e->context, &begins, &e->begin_capacity, 2 * (size_t)e->count + i, sizeof *e->begins);
+        heed_status status =
+            heed_grow(e->context, &begins, &e->begin_capacity, 2 * (size_t)e->count + i, sizeof *e->begins);
         e->begins = begins;
         HEED_TRY(status);
     }
@@ -112,8 +113,8 @@ static heed_status spool_ids(heed_examples *e)
 
 static heed_status too_long(const reading *r, const heed_pair *p, size_t tokens)
 {
-    heed_fail(r->e->context, HEED_EFORMAT, "%s:%lld: too long a pair (expected at most %d tokens a side, found %zu)", r->path,
-              (long long)p->number, r->settings->longest, tokens);
+    heed_fail(r->e->context, HEED_EFORMAT, "%s:%lld: too long a pair (expected at most %d tokens a side, found %zu)",
+              r->path, (long long)p->number, r->settings->longest, tokens);
     heed_hint(r->e->context, "leave such pairs out by long_pairs=skip, or allow more by longest=%zu", tokens);
     return HEED_EFORMAT;
 }
@@ -178,8 +179,9 @@ static void tell_left_out(const heed_examples *e, const pair_source *from)
             heed_log(e->context, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (%s)", from->pairs,
                      (long long)from->skipped[i], (long long)all, faults[i]);
     if (e->left_out > 0)
-        heed_log(e->context, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)",
-                 from->pairs, (long long)e->left_out, (long long)all, from->settings->longest);
+        heed_log(e->context, HEED_LOG_WARNING,
+                 "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)", from->pairs,
+                 (long long)e->left_out, (long long)all, from->settings->longest);
 }
 
 heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, const char *pairs, const char *targets,
@@ -192,9 +194,10 @@ heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, c
     if (status == HEED_OK)
         tell_left_out(out, &from);
     if (status == HEED_OK && out->count == 0)
-        status = out->left_out == 0 ? heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from", pairs)
-                                    : heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from (%lld left out for their length)",
-                                                pairs, (long long)out->left_out);
+        status = out->left_out == 0
+                     ? heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from", pairs)
+                     : heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from (%lld left out for their length)", pairs,
+                                 (long long)out->left_out);
     if (status == HEED_OK)
         status = finish(out);
     if (status != HEED_OK)
@@ -214,7 +217,8 @@ void heed_examples_free(heed_examples *e)
     *e = (heed_examples){0};
 }
 
-int64_t heed_examples_fill(const heed_examples *e, const heed_text_batch *b, int32_t *source, int32_t *given, int32_t *answer)
+int64_t heed_examples_fill(const heed_examples *e, const heed_text_batch *b, int32_t *source, int32_t *given,
+                           int32_t *answer)
 {
     size_t columns = (size_t)b->target_length + 1;
     int64_t tokens = 0;

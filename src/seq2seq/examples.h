@@ -1,5 +1,5 @@
-/* Pairs as ids: in memory, or, when there are too many, in a temporary file that is mapped. Where each begins, and how long
- * it is, is always in memory, 24 bytes a pair; with that an epoch is shuffled. */
+/* Pairs as ids: in memory, or, when there are too many, in a temporary file that is mapped. Where each begins, and how
+ * long it is, is always in memory, 24 bytes a pair; with that an epoch is shuffled. */
 #ifndef HEED_SEQ2SEQ_EXAMPLES_H
 #define HEED_SEQ2SEQ_EXAMPLES_H
 
@@ -33,8 +33,10 @@ static inline const int32_t *heed_example(const heed_examples *e, int64_t i, int
     return e->all + e->begins[2 * i + side];
 }
 
-/* Fills a batch, (count, source_length) and (count, target_length + 1) twice: what the decoder is given (START, then the
- * target) and what it should answer (the target, then END); padding is 0. Returns the target tokens that are no padding. */
-int64_t heed_examples_fill(const heed_examples *e, const heed_text_batch *b, int32_t *source, int32_t *given, int32_t *answer);
+/* Fills a batch, (count, source_length) and (count, target_length + 1) twice: what the decoder is given (START, then
+ * the target) and what it should answer (the target, then END); padding is 0. Returns the target tokens that are no
+ * padding. */
+int64_t heed_examples_fill(const heed_examples *e, const heed_text_batch *b, int32_t *source, int32_t *given,
+                           int32_t *answer);
 
 #endif

@@ -54,23 +54,27 @@ static heed_layer *attention_layer(heed_model *m, const gru_attention_settings *
     return heed_make(m, heed_attention(.name = ATTENTION, .use_scale = true));
 }
 
-static heed_status wire(heed_model *m, const void *settings, int32_t source_size, int32_t target_size, heed_symbol **out)
+static heed_status wire(heed_model *m, const void *settings, int32_t source_size, int32_t target_size,
+                        heed_symbol **out)
 {
     const gru_attention_settings *s = settings;
     heed_symbol *source = heed_input(m, .name = "source", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
     heed_symbol *target = heed_input(m, .name = "target", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
 
-    heed_symbol *x = heed_apply(heed_embedding(.name = SOURCE_EMBEDDING, .input_dim = source_size, .output_dim = s->embedding,
-                                               .mask_zero = true), source);
-    heed_layer *encoder = heed_make(m, heed_bidirectional(heed_gru(.units = s->units, .return_sequences = true, .return_state = true),
-                                                          .name = ENCODER));
+    heed_symbol *x = heed_apply(heed_embedding(.name = SOURCE_EMBEDDING, .input_dim = source_size,
+                                               .output_dim = s->embedding, .mask_zero = true),
+                                source);
+    heed_layer *encoder =
+        heed_make(m, heed_bidirectional(heed_gru(.units = s->units, .return_sequences = true, .return_state = true),
+                                        .name = ENCODER));
     heed_symbol *read[3] = {NULL};
     run(encoder, drop(x, s->dropout), NULL, read, 3);
     heed_symbol *state = heed_apply_to(heed_concatenate(.name = ENCODER_STATE), read[1], read[2]);
 
     heed_symbol *y = heed_apply(heed_embedding(.name = TARGET_EMBEDDING, .input_dim = target_size,
                                                .output_dim = s->target_embedding, .mask_zero = true), target);
-    heed_layer *decoder = heed_make(m, heed_gru(.name = DECODER, .units = 2 * s->units, .return_sequences = true, .return_state = true));
+    heed_layer *decoder =
+        heed_make(m, heed_gru(.name = DECODER, .units = 2 * s->units, .return_sequences = true, .return_state = true));
     heed_symbol *written[2] = {NULL}, *weights;
     run(decoder, drop(y, s->dropout), state, written, 2);
     heed_symbol *attended = attend(attention_layer(m, s), written[0], read[0], &weights);

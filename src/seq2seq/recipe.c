@@ -16,16 +16,21 @@ static const heed_recipe_info recipes[] = {
     {"dates", "settings for dates in many languages: letters in, digits out", "gru-attention",
      "lowercase=True, learning_rate=0.003"},
     {"transformer",
-     "attention alone reads and writes (Vaswani et al. 2017), of the size that suits some ten thousand pairs of sentences",
+     "attention alone reads and writes (Vaswani et al. 2017), of the size that suits some ten thousand pairs of "
+     "sentences",
      "transformer",
      "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=10000, batch_tokens=4096, "
-     "learning_rate=0.005, beta_2=0.98, schedule='inverse_root', warmup_steps=2000, clip_norm=0.0, label_smoothing=0.1, "
+     "learning_rate=0.005, beta_2=0.98, schedule='inverse_root', warmup_steps=2000, clip_norm=0.0, "
+     "label_smoothing=0.1, "
      "longest=200, validate_by='loss', average=5"},
 };
 enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
 
 int                     heed_recipe_count(void) { return RECIPE_COUNT; }
-const heed_recipe_info *heed_recipe_at(int index) { return index < 0 || index >= RECIPE_COUNT ? NULL : &recipes[index]; }
+const heed_recipe_info *heed_recipe_at(int index)
+{
+    return index < 0 || index >= RECIPE_COUNT ? NULL : &recipes[index];
+}
 
 static const heed_recipe_kind *kind_of(const heed_recipe_info *r)
 {

@@ -6,7 +6,8 @@
 #include "heed/text.h"
 #include "layers/options.h"
 
-/* The settings that every recipe has: X(config, TYPE, name, default, range, meaning). Those of a kind's model follow them. */
+/* The settings that every recipe has: X(config, TYPE, name, default, range, meaning). Those of a kind's model follow
+ * them. */
 #define HEED_RECIPE_SETTINGS(X, config)                                                                                \
     X(config, TEXT, source_tokens, "characters", "characters|words|bpe|unigram", "what the source is cut into")        \
     X(config, TEXT, target_tokens, "characters", "characters|words|bpe|unigram", "what the target is cut into")        \
@@ -52,12 +53,13 @@
 /* What every kind's settings begin with. */
 typedef struct heed_recipe_settings { HEED_RECIPE_SETTINGS(HEED_OPTION_FIELD, ) } heed_recipe_settings;
 
-/* The two models that decode, over the trained model's layers. S sentences are decoded together, with W hypotheses each:
- * R = S W rows, those of a sentence one after another.
+/* The two models that decode, over the trained model's layers. S sentences are decoded together, with W hypotheses
+ * each: R = S W rows, those of a sentence one after another.
  *
  * encoder: source (S, Ts) ids -> each memory (S, Ts, ...), then each initial state (S, ...).
  * step: source; each memory; token (R, 1); with caches position (R, 1), of the token, from 1 on, past (R, P), and each
- * cache (M, D): row past[r][i] of it is what row r left there at its i-th step, if that is not negative; each state (R, ...)
+ * cache (M, D): row past[r][i] of it is what row r left there at its i-th step, if that is not negative; each state (R,
+ * ...)
  * -> probabilities (R, 1, V); what each cache gets of this step (R, 1, D); each state; and, if they were asked for,
  * weights: each row's alignments, (R, maps, Ts). */
 typedef struct heed_decoding_models {
@@ -73,8 +75,8 @@ typedef struct heed_recipe_kind {
     size_t                   config_size;
     const void              *defaults;
     const heed_setting_info *settings; /* the options as people read them */
-    /* Wires the model: inputs `source` (B, Ts) and `target` (B, Tt) ids; *out are the probabilities (B, Tt, target_size) of
-     * the token after each of target's. A mistake of the wiring itself is remembered by the model. */
+    /* Wires the model: inputs `source` (B, Ts) and `target` (B, Tt) ids; *out are the probabilities (B, Tt,
+     * target_size) of the token after each of target's. A mistake of the wiring itself is remembered by the model. */
     heed_status (*wire)(heed_model *m, const void *settings, int32_t source_size, int32_t target_size,
                         heed_symbol **out);
     bool logits; /* the output is before the softmax, and has no mask */
@@ -102,8 +104,8 @@ typedef struct heed_recipe {
     const heed_recipe_settings *settings; /* of the kind's own config type */
 } heed_recipe;
 
-/* The settings of a recipe (NULL: the first) with changes (NULL: none) applied; all lives in the zone. HEED_ENOTFOUND for
- * an unknown recipe, HEED_EINVAL for a setting out of its range. */
+/* The settings of a recipe (NULL: the first) with changes (NULL: none) applied; all lives in the zone. HEED_ENOTFOUND
+ * for an unknown recipe, HEED_EINVAL for a setting out of its range. */
 heed_status heed_recipe_read(heed_zone *z, const char *name, const char *changes, heed_recipe *out);
 /* The same from all the settings that heed_recipe_write() gave; `who` is for errors. */
 heed_status heed_recipe_restore(heed_zone *z, const char *who, const char *name, const heed_value *settings,
@@ -128,7 +130,8 @@ heed_status heed_recipe_decoding_models(const heed_recipe *r, heed_model *traine
                                         heed_decoding_models *out);
 void        heed_decoding_models_free(heed_decoding_models *d);
 
-/* For the kinds: a layer of the trained model by its name, or HEED_EFORMAT; a layer called on one or two (b may be NULL). */
+/* For the kinds: a layer of the trained model by its name, or HEED_EFORMAT; a layer called on one or two (b may be
+ * NULL). */
 heed_status  heed_recipe_find_layer(heed_model *m, const char *name, heed_layer **out);
 heed_symbol *heed_recipe_call(heed_layer *layer, heed_symbol *a, heed_symbol *b);
 

@@ -24,8 +24,8 @@ struct heed_stepper {
     heed_shape probabilities_shape, weights_shape;
 };
 
-/* Few numbers of sentences occur, so that a graph serves many steps; those beyond hold what they held before, and are not
- * looked at. */
+/* Few numbers of sentences occur, so that a graph serves many steps; those beyond hold what they held before, and are
+ * not looked at. */
 static int rounded(int sentences)
 {
     int up = 1;

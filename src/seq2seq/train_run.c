@@ -53,8 +53,8 @@ static heed_status next_batch(heed_trainer *t, heed_text_batch *out)
     return HEED_OK;
 }
 
-/* A run that stays this many times worse than guessing, which costs ln(tokens), is lost. The mean is over all steps at first,
- * then over about as many as MEAN_SHARE says. */
+/* A run that stays this many times worse than guessing, which costs ln(tokens), is lost. The mean is over all steps at
+ * first, then over about as many as MEAN_SHARE says. */
 static const double HOPELESS = 10, MEAN_SHARE = 0.02;
 
 static heed_status follow_loss(heed_trainer *t, double loss)
@@ -134,7 +134,8 @@ heed_status heed_trainer_run(heed_trainer *t)
         if (heed_trainer_finished(t) || (validation_due && t->state.next_validation > 0))
             status = heed_trainer_validate(t);
         if (validation_due)
-            t->state.next_validation = t->state.step + fmax(1, floor(t->state.steps / t->translator->recipe.settings->validations));
+            t->state.next_validation =
+                t->state.step + fmax(1, floor(t->state.steps / t->translator->recipe.settings->validations));
         report(t, started);
         bool stop = atomic_exchange(&t->stop, false);
         bool due = t->checkpoint != NULL && heed_seconds() - saved >= t->checkpoint_seconds;

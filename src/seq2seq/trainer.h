@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* What a run is doing: saved with every checkpoint, restored by a resumed run. */
-#define HEED_RUN_STATE(X, config)                                                                                           \
+#define HEED_RUN_STATE(X, config)                                                                                      \
     X(config, TEXT, seed, "0", "", "")                                                                                 \
     X(config, FLOAT, step, 0, "", "steps done")                                                                        \
     X(config, FLOAT, steps, 0, "", "planned; 0: not known yet")                                                        \
@@ -92,8 +92,8 @@ heed_status heed_checkpoint_save(heed_trainer *t);
 
 /* ---- validation (validate.c) */
 
-/* Tries some pairs along the way, and keeps the weights (or their average, once it has begun) if they do best; at the end
- * it tells how these do on all. */
+/* Tries some pairs along the way, and keeps the weights (or their average, once it has begun) if they do best; at the
+ * end it tells how these do on all. */
 heed_status heed_trainer_validate(heed_trainer *t);
 
 #endif

@@ -1,5 +1,5 @@
-/* The recipe transformer: attention alone reads and writes (Vaswani et al. 2017, arXiv:1706.03762), of Keras' own layers;
- * and the models that decode with its weights. */
+/* The recipe transformer: attention alone reads and writes (Vaswani et al. 2017, arXiv:1706.03762), of Keras' own
+ * layers; and the models that decode with its weights. */
 #include "seq2seq/decoding_layers.h"
 #include "seq2seq/recipe.h"
 
@@ -17,7 +17,7 @@
     X(config, INT, heads, 4, "[1,)", "of each attention; divides size")                                                \
     X(config, INT, feed_forward, 256, "[1,)", "units inside of the layers between attentions")                         \
     X(config, INT, encoder_layers, 4, "[1,)", "that read")                                                             \
-    X(config, INT, decoder_layers, 4, "[1,24]", "that write")                                                            \
+    X(config, INT, decoder_layers, 4, "[1,24]", "that write")                                                           \
     X(config, FLOAT, dropout, 0.3, "[0,1)", "of the token vectors and of what each layer adds")                        \
     X(config, FLOAT, attention_dropout, 0.0, "[0,1)", "of the weights of attention")                                   \
     X(config, FLOAT, activation_dropout, 0.0, "[0,1)", "inside of the feed-forward layers")                            \
@@ -40,7 +40,8 @@ typedef struct transformer_settings { TRANSFORMER_SETTINGS(HEED_OPTION_FIELD, ) 
 
 enum { NAME = 64 };
 
-/* Wires a model: one to be trained, whose layers are made; or one that decodes, whose layers are those of a trained one. */
+/* Wires a model: one to be trained, whose layers are made; or one that decodes, whose layers are those of a trained
+ * one. */
 typedef struct wiring {
     heed_model                 *m, *trained; /* trained NULL: layers are made */
     const transformer_settings *s;
@@ -253,7 +254,8 @@ static heed_symbol *to_source(const attending *a, int index, heed_layer *layer, 
 static heed_status check(heed_context *c, const transformer_settings *s, int32_t source_size, int32_t target_size)
 {
     if (s->size % s->heads != 0)
-        return heed_fail(c, HEED_EINVAL, "transformer: heads does not divide size (found %d and %d)", s->heads, s->size);
+        return heed_fail(c, HEED_EINVAL, "transformer: heads does not divide size (found %d and %d)", s->heads,
+                         s->size);
     if (s->size % 2 != 0)
         return heed_fail(c, HEED_EINVAL, "transformer: size is odd (expected an even number, found %d)", s->size);
     if (strcmp(s->share, "all") == 0 && (!s->shared_vocabulary || source_size != target_size)) {

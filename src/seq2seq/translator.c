@@ -60,7 +60,8 @@ heed_status heed_translator_write_assets(heed_translator *t)
     HEED_TRY(write_tokenizer(t, t->source, HEED_ASSET_SOURCE));
     HEED_TRY(write_tokenizer(t, t->target, HEED_ASSET_TARGET));
     heed_text text = {.context = t->context};
-    heed_text_printf(&text, "recipe='%s', longest_target=%d, settings=%s\n", t->recipe.name, (int)t->longest_target, t->settings_text);
+    heed_text_printf(&text, "recipe='%s', longest_target=%d, settings=%s\n", t->recipe.name, (int)t->longest_target,
+                     t->settings_text);
     heed_status status = heed_text_status(&text);
     if (status == HEED_OK)
         status = heed_set_asset(t->model, HEED_ASSET_RECIPE, text.bytes, text.length);
@@ -69,7 +70,8 @@ heed_status heed_translator_write_assets(heed_translator *t)
 }
 
 /* An asset as text in the zone. */
-static heed_status asset_text(heed_zone *z, const char *path, const heed_model *m, const char *name, char **out, size_t *size)
+static heed_status asset_text(heed_zone *z, const char *path, const heed_model *m, const char *name, char **out,
+                              size_t *size)
 {
     const void *bytes = heed_asset(m, name, size);
     if (bytes == NULL) {

@@ -54,7 +54,8 @@ static heed_status score(void *user, int64_t example, const int32_t *ids, int le
     char *hypothesis = NULL, *reference = NULL;
     heed_status status = heed_tokenizer_decode(target, ids, (size_t)length, &hypothesis);
     if (status == HEED_OK)
-        status = heed_tokenizer_decode(target, heed_example(e, example, 1), (size_t)e->target_lengths[example], &reference);
+        status =
+            heed_tokenizer_decode(target, heed_example(e, example, 1), (size_t)e->target_lengths[example], &reference);
     if (status == HEED_OK)
         status = heed_scorer_add(s->scorer, hypothesis, reference);
     heed_free(s->trainer->context, reference);

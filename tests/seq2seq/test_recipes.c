@@ -1,5 +1,5 @@
-/* Every recipe: what it says step by step is what the trained model says of the whole, and interrupted runs end with the
- * same bits. */
+/* Every recipe: what it says step by step is what the trained model says of the whole, and interrupted runs end with
+ * the same bits. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,9 @@ typedef struct recipe_case {
     int         maps; /* alignments at each step */
 } recipe_case;
 
-#define SMALL "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, longest=20"
+#define SMALL \
+    "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, " \
+    "longest=20"
 #define TRANSFORMER SMALL ", size=16, heads=4, feed_forward=24, encoder_layers=2"
 
 static const recipe_case cases[] = {
@@ -35,7 +37,9 @@ static const recipe_case cases[] = {
     {"transformer", TRANSFORMER ", decoder_layers=2", 8},
     {"transformer", TRANSFORMER ", normalize='before', positions='learned', share='target', decoder_layers=1", 4},
     {"transformer", TRANSFORMER ", decoder_layers=1, validate_by='bleu', bleu_tokens='char', average=3, patience=9", 4},
-    {"transformer", TRANSFORMER ", decoder_layers=2, share='none', shared_vocabulary=False, activation='gelu', attention_dropout=0.1", 8},
+    {"transformer",
+     TRANSFORMER ", decoder_layers=2, share='none', shared_vocabulary=False, activation='gelu', attention_dropout=0.1",
+     8},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -139,11 +143,13 @@ static void test_steps_say_what_the_whole_says(void **state)
         heed_tokenizer *tokens = tokenizer_of(d);
         static const char *const lines[] = {"abcde", "e", "ddabcae", "", "aa"};
         heed_translation *r;
-        must(c, heed_translate(d, lines, 5, &(heed_decode_config){.beam = 3, .n_best = 3, .max_length = MOST_TOKENS}, &r));
+        must(c,
+             heed_translate(d, lines, 5, &(heed_decode_config){.beam = 3, .n_best = 3, .max_length = MOST_TOKENS}, &r));
         for (int line = 0; line < 5; line++)
             for (int k = 0; k < r[line].hypothesis_count && r[line].source_count > 0; k++) {
                 const heed_hypothesis *h = &r[line].hypotheses[k];
-                double whole = whole_score(d, (const char *const *)r[line].source_tokens, r[line].source_count, h, tokens);
+                double whole =
+                    whole_score(d, (const char *const *)r[line].source_tokens, r[line].source_count, h, tokens);
                 if (!(fabs(whole - h->score) < 1e-4 * (1 + fabs(whole))))
                     print_error("%s (%s): '%s' to '%s' has %.6f step by step, %.6f as a whole\n", cases[i].recipe,
                                 cases[i].settings, lines[line], h->text, h->score, whole);

@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 #define PAIRS "test_train_pairs.tsv"
-#define SETTINGS "units=6, embedding=5, target_embedding=4, output_units=7, batch_size=8, warmup_steps=2, learning_rate=0.02"
+#define SETTINGS \
+    "units=6, embedding=5, target_embedding=4, output_units=7, batch_size=8, warmup_steps=2, learning_rate=0.02"
 
 static const char *const words[] = {"ab", "ba", "abc", "cab", "bcaa", "c", "acbb", "bb"};
 
@@ -120,7 +121,8 @@ static void test_interrupted_runs_end_with_the_same_bits(void **state)
         char directory[] = "test_train_XXXXXX";
         assert_non_null(mkdtemp(directory));
         heed_trainer *t;
-        for (int k = 0; k < 3; k++) { /* two interruptions, then to the end; each in a process of its own, so to speak */
+        for (int k = 0; k < 3;
+             k++) { /* two interruptions, then to the end; each in a process of its own, so to speak */
             heed_context *c = context(1 + k);
             stop_at stop = {NULL, k < 2 ? stops[i][k] : -1};
             heed_train_config config = config_of(STEPS);
@@ -242,8 +244,10 @@ static void test_refusals(void **state)
 static heed_status whole_life(heed_context *c, void *user)
 {
     (void)user;
-    heed_train_config config = {.settings = "units=2, embedding=2, target_embedding=2, output_units=2, batch_size=4", .pairs = PAIRS,
-                                .validation = PAIRS, .steps = 2};
+    heed_train_config config = {.settings = "units=2, embedding=2, target_embedding=2, output_units=2, batch_size=4",
+                                .pairs = PAIRS,
+                                .validation = PAIRS,
+                                .steps = 2};
     heed_trainer *t = NULL;
     heed_translator *d = NULL;
     heed_translation *r = NULL;
@@ -297,7 +301,8 @@ static void test_steps_of_a_known_shape_allocate_nothing(void **state)
     heed_context_config with = {.threads = 2, .allocator = heed_test_allocator_interface(&calls.allocator)};
     heed_context *c;
     assert_int_equal(heed_context_create(&with, &c), HEED_OK);
-    heed_train_config config = {.settings = SETTINGS ", dropout=0.1", .pairs = PAIRS, .steps = STEPS, .report = note_calls, .user = &calls};
+    heed_train_config config = {
+        .settings = SETTINGS ", dropout=0.1", .pairs = PAIRS, .steps = STEPS, .report = note_calls, .user = &calls};
     heed_trainer *t;
     must(c, heed_trainer_create(c, &config, &t));
     size_t created = calls.allocator.calls;
