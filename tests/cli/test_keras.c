@@ -471,12 +471,21 @@ static void test_convert(void **state)
         "heed convert " TAGGER " a.json && heed convert " TAGGER " a.weights.h5 && "
         "heed convert a.json b.npz --weights a.weights.h5",
         "heed convert " MODELS "tagger_trained_keras3.h5 b.npz",
+        "heed convert " TAGGER " a.h5 && heed convert a.h5 b.npz",
+        "heed convert " TAGGER " a.h5 --keras 2 && heed convert a.h5 b.npz",
+        "heed convert " TAGGER " a.keras --keras 2 && heed convert a.keras b.npz",
     };
     for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
         char line[700];
         snprintf(line, sizeof line, "rm -f b.npz; %s && cmp a.npz b.npz", roads[i]);
         heed_test_prints(line, "");
     }
+    heed_test_prints("heed convert " TAGGER " a.h5 && heed convert a.h5 b.keras && heed convert " TAGGER " c.keras && "
+                     "cmp b.keras c.keras", "");
+    heed_test_prints("heed convert " TAGGER " a.keras --set embed.mask_zero=False && "
+                     "! heed summary a.keras --json | grep mask", "");
+    heed_test_fails("heed convert " TAGGER " b.keras --set none.units=3", 1,
+                    "heed: none.units=3: there is no such layer\n");
     heed_test_fails("heed convert " TAGGER " b.keras --set units=3", 2,
                     "heed: --set: expected LAYER.OPTION=VALUE, found \"units=3\"\n");
     heed_test_fails("heed convert " TAGGER " no/b.keras", 1,
