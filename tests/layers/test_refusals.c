@@ -98,7 +98,7 @@ static const refusal refusals[] = {
     {"keras-multi-head", "MultiHead", "layer=Dense(3), layer_num=2, reg_slice='a'", 0, {{0}}, {{0}},
      "MultiHead layer: reg_slice is no list of slices (expected such as :, 0:4, found a)"},
     {"keras-multi-head", "MultiHead", "layer=Dense(3), layer_num=2, reg_index=[-1]", 0, {{0}}, {{0}},
-     "MultiHead layer: reg_index is out of range (expected [0,), found -1)"},
+     "MultiHead layer: reg_index is out of range (expected [0,)|None, found -1)"},
     {"keras-multi-head", "MultiHead", "layer=Dense(3), layer_num=2, reg_index=[7], reg_factor=1.0", 1, {X}, {{0}},
      "MultiHead layer: reg_index is out of range (expected less than 2, found 7)"},
     {"keras-multi-head", "MultiHead", "layer=Dense(3), layer_num=2, reg_index=[0], reg_slice='3:2', reg_factor=1.0", 1,
