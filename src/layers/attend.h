@@ -21,6 +21,8 @@ heed_tensor *heed_window_causal(heed_graph *g, int64_t queries, int64_t keys);
 /* The same as windows (graph.h): where they begin, int32 (1, queries), and which places of them have a key that the mask,
  * bool (B, keys) or NULL, does not hide: bool (B or 1, queries, width). */
 heed_tensor *heed_window_starts(heed_graph *g, int64_t queries, int64_t behind);
+/* Whether windows cost less than all keys, whose products are large ones. */
+static inline bool heed_windows_pay(int64_t width, int64_t keys) { return 2 * width < keys; }
 heed_tensor *heed_window_visible(heed_tensor *starts, heed_tensor *mask, int64_t keys, int64_t width);
 
 /* Softmax over the keys, of scores (..., Tq, Tk). Each of `seen` is NULL or bool that broadcasts against them: false hides a

@@ -23,7 +23,7 @@ static heed_status luong_call(heed_layer *layer, heed_call *call)
     heed_tensor *query = call->inputs[0], *states = call->inputs[1];
     int64_t queries = heed_tensor_dim(query, 1), keys = heed_tensor_dim(states, 1);
     HEED_TRY(heed_check_batches(layer, call));
-    bool windows = heed_luong_is_local(o) && 2 * (int64_t)o->reach + 1 < keys;
+    bool windows = heed_luong_is_local(o) && heed_windows_pay(2 * (int64_t)o->reach + 1, keys);
     heed_luong_source source = {states, heed_luong_keys(o, l, states), heed_mask_bool(call->masks[1], keys)};
     heed_tensor *step = heed_positions(call->graph, queries, &(heed_shape){3, {1, queries, 1}});
     heed_luong_result r = heed_luong_attend(o, l, query, step, &source, windows);

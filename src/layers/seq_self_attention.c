@@ -86,7 +86,7 @@ static view view_of(const heed_seq_self_attention_config *o, heed_tensor *x, hee
     int64_t steps = heed_tensor_dim(x, 1), width = o->attention_width;
     view v = {.width = width, .behind = o->history_only ? width - 1 : width / 2,
               .mask = heed_mask_bool(mask, steps)};
-    if (width != HEED_NONE && width < steps && !needs_whole_rows(o, x, v.mask))
+    if (width != HEED_NONE && heed_windows_pay(width, steps) && !needs_whole_rows(o, x, v.mask))
         v.starts = heed_window_starts(x->graph, steps, v.behind);
     return v;
 }

@@ -196,8 +196,8 @@ static void test_attention_changes_no_bit(void **state)
     heed_context *two = *state, *one;
     assert_int_equal(heed_context_create(&(heed_context_config){.threads = 1}, &one), HEED_OK);
     for (int i = 0; i < 3; i++) {
-        heed_spec plain = heed_luong_attention(.name = "a", .window = kinds[i], .reach = 2, .score = "concat");
-        heed_spec asked = heed_luong_attention(.name = "a", .window = kinds[i], .reach = 2, .score = "concat",
+        heed_spec plain = heed_luong_attention(.name = "a", .window = kinds[i], .reach = 1, .score = "concat");
+        heed_spec asked = heed_luong_attention(.name = "a", .window = kinds[i], .reach = 1, .score = "concat",
                                                .return_attention = true);
         float expected[BATCH * STEPS * UNITS], found[BATCH * STEPS * UNITS], a[2][BATCH * STEPS * SOURCE];
         run_for(two, plain, false, expected, NULL);
