@@ -473,11 +473,10 @@ HEED_API heed_status heed_rate_schedule(heed_context *c, double (*schedule)(void
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-/** Writes a .keras archive that Keras 3 opens too: configuration, weights, optimizer state, assets. The file appears
- * whole or not at all; "-" is standard output. */
+/** heed_save_model() of files.h, as by default: an archive, or what the file's name says. */
 HEED_API heed_status heed_save(heed_model *m, const char *path);
-/** Reads a .keras archive, or a folder of its members, that heed, Keras 3 or tf-keras wrote; told by its bytes, not by
- *  its name. Training settings that heed does not know are left out, with a warning. */
+/** heed_load_model() of files.h, as by default. Training settings that heed does not know are left out, with a
+ *  warning. */
 HEED_API heed_status heed_load(heed_context *c, const char *path, heed_model **out);
 
 /** The weights alone, as Keras' .weights.h5. */

@@ -177,7 +177,8 @@ static heed_status read_weights(const source *s, heed_archive *a)
     static const char name[] = "model.weights.h5", other[] = "model.weights.npz";
     size_t size, index;
     if (!source_find(s, name, &index) && source_find(s, other, &index))
-        return heed_fail(s->context, HEED_EUNSUPPORTED, "%s: %s: it holds pickled Python objects (expected %s)", s->name, other,
+        return heed_fail(s->context, HEED_EUNSUPPORTED, "%s: %s: it holds pickled Python objects (expected %s)",
+                         s->name, other,
                          name);
     unsigned char *bytes;
     HEED_TRY(read_needed(s, name, max_weights, &bytes, &size));
@@ -237,7 +238,8 @@ heed_status heed_archive_read(heed_context *c, const char *path, heed_archive *o
     return read_source(&s, out);
 }
 
-heed_status heed_archive_read_memory(heed_context *c, const char *name, const void *bytes, size_t size, heed_archive *out)
+heed_status heed_archive_read_memory(heed_context *c, const char *name, const void *bytes, size_t size,
+                                     heed_archive *out)
 {
     *out = (heed_archive){0};
     source s = {.context = c, .name = name};

@@ -11,13 +11,15 @@ typedef struct settings {
     heed_compile_config config;
 } settings;
 
-/* What Keras 2 says beside the class and its options: the function behind it, and a reduction that is to be found out. */
+/* What Keras 2 says beside the class and its options: the function behind it, and a reduction that is to be found
+ * out. */
 static bool says_nothing(const heed_json *item)
 {
     return strcmp(item->key, "fn") == 0 || (strcmp(item->key, "reduction") == 0 && heed_json_is_string(item, "auto"));
 }
 
-/* The function of a wrapper around one: {"class_name": "MeanMetricWrapper", "config": {"fn": "mse", ...}}; NULL: it is none. */
+/* The function of a wrapper around one: {"class_name": "MeanMetricWrapper", "config": {"fn": "mse", ...}}; NULL: it
+ * is none. */
 static const heed_json *wrapped_function(const heed_json *v)
 {
     const heed_json *function = heed_json_find(heed_json_find(v, "config"), "fn");

@@ -14,7 +14,8 @@ heed_json  *heed_json_of_value(heed_zone *z, const heed_value *v);
 
 /* What the meaning of an object depends on. */
 typedef struct heed_keras_reading {
-    const char             *version; /* of the Keras that wrote it; NULL: as the object says under "keras_version", else today's */
+    /* of the Keras that wrote it; NULL: as the object says under "keras_version", else today's */
+    const char             *version;
     const heed_load_config *options; /* the caller's choices; NULL: none */
     const heed_hdf5        *weights; /* groups of layers in HDF5, for what configurations forget; NULL: none */
     bool                   *set_used; /* which of options->set found their layer; NULL: nobody asks */
@@ -25,10 +26,13 @@ int heed_keras_number(const char *version);
 /* Whether Keras 1 or 2 wrote it. */
 bool heed_keras_is_old(const heed_keras_reading *r);
 
-/* The model of {"class_name": "Functional", "config": {...}, ...}; not compiled. NULL for `r`: nothing is known or chosen. */
-heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_model **out);
+/* The model of {"class_name": "Functional", "config": {...}, ...}; not compiled. NULL for `r`: nothing is known or
+ * chosen. */
+heed_status heed_keras_read_model(heed_context *c, const heed_json *object, const heed_keras_reading *r,
+                                  heed_model **out);
 /* The layer of an object, a model among them; freed by heed_layer_release. */
-heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out);
+heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r,
+                                  heed_layer **out);
 /* Fills a sequential model. */
 heed_status heed_keras_read_sequential(const heed_json *object, const heed_keras_reading *r, heed_model *m);
 /* What a class is called: a registered name's last part counts more than the class's. */

@@ -79,7 +79,8 @@ static heed_status convert_text(heed_zone *z, const heed_json *v, heed_json **ou
 static heed_status convert_members(heed_zone *z, const heed_json *v, const char *class_name, heed_json *out)
 {
     for (const heed_json *item = v->first; item != NULL; item = item->next) {
-        const struct changed *c = v->type == HEED_JSON_OBJECT && class_name != NULL ? find_changed(class_name, item->key) : NULL;
+        bool member = v->type == HEED_JSON_OBJECT && class_name != NULL;
+        const struct changed *c = member ? find_changed(class_name, item->key) : NULL;
         heed_json *converted;
         if (c != NULL && c->was == NULL)
             continue;
@@ -123,7 +124,8 @@ static bool counts_itself(const heed_json *layers, const char *name)
 }
 
 /* ["layer", call, output]; kwargs are taken over. */
-static heed_status old_tensor(heed_zone *z, const heed_json *layers, const heed_json *history, heed_json *kwargs, heed_json **out)
+static heed_status old_tensor(heed_zone *z, const heed_json *layers, const heed_json *history, heed_json *kwargs,
+                              heed_json **out)
 {
     const char *name = heed_json_at(history, 0)->text;
     int64_t call = heed_json_at(history, 1)->integer + counts_itself(layers, name);
@@ -154,7 +156,8 @@ static heed_status old_keyword(heed_zone *z, const heed_json *layers, const heed
 }
 
 /* Adds the tensors of an argument to a call's list, each with the call's keywords. */
-static heed_status add_tensors(heed_zone *z, const heed_json *layers, const heed_json *v, const heed_json *kwargs, heed_json *list)
+static heed_status add_tensors(heed_zone *z, const heed_json *layers, const heed_json *v, const heed_json *kwargs,
+                               heed_json *list)
 {
     const heed_json *history = history_of(v);
     if (history != NULL) {
@@ -167,8 +170,8 @@ static heed_status add_tensors(heed_zone *z, const heed_json *layers, const heed
     return HEED_OK;
 }
 
-/* {"args", "kwargs"} as [["layer", call, output, {kwargs}], ...]: initial states are inputs, and the second and third argument
- * of attention keywords. */
+/* {"args", "kwargs"} as [["layer", call, output, {kwargs}], ...]: initial states are inputs, and the second and
+ * third argument of attention keywords. */
 static heed_status old_call(heed_zone *z, const heed_json *layers, const heed_json *call, heed_json **out)
 {
     static const char *const names[] = {"value", "key"};
@@ -182,7 +185,8 @@ static heed_status old_call(heed_zone *z, const heed_json *layers, const heed_js
         HEED_TRY(heed_json_set(z, kwargs, item->key, converted));
     }
     int at = 0;
-    for (const heed_json *item = args->first == NULL ? NULL : args->first->next; item != NULL && at < 2; item = item->next) {
+    const heed_json *second = args->first == NULL ? NULL : args->first->next;
+    for (const heed_json *item = second; item != NULL && at < 2; item = item->next) {
         HEED_TRY(old_keyword(z, layers, item, &converted));
         HEED_TRY(heed_json_set(z, kwargs, names[at++], converted));
     }
@@ -209,7 +213,8 @@ static heed_status convert_calls(heed_zone *z, const heed_json *layers, const he
     return heed_json_set(z, out, "inbound_nodes", list);
 }
 
-/* Where inputs or outputs are: always a list. Keras 3 counts a functional model's own wiring here too, but no stack's. */
+/* Where inputs or outputs are: always a list. Keras 3 counts a functional model's own wiring here too, but no
+ * stack's. */
 static heed_status convert_ends(heed_zone *z, const heed_json *layers, const heed_json *ends, heed_json **out)
 {
     bool one = heed_json_is(heed_json_at(ends, 0), HEED_JSON_STRING);
@@ -281,8 +286,12 @@ static heed_status convert(heed_zone *z, const heed_json *v, const char *class_n
         return HEED_ENOMEM;
     if (class_name != NULL && strcmp(class_name, "Functional") == 0 && heed_json_find(v, "layers") != NULL)
         return convert_functional(z, v, *out);
-    bool object = heed_json_is(heed_json_find(v, "class_name"), HEED_JSON_STRING) && heed_json_find(v, "config") != NULL;
+    bool object = heed_json_is(heed_json_find(v, "class_name"), HEED_JSON_STRING) &&
+                  heed_json_find(v, "config") != NULL;
     return object ? convert_object(z, v, *out) : convert_members(z, v, class_name, *out);
 }
 
-heed_status heed_keras2_object(heed_zone *z, const heed_json *object, heed_json **out) { return convert(z, object, NULL, out); }
+heed_status heed_keras2_object(heed_zone *z, const heed_json *object, heed_json **out)
+{
+    return convert(z, object, NULL, out);
+}

@@ -129,7 +129,8 @@ typedef heed_tensor *reduction(heed_tensor *x, const int *axes, int count, bool 
 static operand call_function(parser *p, const char *name, const arguments *a)
 {
     static const struct { const char *name; unary *function; } of_one[] = {
-        {"abs", heed_op_abs}, {"square", heed_op_square}, {"sqrt", heed_op_sqrt}, {"exp", heed_op_exp}, {"log", heed_op_log},
+        {"abs", heed_op_abs}, {"square", heed_op_square}, {"sqrt", heed_op_sqrt}, {"exp", heed_op_exp}, {"log",
+                                                                                                         heed_op_log},
         {"sign", heed_op_sign}, {"negative", heed_op_negative}};
     static const struct { const char *name; reduction *function; } reductions[] = {
         {"sum", heed_op_sum}, {"mean", heed_op_mean}, {"max", heed_op_max}, {"min", heed_op_min}};
@@ -156,7 +157,8 @@ static operand call_function(parser *p, const char *name, const arguments *a)
         heed_tensor *parts[MOST_ARGUMENTS];
         for (int i = 0; i < a->count; i++)
             parts[i] = tensor_of(p, a->values[i]);
-        return p->failed ? (operand){0} : of_tensor(heed_op_concatenate(parts, a->count, a->axis_count == 1 ? a->axes[0] : -1));
+        return p->failed ? (operand){0} : of_tensor(heed_op_concatenate(parts, a->count,
+                                                                        a->axis_count == 1 ? a->axes[0] : -1));
     }
     return a->count == 1 ? of_tensor(heed_activate(x, name)) : fail(p, "no such function");
 }

@@ -88,7 +88,8 @@ static heed_status read_input_layer(heed_context *c, const char *name, const hee
     return heed_input_layer_create(c, name, dtype, &shape, out);
 }
 
-static heed_status read_inner_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out)
+static heed_status read_inner_model(heed_context *c, const heed_json *object, const heed_keras_reading *r,
+                                    heed_layer **out)
 {
     heed_model *inner;
     HEED_TRY(heed_keras_read_model(c, object, r, &inner));
@@ -113,7 +114,8 @@ static const heed_json *model_in_time(const char *class_name, const heed_json *c
     return heed_json_is(inner_class, HEED_JSON_STRING) && heed_keras_is_model_class(inner_class->text) ? inner : NULL;
 }
 
-static heed_status read_model_in_time(heed_context *c, const heed_json *inner, const char *name, const heed_json *config,
+static heed_status read_model_in_time(heed_context *c, const heed_json *inner, const char *name,
+                                      const heed_json *config,
                                       const heed_keras_reading *r, heed_layer **out)
 {
     heed_layer *model;
@@ -141,7 +143,8 @@ static const char *said_of(const char *const *texts, const char *name, char mark
 /* Whose class this one shall be, where the user says so and the collection has it. */
 static heed_status choose_origin(heed_context *c, const heed_keras_reading *r, const char *class_name)
 {
-    for (const char *const *from = r->options == NULL ? NULL : r->options->from; from != NULL && *from != NULL; from++) {
+    const char *const *first = r->options == NULL ? NULL : r->options->from;
+    for (const char *const *from = first; from != NULL && *from != NULL; from++) {
         char collection[64];
         size_t length = strcspn(*from, "=");
         HEED_TRY(heed_read_from(c, *from)); /* says so if there is no such collection */
@@ -172,7 +175,8 @@ static heed_status apply_settings(heed_zone *z, const heed_keras_reading *r, hee
         if (equals == NULL || dot == set[i])
             return heed_fail(z->context, HEED_EINVAL, "%s: expected LAYER.OPTION=VALUE", set[i]);
         size_t length = (size_t)(dot - set[i]);
-        if (!heed_value_is(name, HEED_VALUE_TEXT) || strlen(name->text) != length || strncmp(name->text, set[i], length) != 0)
+        if (!heed_value_is(name, HEED_VALUE_TEXT) || strlen(name->text) != length ||
+            strncmp(name->text, set[i], length) != 0)
             continue;
         const char *option = heed_zone_printf(z, "%.*s", (int)(equals - dot - 1), dot + 1);
         heed_value *value;
@@ -240,7 +244,8 @@ static heed_status unknown_layer(heed_zone *z, const heed_json *object, const ch
         bool plain = item->type != HEED_VALUE_DICT && item->type != HEED_VALUE_LIST && item->type != HEED_VALUE_NULL;
         const char *value = plain && strcmp(item->key, "name") != 0 ? heed_value_expression(z, item) : NULL;
         if (value != NULL)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.20s=%.20s", used > 0 ? ", " : "", item->key, value);
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.20s=%.20s", used > 0 ? ", " : "", item->key,
+                                     value);
     }
     snprintf(hint, sizeof hint, "%s", heed_error_hint(c));
     heed_json_fail(c, object, HEED_ENOTFOUND, "layer '%s': no layer of this class: %s (its options: %s)",
@@ -271,7 +276,8 @@ static heed_status create_layer(heed_zone *z, const heed_json *object, const hee
     return own ? unknown_layer(z, object, class_name, name, options) : status;
 }
 
-heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_layer **out)
+heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, const heed_keras_reading *r,
+                                  heed_layer **out)
 {
     const char *class_name, *name = NULL;
     heed_json *config;
@@ -297,7 +303,8 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
     heed_zone_free(&z);
     const heed_json *as_in = heed_json_find(object, "as_in_keras"); /* of a file that heed wrote */
     if (status == HEED_OK)
-        heed_layer_set_keras(*out, heed_json_is(as_in, HEED_JSON_INT) ? (int)as_in->integer : heed_keras_number(r->version));
+        heed_layer_set_keras(*out, heed_json_is(as_in, HEED_JSON_INT) ? (int)as_in->integer
+                                                                      : heed_keras_number(r->version));
     if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
         heed_fail_in(c, status, name);
     return status;
@@ -305,8 +312,8 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
 
 /* ---- sequential */
 
-/* What stands before a stack that begins with this layer: an input of the shape that the first layer says (Keras 2), or of
- * the model's that it is. NULL: it is not known. */
+/* What stands before a stack that begins with this layer: an input of the shape that the first layer says (Keras 2),
+ * or of the model's that it is. NULL: it is not known. */
 static heed_status read_first_input(const heed_json *object, heed_layer *first, heed_layer **out)
 {
     heed_context *c = first->context;

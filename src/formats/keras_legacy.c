@@ -84,7 +84,8 @@ static heed_status mark_old(heed_zone *z, const heed_json *class_name, heed_json
     return heed_json_set(z, config, "is_legacy_optimizer", heed_json_bool(z, true));
 }
 
-static heed_status read_optimizer(heed_zone *z, const heed_json *given, const heed_keras_reading *r, heed_json *settings)
+static heed_status read_optimizer(heed_zone *z, const heed_json *given, const heed_keras_reading *r,
+                                  heed_json *settings)
 {
     heed_json *optimizer = heed_json_copy(z, given);
     if (optimizer == NULL)

@@ -1,6 +1,7 @@
 /* Keras' files in HDF5 from before .keras: a whole model, or the weights of one.
  *
- * The root of a whole model has its architecture and training settings as JSON in attributes; the groups model_weights and
+ * The root of a whole model has its architecture and training settings as JSON in attributes; the groups
+ * model_weights and
  * optimizer_weights hold arrays in the order of lists of names. A file of weights is what model_weights is. */
 #ifndef HEED_FORMATS_KERAS_LEGACY_H
 #define HEED_FORMATS_KERAS_LEGACY_H
@@ -12,14 +13,17 @@
 const heed_hdf5 *heed_legacy_weights_group(const heed_hdf5 *root);
 
 /* The model_config, and the version of Keras that wrote it, which lives as long as the tree. */
-heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, heed_json **object, const char **version);
+heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, heed_json **object,
+                                          const char **version);
 /* The training_config as a compile_config; null where there is none. */
-heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const heed_keras_reading *r, heed_json **out);
+heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const heed_keras_reading *r,
+                                      heed_json **out);
 
 /* Weights go to layers in order, those without any left out on both sides; or to those of the same names. */
 heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool by_name);
 /* How the file calls a weight of the model; NULL where it cannot be told. In the zone. */
-heed_status heed_legacy_name_of(heed_zone *z, heed_model *m, const heed_hdf5 *group, const heed_variable *v, const char **out);
+heed_status heed_legacy_name_of(heed_zone *z, heed_model *m, const heed_hdf5 *group, const heed_variable *v,
+                                const char **out);
 /* A state that is not there, or of another optimizer, leaves the optimizer as it is, with a warning. */
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root);
 

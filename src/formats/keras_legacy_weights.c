@@ -101,8 +101,8 @@ static void put_columns(float *target, int64_t total, int64_t first, const float
         memcpy(target + r * total + first, block + r * width, (size_t)width * sizeof *target);
 }
 
-/* Where a cell's gate stands among the triples (kernel, recurrent kernel, bias) of Keras 1: an LSTM's are i, c, f, o there,
- * and i, f, c, o now. */
+/* Where a cell's gate stands among the triples (kernel, recurrent kernel, bias) of Keras 1: an LSTM's are i, c, f, o
+ * there, and i, f, c, o now. */
 static int place_in_keras1(int gates, int gate)
 {
     static const int lstm[] = {0, 2, 1, 3};
@@ -110,7 +110,8 @@ static int place_in_keras1(int gates, int gate)
 }
 
 /* Keras 1 kept each gate's weights apart. */
-static heed_status take_gates_apart(const transfer *t, const heed_legacy_weight *w, heed_array *const *arrays, int gates)
+static heed_status take_gates_apart(const transfer *t, const heed_legacy_weight *w, heed_array *const *arrays,
+                                    int gates)
 {
     for (int part = 0; part < 3; part++) {
         heed_variable *v = w[part].variable;
@@ -125,8 +126,8 @@ static heed_status take_gates_apart(const transfer *t, const heed_legacy_weight 
     return HEED_OK;
 }
 
-/* What cuDNN keeps as a kernel (F, u) of one gate: its transpose, read column by column. `at` is its first column in rows of
- * `total`. */
+/* What cuDNN keeps as a kernel (F, u) of one gate: its transpose, read column by column. `at` is its first column in
+ * rows of `total`. */
 static void untangle_kernel(const float *from, float *to, int64_t features, int64_t units, int64_t total)
 {
     for (int64_t i = 0; i < features; i++)
@@ -189,7 +190,8 @@ static heed_status take_next(const transfer *t, size_t *i, size_t *at)
     const heed_legacy_weight *w = &t->weights[*i];
     heed_array **arrays = t->arrays + *at;
     int gates = gates_of(w->owner);
-    bool cell = gates > 0 && *i + 3 <= t->weight_count && w[2].owner == w->owner && w->variable == w->owner->variables[0];
+    bool cell = gates > 0 && *i + 3 <= t->weight_count && w[2].owner == w->owner &&
+                w->variable == w->owner->variables[0];
     size_t left = t->array_count - *at, width = (size_t)gates;
     if (cell && left >= 3 * width && arrays[0]->shape.rank == 2 &&
         arrays[0]->shape.dims[1] * gates == w->variable->shape.dims[1]) {
@@ -216,7 +218,8 @@ static heed_status take_all(const transfer *t)
     while (i < t->weight_count)
         HEED_TRY(take_next(t, &i, &at));
     if (at < t->array_count)
-        return heed_layer_fail(t->layer, HEED_EFORMAT, "the number of weights does not fit (expected %zu, found %zu)", at,
+        return heed_layer_fail(t->layer, HEED_EFORMAT, "the number of weights does not fit (expected %zu, found %zu)",
+                               at,
                                t->array_count);
     for (i = 0; i < t->weight_count; i++)
         t->weights[i].variable->drawn = true;
@@ -228,7 +231,8 @@ static heed_status find_array(heed_context *c, const heed_hdf5 *group, const cha
     const heed_hdf5 *node = heed_hdf5_find(group, name);
     char path[256];
     if (node == NULL || node->array == NULL)
-        return heed_fail(c, HEED_EFORMAT, "%s/%s: the weight is missing", heed_hdf5_path(group, path, sizeof path), name);
+        return heed_fail(c, HEED_EFORMAT, "%s/%s: the weight is missing", heed_hdf5_path(group, path, sizeof path),
+                         name);
     return heed_array_convert(c, node->array, HEED_FLOAT32, out);
 }
 
@@ -248,8 +252,8 @@ static void move(void **items, size_t from, size_t to)
     items[to] = item;
 }
 
-/* Quantized weights are divided by their scales, and stand before their bias again, as weights that are trained do. `names`
- * are the caller's to change. */
+/* Quantized weights are divided by their scales, and stand before their bias again, as weights that are trained do.
+ * `names` are the caller's to change. */
 static heed_status dequantize_all(heed_zone *z, transfer *t, const char **names)
 {
     static const char ending[] = "_scale";
@@ -283,7 +287,8 @@ static heed_status dequantize_all(heed_zone *z, transfer *t, const char **names)
     return HEED_OK;
 }
 
-static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *group, const char *const *names, size_t count)
+static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *group, const char *const *names,
+                              size_t count)
 {
     transfer t = {.context = z->context, .layer = layer};
     t.arrays = heed_alloc(z->context, count, sizeof *t.arrays);
@@ -392,7 +397,8 @@ heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool
     return status;
 }
 
-heed_status heed_legacy_name_of(heed_zone *z, heed_model *m, const heed_hdf5 *group, const heed_variable *v, const char **out)
+heed_status heed_legacy_name_of(heed_zone *z, heed_model *m, const heed_hdf5 *group, const heed_variable *v,
+                                const char **out)
 {
     heed_layer **layers;
     stored *items;

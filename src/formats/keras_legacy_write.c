@@ -29,7 +29,8 @@ static const char *weight_name(heed_zone *z, const heed_model *m, const heed_var
     return heed_zone_strdup(z, v->name);
 }
 
-static heed_status write_layer(heed_zone *z, const heed_model *m, heed_layer *layer, const heed_keras_form *form, heed_hdf5 *root)
+static heed_status write_layer(heed_zone *z, const heed_model *m, heed_layer *layer, const heed_keras_form *form,
+                               heed_hdf5 *root)
 {
     heed_hdf5 *group;
     heed_legacy_weight *weights;
@@ -112,7 +113,8 @@ static heed_status write_losses(heed_zone *z, const heed_json *losses, heed_json
         *out = heed_json_array(z);
     else
         *out = heed_json_copy(z, losses);
-    for (const heed_json *item = losses->type == HEED_JSON_ARRAY ? losses->first : NULL; item != NULL; item = item->next) {
+    const heed_json *first = losses->type == HEED_JSON_ARRAY ? losses->first : NULL;
+    for (const heed_json *item = first; item != NULL; item = item->next) {
         heed_json *one;
         HEED_TRY(write_losses(z, item, &one));
         HEED_TRY(heed_json_append(*out, one));
@@ -132,7 +134,8 @@ static bool is_new_option(const char *key)
 }
 
 /* Keras 2.11 to 2.15 tells its optimizers from those before them by a package's name. */
-static heed_status write_optimizer_config(heed_zone *z, const heed_model *m, const heed_keras_form *form, const heed_json *own,
+static heed_status write_optimizer_config(heed_zone *z, const heed_model *m, const heed_keras_form *form,
+                                          const heed_json *own,
                                           heed_json **out)
 {
     bool old = form->keras == 2 && heed_keras_has_old_optimizer(m), new = form->keras == 2 && !old;

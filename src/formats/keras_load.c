@@ -28,7 +28,8 @@ static void close_source(source *s)
 
 static heed_status unknown_kind(const source *s)
 {
-    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5 or JSON)", s->name);
+    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5 or JSON)",
+                     s->name);
 }
 
 static heed_status open_bytes(source *s, const void *bytes, size_t size)
@@ -81,7 +82,7 @@ static heed_status read_shards(heed_model *m, source *s, const heed_load_config 
     heed_zone_init(&z, m->context);
     heed_status status = heed_json_parse(&z, s->name, s->text, s->size, &document);
     if (status == HEED_OK && !heed_is_shard_list(document))
-        status = heed_fail(m->context, HEED_EFORMAT, "it holds no weights (expected HDF5, a .keras archive or a list of files)");
+        status = heed_fail(m->context, HEED_EFORMAT, "it holds no weights (expected HDF5, .keras or a list of files)");
     if (status == HEED_OK)
         status = heed_shards_read(m->context, s->name, document, &tree);
     heed_zone_free(&z);
@@ -155,7 +156,8 @@ static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, 
     HEED_TRY(heed_json_parse(z, "config.json", s->archive.config, s->archive.config_size, &object));
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(read_compile(*out, heed_json_find(object, "compile_config")));
-    if ((*out)->closed && r->options->weights == NULL) { /* else nobody knows the weights' shapes, and the file has none */
+    /* else nobody knows the weights' shapes, and the file has none */
+    if ((*out)->closed && r->options->weights == NULL) {
         HEED_TRY(heed_keras_read_weights(*out, s->archive.weights));
         HEED_TRY(heed_keras_read_optimizer(*out, s->archive.weights));
     }

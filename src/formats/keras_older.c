@@ -6,7 +6,8 @@ const char *heed_older_class(const char *class_name)
 {
     static const char *const classes[][2] = {
         {"ThresholdedReLU", "ReLU"},      {"Convolution1D", "Conv1D"},        {"Convolution2D", "Conv2D"},
-        {"AtrousConvolution1D", "Conv1D"}, {"AtrousConvolution2D", "Conv2D"}, {"SeparableConvolution2D", "SeparableConv2D"},
+        {"AtrousConvolution1D", "Conv1D"}, {"AtrousConvolution2D", "Conv2D"}, {"SeparableConvolution2D",
+                                                                               "SeparableConv2D"},
         {"CuDNNLSTM", "LSTM"},            {"CuDNNGRU", "GRU"}};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strcmp(classes[i][0], class_name) == 0)
@@ -80,7 +81,8 @@ static const struct renamed *find_renamed(const char *class_name, const char *ke
 static const char *todays_word(const char *word)
 {
     static const char *const words[][2] = {{"one", "ones"}, {"zero", "zeros"}, {"uniform", "random_uniform"},
-                                           {"normal", "random_normal"}, {"th", "channels_first"}, {"tf", "channels_last"}};
+                                           {"normal", "random_normal"}, {"th", "channels_first"}, {"tf",
+                                                                                                   "channels_last"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], word) == 0)
             return words[i][1];
@@ -98,7 +100,8 @@ static heed_status modern_object(heed_zone *z, const heed_value *v, heed_value *
     *out = heed_value_dict(z);
     for (const heed_value *item = v->first; item != NULL; item = item->next)
         if (strcmp(item->key, "name") != 0)
-            HEED_TRY(heed_value_set(z, config, strcmp(item->key, "m") == 0 ? "max_value" : item->key, heed_value_copy(z, item)));
+            HEED_TRY(heed_value_set(z, config, strcmp(item->key, "m") == 0 ? "max_value" : item->key,
+                                    heed_value_copy(z, item)));
     HEED_TRY(heed_value_set(z, *out, "class_name", heed_value_text(z, name)));
     return heed_value_set(z, *out, "config", config);
 }

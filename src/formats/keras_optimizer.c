@@ -13,7 +13,8 @@ typedef struct state {
     bool              archived; /* in an archive, which none has in the OLD order */
     enum { TODAY, PRODUCT_FIRST, WITHOUT_RATE, OLD } order;
     size_t iteration, product; /* whether an OLD list has them, 0 or 1 */
-    const size_t *ranks;       /* of the variables among all, where they are sorted by name; NULL: in the model's order */
+    /* of the variables among all, where they are sorted by name; NULL: in the model's order */
+    const size_t *ranks;
 } state;
 
 static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char *name, state *s)
@@ -21,7 +22,8 @@ static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char 
     const heed_hdf5 *node = heed_hdf5_find(group, name);
     char path[256];
     if (node == NULL || node->array == NULL)
-        return heed_fail(c, HEED_EFORMAT, "%s/%s: the array is missing", heed_hdf5_path(group, path, sizeof path), name);
+        return heed_fail(c, HEED_EFORMAT, "%s/%s: the array is missing", heed_hdf5_path(group, path, sizeof path),
+                         name);
     s->nodes[s->count++] = node;
     return HEED_OK;
 }
@@ -58,7 +60,8 @@ static heed_status list_by_number(heed_zone *z, const heed_hdf5 *group, state *s
     return HEED_OK;
 }
 
-/* Where an array stood before Keras 2.11: behind the counters, a slot of all variables behind the other. SIZE_MAX: nowhere. */
+/* Where an array stood before Keras 2.11: behind the counters, a slot of all variables behind the other. SIZE_MAX:
+ * nowhere. */
 static size_t old_place(const heed_optimizer *o, const state *s, int index)
 {
     size_t variable, variables = heed_optimizer_variables(o), first = s->iteration + s->product;

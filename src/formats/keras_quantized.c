@@ -27,7 +27,7 @@ heed_status heed_dequantize(heed_context *c, heed_array *numbers, const heed_arr
     int64_t steps[HEED_MAX_RANK], count = heed_array_count(numbers);
     char a[128], b[128];
     if (!lay_scales(&numbers->shape, &scales->shape, by_row, steps))
-        return heed_fail(c, HEED_EUNSUPPORTED, "numbers of shape %s are quantized in a way that heed does not know (scales: %s)",
+        return heed_fail(c, HEED_EUNSUPPORTED, "numbers of shape %s are quantized in an unknown way (scales: %s)",
                          heed_shape_text(&numbers->shape, a, sizeof a), heed_shape_text(&scales->shape, b, sizeof b));
     float *values = numbers->data;
     const float *scale = scales->data;

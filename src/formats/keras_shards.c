@@ -54,7 +54,8 @@ static heed_status take_file(shards *s, const heed_json *v)
     if (!heed_json_is(v, HEED_JSON_STRING))
         return heed_json_fail(s->context, v, HEED_EFORMAT, "expected the name of a file");
     if (!heed_zip_name_is_safe(v->text) || strchr(v->text, '/') != NULL)
-        return heed_json_fail(s->context, v, HEED_EFORMAT, "\"%.80s\" leads elsewhere (expected a file beside this one)", v->text);
+        return heed_json_fail(s->context, v, HEED_EFORMAT, "\"%.80s\" leads elsewhere (expected a file beside this)",
+                              v->text);
     for (size_t i = 0; i < s->count; i++)
         if (strcmp(s->names[i], v->text) == 0)
             return HEED_OK;

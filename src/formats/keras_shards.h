@@ -1,4 +1,5 @@
-/* Weights in several files, which a .weights.json tells of: {"weight_map": {"/layers/dense/vars": "x_00000.weights.h5"}}. */
+/* Weights in several files, which a .weights.json tells of: {"weight_map": {"/layers/dense/vars":
+ * "x_00000.weights.h5"}}. */
 #ifndef HEED_FORMATS_KERAS_SHARDS_H
 #define HEED_FORMATS_KERAS_SHARDS_H
 

@@ -91,7 +91,8 @@ static void list_name(const heed_layer *owner, size_t index, char *out, size_t s
         snprintf(out, size, "%s/%s_%d", child->attribute, name, before);
 }
 
-/* ---- Keras 2.12 to 2.14: another name for the list, and numbers that may leave some out, yet rise in the same order */
+/* ---- Keras 2.12 to 2.14: another name for the list, and numbers that may leave some out, yet rise in the same
+ * order */
 
 static const char OLD_LIST[] = "_layer_checkpoint_dependencies";
 
@@ -133,7 +134,8 @@ static const heed_hdf5 *find_numbered(const heed_hdf5 *list, const char *name, i
 /* The list of a file of that time; NULL: it is not of that time. */
 static const heed_hdf5 *old_list(const walk *w, const heed_layer *owner, const char *path)
 {
-    const heed_hdf5 *group = w->source == NULL || heed_layer_model(owner) == NULL ? NULL : heed_hdf5_find(w->source, path);
+    const heed_hdf5 *group = w->source == NULL || heed_layer_model(owner) == NULL ? NULL : heed_hdf5_find(w->source,
+                                                                                                          path);
     return group == NULL ? NULL : heed_hdf5_find(group, OLD_LIST);
 }
 
@@ -274,7 +276,8 @@ static heed_status dequantize(heed_layer *layer, const heed_array *scales)
     return status == HEED_OK ? HEED_OK : heed_layer_explain(layer, status);
 }
 
-/* A layer that was read under another path already: Keras stores one that stands in several models at its first place. */
+/* A layer that was read under another path already: Keras stores one that stands in several models at its first
+ * place. */
 static const heed_layer *find_twin(const walk *w, const heed_layer *layer)
 {
     for (size_t i = 0; i < w->seen_count; i++) {

@@ -14,7 +14,8 @@ heed_status heed_keras_write_optimizer(heed_model *m, const heed_keras_form *for
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root);
 /* Whether the optimizer counts and keeps as before Keras 2.11. */
 bool heed_keras_has_old_optimizer(const heed_model *m);
-/* The arrays that a file in that form keeps, in its order, and names for them. In the zone, but for the model's own arrays. */
+/* The arrays that a file in that form keeps, in its order, and names for them. In the zone, but for the model's own
+ * arrays. */
 heed_status heed_keras_list_state(heed_zone *z, heed_model *m, const heed_keras_form *form, const heed_array ***arrays,
                                   const char ***names, size_t *count);
 

@@ -1,5 +1,5 @@
-/* Models as their real writers saved them, against what those computed: tests/fixtures/conformance, an archive a writer.
- * HEED_CONFORMANCE=text chooses the files whose names hold the text. */
+/* Models as their real writers saved them, against what those computed: tests/fixtures/conformance, an archive a
+ * writer. HEED_CONFORMANCE=text chooses the files whose names hold the text. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,7 +79,8 @@ static bool read_numbers(trial *t)
         return false;
     }
     const heed_array *text = heed_arrays_get(&t->numbers, "json");
-    return text != NULL && heed_json_parse(&t->zone, name, text->data, (size_t)heed_array_count(text), &t->json) == HEED_OK;
+    return text != NULL && heed_json_parse(&t->zone, name, text->data, (size_t)heed_array_count(text),
+                                           &t->json) == HEED_OK;
 }
 
 static heed_array *numbered(trial *t, const char *prefix, int index)
@@ -97,7 +98,8 @@ static heed_status load_apart(trial *t, const char *architecture)
     size_t stem = strcspn(t->file, ".");
     for (size_t i = 0; i < heed_zip_count(t->archive); i++) {
         const char *name = heed_zip_name(t->archive, i);
-        bool ours = strncmp(name, t->file, stem) == 0 && strstr(name, ".npz") == NULL && strstr(name, "weights") != NULL;
+        bool ours = strncmp(name, t->file, stem) == 0 && strstr(name, ".npz") == NULL && strstr(name,
+                                                                                                "weights") != NULL;
         if (ours && !extract(t, name, name))
             return HEED_EFORMAT;
     }
