@@ -100,6 +100,9 @@ heed_status heed_ngrams_match(heed_ngrams *g, heed_sequence sequence, const heed
     size_t items = sequence.count;
     for (size_t r = 0; r < count; r++)
         items += references[r].count;
+    memset(matches, 0, (size_t)orders * sizeof *matches);
+    if (items == 0)
+        return HEED_OK;
     HEED_TRY(reserve(g, items));
     int32_t *n = g->numbers;
     comparison c = {.ngrams = g, .names = n, .own = n + items, .now = n + 2 * items, .most = n + 3 * items};
