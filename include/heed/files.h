@@ -130,7 +130,8 @@ HEED_API heed_status heed_share_model(heed_model *m, heed_context *c, heed_model
 typedef struct heed_save_config {
     int unused; /**< so that the macro can give a first value */
     int keras;  /**< 2: what Keras 2 (tf-keras) reads; 3 or 0: Keras 3 */
-    /** Whether layers of the collections are written as layers of Keras that compute the same, where there are such. */
+    /** Whether only layers of Keras are written: HEED_EUNSUPPORTED names one of a collection's, for which heed knows none
+     *  that computes the same. */
     bool builtin;
 } heed_save_config;
 

@@ -109,10 +109,23 @@ static bool ends_with(const char *text, const char *ending)
     return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
+/* Refuses a layer, or one within it, that Keras has not. */
+static heed_status need_keras_layers(heed_layer *layer)
+{
+    const char *collection = layer->layer_class->collection;
+    if (strcmp(collection, "keras") != 0 && strcmp(collection, "keras.ops") != 0)
+        return heed_layer_fail(layer, HEED_EUNSUPPORTED, "heed knows no layer of Keras that equals it");
+    for (size_t i = 0; i < layer->child_count; i++)
+        HEED_TRY(need_keras_layers(layer->children[i].layer));
+    return HEED_OK;
+}
+
 heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config)
 {
     const heed_keras_form *form = config->keras == 2 ? &heed_keras2_form : &heed_keras3_form;
     HEED_TRY(heed_build(m));
+    if (config->builtin)
+        HEED_TRY(need_keras_layers(m->layer));
     if (ends_with(path, ".weights.h5"))
         return save_hdf5(m, form, fill_weights, path);
     if (ends_with(path, ".npz"))
