@@ -82,10 +82,15 @@ static bool is_published(const heed_pass *pass, const char *name)
     return false;
 }
 
-/* The layer's name, or with a number behind it the first that is free; NULL when there is no memory. */
+/* The layer's name, of one without its class's, or with a number behind it the first that is free; NULL when there is
+ * no memory. */
 static const char *name_for(const heed_pass *pass, const heed_layer *layer)
 {
-    const char *own = heed_layer_name(layer), *name = heed_zone_strdup(&pass->graph->zone, own);
+    char of_class[128];
+    const char *own = heed_layer_name(layer);
+    if (own == NULL)
+        own = heed_snake_case(heed_layer_class_of(layer)->name, of_class, sizeof of_class);
+    const char *name = heed_zone_strdup(&pass->graph->zone, own);
     for (int i = 1; name != NULL && is_published(pass, name); i++)
         name = heed_zone_printf(&pass->graph->zone, "%s_%d", own, i);
     return name;
