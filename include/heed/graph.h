@@ -167,6 +167,9 @@ HEED_API heed_tensor *heed_op_reverse(heed_tensor *x, int axis);
 HEED_API heed_tensor *heed_op_cumsum(heed_tensor *x, int axis);
 /** Each element `times` times along `axis`: a a b b (NumPy's repeat). */
 HEED_API heed_tensor *heed_op_repeat(heed_tensor *x, int axis, int64_t times);
+/** Sums along `axis` by constant weights, matrix (to, x's elements on the axis), which is copied: element o is the sum
+ *  over i of matrix[o, i] x_i. What weighs 0 is not looked at, and costs nothing. */
+HEED_API heed_tensor *heed_op_blend(heed_tensor *x, int axis, const float *matrix, int64_t to);
 
 /** Rows of table (V, ...) by ids int32 (...): result is ids' shape followed by a row's. An id outside of 0..V-1 is an error
  *  of the run. */

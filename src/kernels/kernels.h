@@ -73,6 +73,12 @@ typedef enum heed_binary_function {
     HEED_BINARY_COUNT
 } heed_binary_function;
 
+/* Of a weighted sum of rows. */
+typedef struct heed_share {
+    int64_t row;
+    float   weight;
+} heed_share;
+
 typedef struct heed_kernels {
     const char *name; /* "generic", "avx2", "avx512" */
 
@@ -119,6 +125,9 @@ typedef struct heed_kernels {
     /* dw[c] += sum_i x[i*x_row + c] dy[i*dy_row + c] */
     void (*depthwise_gradient)(int64_t rows, int64_t channels, const float *x, int64_t x_row, const float *dy,
                                int64_t dy_row, float *dw);
+    /* y (rows, n), dense: row i is the sum of those rows of x (..., n) that shares[starts[i]] to before
+     * shares[starts[i + 1]] tell, each times its weight */
+    void (*blend)(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x, float *y);
     /* Gives a maximum's gradient to the first that equals it: where x = y, dx += left and left = 0. */
     void (*claim)(int64_t n, const float *x, const float *y, float *left, float *dx);
 

@@ -36,6 +36,7 @@ const heed_kernels TABLE = {
     .add_columns = add_columns,
     .depthwise = depthwise,
     .depthwise_gradient = depthwise_gradient,
+    .blend = blend,
     .claim = claim,
     .softmax = softmax,
     .softmax_gradient = softmax_gradient,

@@ -22,3 +22,15 @@ void heed_generic_depthwise_gradient(int64_t rows, int64_t channels, const float
         dw[c] = (float)total;
     }
 }
+
+void heed_generic_blend(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x,
+                        float *y)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < n; c++) {
+            double total = 0.0;
+            for (int64_t j = starts[i]; j < starts[i + 1]; j++)
+                total += (double)shares[j].weight * x[shares[j].row * n + c];
+            y[i * n + c] = (float)total;
+        }
+}

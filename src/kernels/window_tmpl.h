@@ -1,4 +1,5 @@
-/* Windows over channels that do not mix, on vectors: a vector of channels stays in registers over all taps or rows. */
+/* Windows over channels that do not mix, and sums of rows, on vectors: a vector of channels stays in registers over all
+ * taps, rows or shares. */
 #ifndef HEED_KERNELS_WINDOW_TMPL_H
 #define HEED_KERNELS_WINDOW_TMPL_H
 
@@ -47,6 +48,17 @@ static void depthwise_gradient(int64_t rows, int64_t channels, const float *x, i
                           total);
         v_store_some(dw + c, channels - c, total);
     }
+}
+
+static void blend(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x, float *y)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < n; c += VL) {
+            vec total = v_zero();
+            for (int64_t j = starts[i]; j < starts[i + 1]; j++)
+                total = v_fma(v_set(shares[j].weight), v_load_some(x + shares[j].row * n + c, n - c), total);
+            v_store_some(y + i * n + c, n - c, total);
+        }
 }
 
 #endif

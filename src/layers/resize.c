@@ -1,4 +1,5 @@
-/* Layers that make sequences and pictures longer, or of another size. Resizing is linear in each axis: a matrix. */
+/* Layers that make sequences and pictures longer, or of another size. Resizing is linear in each axis: a matrix, of which
+ * most is zero. */
 #include "heed/convolution.h"
 
 #include "layers/spatial.h"
@@ -116,7 +117,7 @@ static heed_tensor *resize_axis(heed_tensor *x, int axis, int64_t out, const sch
         else
             weigh_nearest(in, out, o, row);
     }
-    heed_tensor *y = heed_along_axis(x, axis, matrix, out);
+    heed_tensor *y = heed_op_blend(x, axis, matrix, out);
     heed_release(x->graph->context, matrix);
     return y;
 }
@@ -148,7 +149,7 @@ static heed_status up_sampling2d_call(heed_layer *layer, heed_call *call)
     heed_tensor *x;
     HEED_TRY(heed_take_spatial(layer, call, 2, &x));
     HEED_TRY(heed_layer_sizes(layer, "size", 2, size));
-    for (int i = 0; i < 2; i++)
+    for (int i = 1; i >= 0; i--) /* lines last: theirs are the longer rows */
         x = nearest ? heed_op_repeat(x, 1 + i, size[i])
                     : resize_axis(x, 1 + i, heed_tensor_dim(x, 1 + i) * size[i], up_sampling_schemes,
                                   sizeof up_sampling_schemes / sizeof(scheme), o->interpolation);

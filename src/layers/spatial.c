@@ -100,19 +100,3 @@ heed_sliding_window heed_window_over(int64_t elements, int64_t size, int64_t str
     }
     return w;
 }
-
-/* ---- linear maps of an axis ---- */
-
-heed_tensor *heed_along_axis(heed_tensor *x, int axis, const float *matrix, int64_t to)
-{
-    if (x == NULL)
-        return NULL;
-    heed_shape shape = x->shape, folded = {3, {1, shape.dims[axis], 1}};
-    for (int i = 0; i < shape.rank; i++)
-        if (i != axis)
-            folded.dims[i < axis ? 0 : 2] *= shape.dims[i];
-    heed_array values = {HEED_FLOAT32, {2, {to, shape.dims[axis]}}, (void *)(uintptr_t)matrix};
-    heed_tensor *map = heed_graph_constant(x->graph, &values);
-    shape.dims[axis] = to;
-    return heed_op_reshape(heed_op_matmul(map, heed_op_reshape(x, &folded)), &shape);
-}

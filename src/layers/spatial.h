@@ -26,7 +26,4 @@ heed_status heed_layer_pairs(heed_layer *layer, const char *option, int axes, in
 heed_sliding_window heed_window_over(int64_t elements, int64_t size, int64_t stride, int64_t dilation,
                                      const char *padding);
 
-/* y (B, `to`, ...) = matrix (to, from) x (B, from, ...) along `axis`; the matrix is constant. */
-heed_tensor *heed_along_axis(heed_tensor *x, int axis, const float *matrix, int64_t to);
-
 #endif

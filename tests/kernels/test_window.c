@@ -85,12 +85,40 @@ static void test_claim(void **state)
     }
 }
 
+/* Rows of none, one and two shares. */
+static void test_blend(void **state)
+{
+    enum { ROWS = 7, FROM = 5 };
+    int64_t starts[ROWS + 1] = {0};
+    heed_share shares[2 * ROWS];
+    (void)state;
+    for (int i = 0; i < ROWS; i++)
+        starts[i + 1] = starts[i] + i % 3;
+    for (int64_t j = 0; j < starts[ROWS]; j++)
+        shares[j] = (heed_share){heed_random_below(&source, FROM), 0.25f + 0.5f * (float)j};
+    EACH_TABLE (k) {
+        EACH_LENGTH (n) {
+            const float *x = random_input(FROM * n, -1, 1);
+            float *y = output_block(ROWS * n);
+            k->blend(ROWS, n, starts, shares, x, y);
+            for (int64_t i = 0; i < ROWS * n; i++) {
+                double expected = 0.0;
+                for (int64_t j = starts[i / n]; j < starts[i / n + 1]; j++)
+                    expected += (double)shares[j].weight * x[shares[j].row * n + i % n];
+                CHECK_NEAR(k, "blend", i, y[i], expected, 16 * FLT_EPSILON);
+            }
+            release_blocks();
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_depthwise_gradient),
         cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_blend),
     };
     return cmocka_run_group_tests(tests, set_seed, NULL);
 }

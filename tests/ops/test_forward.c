@@ -126,6 +126,22 @@ static void cumsum(const heed_array *a, const heed_shape *s, double *y, int axis
     }
 }
 
+/* Four elements become six: by one, by two, by all, by none. */
+static const float weights_4_6[6 * 4] = {1, 0,  0, 0, 0.5f, 0.25f, 0, 0, 0, -1, 0, 2,
+                                         1, 2, -1, 3, 0,    0,     0, 0, 0, 0,  0, 1};
+
+static void blend(const heed_array *a, const heed_shape *s, double *y, int axis)
+{
+    for (int64_t i = 0; i < heed_shape_count(s); i++) {
+        int64_t index[HEED_MAX_RANK];
+        unravel(s, i, index);
+        const float *row = weights_4_6 + index[axis] * 4;
+        y[i] = 0;
+        for (index[axis] = 0; index[axis] < 4; index[axis]++)
+            y[i] += row[index[axis]] * heed_test_at(&a[0], ravel(&a[0].shape, index));
+    }
+}
+
 static void softmax(const heed_array *a, const heed_shape *s, double *y, bool masked)
 {
     int64_t n = row_size(&a[0]), count = heed_shape_count(s);
@@ -599,6 +615,10 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
     X(repeat_first, heed_op_repeat(x[0], 0, 3), IS(30, 600), moved(a, s, y, a_third_first, 0), EXACT, ANY(10, 600))    \
     X(repeat_last, heed_op_repeat(x[0], -1, 2), IS(30, 600), moved(a, s, y, half_last, 0), EXACT, IDS(9, 30, 300))     \
     X(repeat_no_times, heed_op_repeat(x[0], 0, 0), IS(0, 6), moved(a, s, y, a_third_first, 0), EXACT, ANY(10, 6))      \
+    X(blend_first, heed_op_blend(x[0], 0, weights_4_6, 6), IS(6, 3000), blend(a, s, y, 0), SUMMED, ANY(4, 3000))       \
+    X(blend_middle, heed_op_blend(x[0], 1, weights_4_6, 6), IS(90, 6, 35), blend(a, s, y, 1), SUMMED, ANY(90, 4, 35))  \
+    X(blend_last, heed_op_blend(x[0], -1, weights_4_6, 6), IS(5000, 6), blend(a, s, y, 1), SUMMED, ANY(5000, 4))       \
+    X(blend_nothing, heed_op_blend(x[0], 1, weights_4_6, 6), IS(0, 6, 3), blend(a, s, y, 1), SUMMED, ANY(0, 4, 3))     \
     X(gather, heed_op_gather(x[0], x[1]), IS(9, 50, 33), gather(a, s, y), EXACT, ANY(70, 33), IDS(70, 9, 50))          \
     X(gather_scalar, heed_op_gather(x[0], x[1]), IS(3, 4), gather(a, s, y), EXACT, ANY(7, 3, 4),                       \
       {HEED_TEST_IDS, {0, {0}}, 7})                                                                                    \

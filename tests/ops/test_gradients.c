@@ -46,6 +46,8 @@ static heed_tensor *with_noise(heed_tensor *x)
     return heed_op_multiply(x, heed_op_add(heed_op_random_normal(g, shape), heed_op_random_uniform(g, shape)));
 }
 
+static const float weights_3_4[4 * 3] = {1, 0, 0, 0.5f, 0, -2, 0, 0, 0, 0.25f, 3, 1};
+
 static heed_tensor *scores(heed_tensor *const *x) { return heed_op_additive_scores(x[0], x[1], x[2]); }
 
 /* Ids as the starts of windows: two lower, so that some windows begin before the first key. */
@@ -220,6 +222,8 @@ static heed_tensor *pooled(heed_tensor *const *x, bool mean, int64_t size, int64
     X(cumsum, cumsum_last, heed_op_cumsum(x[0], -1), ANY(2, 3))                                                        \
     X(repeat, repeat_first, heed_op_repeat(x[0], 0, 3), ANY(2, 3))                                                     \
     X(repeat, repeat_last, heed_op_repeat(x[0], -1, 2), ANY(2, 3))                                                     \
+    X(blend, blend_middle, heed_op_blend(x[0], 1, weights_3_4, 4), ANY(2, 3, 2))                                       \
+    X(blend, blend_last, heed_op_blend(x[0], -1, weights_3_4, 4), ANY(2, 3))                                           \
     X(convolution, conv, convolved(x, 1, 1, 0, 0, 1), ANY(2, 7, 3), ANY(3, 3, 4), ANY(4))                               \
     X(convolution, conv_no_bias, convolved(x, 1, 1, 2, 1, 0), ANY(2, 5, 2), ANY(4, 2, 3))                              \
     X(convolution, conv_stride, convolved(x, 3, 1, 1, 2, 1), ANY(2, 8, 2), ANY(2, 2, 3), ANY(3))                       \

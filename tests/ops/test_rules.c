@@ -113,6 +113,8 @@ static heed_tensor *pooled(heed_tensor *x, heed_sliding_window w)
     X(cumsum_mask, heed_op_cumsum(x[0], 0), "cumsum: ", "found bool", MASK(4, 3))                                      \
     X(repeat, heed_op_repeat(x[0], 0, -2), "repeat: ", "found -2", ANY(4, 3))                                          \
     X(repeat_huge, heed_op_repeat(x[0], 0, INT64_MAX / 2), "repeat: ", "number of times", ANY(4, 3))                   \
+    X(blend, heed_op_blend(x[0], 2, (float[]){1, 1, 1}, 1), "blend: ", "axis 2", ANY(4, 3))                            \
+    X(blend_mask, heed_op_blend(x[0], 1, (float[]){1, 1, 1}, 1), "blend: ", "found bool", MASK(4, 3))                  \
     X(gather, heed_op_gather(x[0], x[1]), "gather: ", "expected int32", ANY(4, 3), ANY(2))                             \
     X(gather_scalar, heed_op_gather(x[0], x[1]), "gather: ", "scalar", ANY_SCALAR, IDS(2, 2))                          \
     X(one_hot, heed_op_one_hot(x[0], 4), "one_hot: ", "expected int32", ANY(4))                                        \
