@@ -4,14 +4,15 @@
  * rows follow on each other: the rows of a product may overlap, so windows are read where they lie. Rows at the edges,
  * whose windows reach over, take the taps they have. The way back is the same sum with the taps in the other order;
  * where windows advance by more than one, a target row sees every stride-th tap only, so rows of one remainder go
- * together. */
+ * together. To few channels it goes by way of the products of each source row with all taps, of which the sums are then
+ * made: one product with many columns instead of many with few. */
 #include "ops/convolution.h"
 
 #include "ops/walk.h"
 
 #include <string.h>
 
-enum { TILE_ROWS = 64, TILE_PANELS = 4 };
+enum { TILE_ROWS = 64, TILE_PANELS = 4, NARROW_LINES = 4 }; /* the last: lines of a tile for each of a window */
 
 /* ---- what is to be done */
 
@@ -65,6 +66,8 @@ typedef struct convolution_work {
     int64_t           taps;          /* of the inner axis */
     int64_t           rows, columns; /* of a tile */
     int64_t           row_tiles, column_tiles;
+    bool              narrow;        /* back, to few channels: the source is what the products are made of */
+    float            *products;      /* a thread's are (source lines of a tile, rows, kernel positions, width) */
 } convolution_work;
 
 static convolution_work describe(const heed_node *n, bool back)
@@ -81,6 +84,7 @@ static convolution_work describe(const heed_node *n, bool back)
     w.width = w.target_channels / w.c.groups;
     w.stride = inner->stride;
     w.taps = inner->size;
+    w.narrow = back && a->groups == 1 && w.width < HEED_FEW_CHANNELS && w.c.plane.axes[HEED_OUTER].size * w.taps > 1;
     return w;
 }
 
@@ -88,8 +92,10 @@ static int64_t kernel_positions(const convolution_work *w) { return w->c.plane.a
 
 static int64_t panels_of(const convolution_work *w, const heed_kernels *k)
 {
-    return heed_tiles(w->width, k->gemm_columns);
+    return heed_tiles(w->narrow ? kernel_positions(w) * w->width : w->width, k->gemm_columns);
 }
+
+static int64_t packed_depth(const convolution_work *w) { return w->narrow ? w->depth : kernel_positions(w) * w->depth; }
 
 /* ---- taps, in the order in which their source rows ascend: on the way back from the last to the first, those of one
  * remainder after another */
@@ -151,6 +157,8 @@ static bool next_run(const convolution_work *w, int64_t target, int64_t *place, 
 typedef struct target_block {
     int64_t entry, line, first, step, rows;
     int64_t group, column, columns;
+    const float *source; /* from this line of the entry on */
+    int64_t source_line;
 } target_block;
 
 static float *target_of(const convolution_work *w, const target_block *b)
@@ -173,6 +181,13 @@ static void add_products(const convolution_work *w, const target_block *b, int64
         const float *kernel = w->kernel + (line * w->taps + tap_at(w, first)) * w->target_channels + b->column;
         int64_t next_tap = (w->back ? -w->stride : 1) * w->target_channels;
         k->depthwise(rows, count, b->columns, x + b->column, x_row, w->source_channels, kernel, next_tap, y, y_row);
+        return;
+    }
+    if (w->narrow) {
+        static const float one[HEED_FEW_CHANNELS] = {1, 1, 1, 1, 1, 1, 1, 1};
+        const float *product = x + (line * w->taps + tap_at(w, first)) * w->width;
+        int64_t next_tap = w->source_channels - w->stride * w->width;
+        k->depthwise(rows, count, w->width, product, x_row, next_tap, one, 0, y, y_row);
         return;
     }
     int64_t all = kernel_positions(w) * w->depth, begin = (line * w->taps + first) * w->depth;
@@ -241,7 +256,7 @@ static void add_windows(const convolution_work *w, const target_block *b)
         int64_t from;
         if (!source_at(outer, w->back, b->line, line, &from) || from < 0 || from >= lines)
             continue;
-        const float *source = w->source + (b->entry * lines + from) * rows * w->source_channels;
+        const float *source = b->source + (from - b->source_line) * rows * w->source_channels;
         for (int64_t i = 0; i < step && i < b->rows; i++) {
             target_block every = *b; /* rows of one remainder */
             every.first += i;
@@ -250,6 +265,13 @@ static void add_windows(const convolution_work *w, const target_block *b)
             add_line(w, &every, line, source);
         }
     }
+}
+
+/* Elements of a batch entry. */
+static int64_t source_size(const convolution_work *w)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    return (w->back ? outer->out * inner->out : outer->in * inner->in) * w->source_channels;
 }
 
 static void convolution_tile(void *work, int64_t tile, int thread)
@@ -266,8 +288,57 @@ static void convolution_tile(void *work, int64_t tile, int thread)
     tile /= w->row_tiles;
     b.line = tile % lines;
     b.entry = tile / lines;
+    b.source = w->source + b.entry * source_size(w);
     begin_rows(w, &b);
     add_windows(w, &b);
+}
+
+/* ---- a tile of few channels: some lines of an entry */
+
+static int64_t narrow_lines(const convolution_work *w)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER];
+    return outer->in < NARROW_LINES * outer->size ? outer->in : NARROW_LINES * outer->size;
+}
+
+/* Products of a thread. */
+static int64_t products_size(const convolution_work *w)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER];
+    int64_t lines = (narrow_lines(w) - 1 + (outer->size - 1) * outer->dilation) / outer->stride + 1;
+    return (lines < outer->out ? lines : outer->out) * w->c.plane.axes[HEED_INNER].out * kernel_positions(w) * w->width;
+}
+
+/* The products of those source lines that target lines from `first` on take from; returns the first of them. */
+static int64_t multiply_lines(const convolution_work *w, int64_t entry, int64_t first, int64_t lines, float *products)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER];
+    int64_t lowest = first + outer->before - (outer->size - 1) * outer->dilation;
+    int64_t begin = lowest > 0 ? (lowest + outer->stride - 1) / outer->stride : 0;
+    int64_t end = clamp((first + lines - 1 + outer->before) / outer->stride + 1, 0, outer->out);
+    int64_t columns = kernel_positions(w) * w->width, rows = w->c.plane.axes[HEED_INNER].out;
+    if (begin < end)
+        w->x->kernels->gemm_packed((end - begin) * rows, columns, w->depth,
+                                   w->source + (entry * outer->out + begin) * rows * w->depth, w->depth, 1, w->packed,
+                                   products, columns, NULL, 0);
+    return begin;
+}
+
+static void narrow_tile(void *work, int64_t tile, int thread)
+{
+    const convolution_work *w = work;
+    float *products = w->products + thread * products_size(w);
+    int64_t first, tiles = heed_tiles(w->c.plane.axes[HEED_OUTER].in, narrow_lines(w));
+    int64_t lines = heed_tile_range(w->c.plane.axes[HEED_OUTER].in, narrow_lines(w), tile % tiles, &first);
+    target_block b = {.entry = tile / tiles, .rows = w->c.plane.axes[HEED_INNER].in, .step = 1, .columns = w->width};
+    convolution_work sums = *w;
+    sums.source_channels = kernel_positions(w) * w->width;
+    b.source = products;
+    b.source_line = multiply_lines(w, b.entry, first, lines, products);
+    for (b.line = first; b.line < first + lines; b.line++) {
+        begin_rows(&sums, &b);
+        add_windows(&sums, &b);
+    }
 }
 
 /* ---- the kernel packed: a panel of a group after another, in each the taps in their order, as rows of one product */
@@ -279,7 +350,12 @@ static void pack_tile(void *work, int64_t tile, int thread)
     int64_t group = tile / panels_of(w, k), panel = tile % panels_of(w, k), column;
     int64_t columns = heed_tile_range(w->width, k->gemm_columns, panel, &column);
     int64_t filters = w->c.out_channels, channels = w->c.in_channels / w->c.groups;
-    float *packed = w->packed + tile * k->gemm_columns * kernel_positions(w) * w->depth;
+    float *packed = w->packed + tile * k->gemm_columns * packed_depth(w);
+    if (w->narrow) { /* all taps are columns of one product */
+        columns = heed_tile_range(kernel_positions(w) * w->width, k->gemm_columns, panel, &column);
+        k->gemm_pack(columns, w->depth, w->kernel + column * filters, 1, filters, packed);
+        return;
+    }
     for (int64_t place = 0; place < kernel_positions(w); place++) {
         int64_t position = place / w->taps * w->taps + tap_at(w, place % w->taps);
         const float *from = w->kernel + position * channels * filters;
@@ -291,13 +367,18 @@ static void pack_tile(void *work, int64_t tile, int thread)
     }
 }
 
-static size_t packed_size(const heed_node *n, bool back)
+static size_t packed_size(const convolution_work *w, const heed_kernels *k)
+{
+    if (w->c.depthwise)
+        return 0;
+    return heed_aligned((size_t)(w->c.groups * panels_of(w, k) * k->gemm_columns * packed_depth(w)) * sizeof(float));
+}
+
+static size_t scratch_size(const heed_node *n, bool back, int threads)
 {
     convolution_work w = describe(n, back);
-    const heed_kernels *k = heed_kernels_for(n->graph->context->cpu);
-    if (w.c.depthwise)
-        return 0;
-    return (size_t)(w.c.groups * panels_of(&w, k) * k->gemm_columns * kernel_positions(&w) * w.depth) * sizeof(float);
+    size_t products = w.narrow ? (size_t)(threads * products_size(&w)) * sizeof(float) : 0;
+    return packed_size(&w, heed_kernels_for(n->graph->context->cpu)) + products;
 }
 
 static heed_status run(const heed_exec *x, const heed_node *n, bool back)
@@ -321,6 +402,11 @@ static heed_status run(const heed_exec *x, const heed_node *n, bool back)
     w.column_tiles = heed_tiles(w.width, w.columns);
     int64_t lines = p->batch * (back ? p->axes[HEED_OUTER].in : p->axes[HEED_OUTER].out);
     int64_t groups = w.c.depthwise ? 1 : w.c.groups;
+    if (w.narrow) {
+        w.products = w.packed + packed_size(&w, x->kernels) / sizeof(float);
+        heed_parallel(x->pool, p->batch * heed_tiles(p->axes[HEED_OUTER].in, narrow_lines(&w)), narrow_tile, &w);
+        return HEED_OK;
+    }
     heed_parallel(x->pool, lines * w.row_tiles * groups * w.column_tiles, convolution_tile, &w);
     return HEED_OK;
 }
@@ -406,8 +492,8 @@ static heed_status transpose_shape(heed_node *n)
 
 /* ---- the operations */
 
-static size_t convolution_scratch(const heed_node *n, int threads) { return packed_size(n, false); }
-static size_t transpose_scratch(const heed_node *n, int threads) { return packed_size(n, true); }
+static size_t convolution_scratch(const heed_node *n, int threads) { return scratch_size(n, false, threads); }
+static size_t transpose_scratch(const heed_node *n, int threads) { return scratch_size(n, true, threads); }
 static heed_status convolution_forward(const heed_exec *x, const heed_node *n) { return run(x, n, false); }
 static heed_status transpose_forward(const heed_exec *x, const heed_node *n) { return run(x, n, true); }
 

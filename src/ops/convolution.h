@@ -4,6 +4,8 @@
 
 #include "ops/sliding.h"
 
+enum { HEED_FEW_CHANNELS = 8 }; /* fewer leave the vectors of a product nearly empty */
+
 typedef struct heed_convolution {
     heed_plane plane;
     int64_t    in_channels, out_channels;

@@ -1,4 +1,5 @@
-/* The gradient of a convolution's kernel: for each tap, the product of what lies under it, transposed, and dy. */
+/* The gradient of a convolution's kernel: for each tap, the product of what lies under it, transposed, and dy. Taps of
+ * few channels that lie side by side go together, as if they were channels of one. */
 #include "ops/convolution.h"
 
 #include <string.h>
@@ -31,31 +32,75 @@ typedef struct kernel_work {
     const float        *x, *dy;
     float              *dw;
     int64_t             channels, filters; /* of a group */
-    int64_t             rows, columns;     /* of a tile: channels by filters */
-    int64_t             row_tiles, column_tiles;
+    int64_t             taps, rows, columns; /* of a tile: taps, channels of one, filters */
+    int64_t             tap_tiles, row_tiles, column_tiles;
 } kernel_work;
 
-/* A block of dw under one tap. */
+/* A block of dw; several taps with all their channels, or one with some. */
 typedef struct kernel_block {
-    int64_t line, tap, group, row, rows, column, columns;
+    int64_t line, tap, taps, group, row, rows, column, columns;
+    float  *dw;
 } kernel_block;
 
-/* Adds the products over `count` windows; x and dy are those of the first. */
-static void add_windows(const kernel_work *w, const kernel_block *b, int64_t count, const float *x, const float *dy,
-                        float *dw)
+/* `count` windows of one batch entry: the first, and the distance from each to the next, along an axis. */
+typedef struct window_row {
+    int64_t first[HEED_SLIDING_AXES], step[HEED_SLIDING_AXES];
+    int64_t count;
+} window_row;
+
+/* Adds the products of these windows under `taps` taps from `tap` on. */
+static void add_windows(const kernel_work *w, const kernel_block *b, int64_t entry, const window_row *r, int64_t tap,
+                        int64_t taps)
 {
-    int64_t x_row = w->c.plane.axes[HEED_INNER].stride * w->c.in_channels, filters = w->c.out_channels;
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    const int64_t *first = r->first, *step = r->step;
+    int64_t line = entry * outer->in + heed_sliding_element(outer, first[HEED_OUTER], b->line);
+    int64_t element = line * inner->in + heed_sliding_element(inner, first[HEED_INNER], tap);
+    int64_t window = (entry * outer->out + first[HEED_OUTER]) * inner->out + first[HEED_INNER];
+    int64_t x_row = (step[HEED_OUTER] * outer->stride * inner->in + step[HEED_INNER] * inner->stride) *
+                    w->c.in_channels;
+    int64_t dy_row = (step[HEED_OUTER] * inner->out + step[HEED_INNER]) * w->c.out_channels;
+    const float *x = w->x + element * w->c.in_channels, *dy = w->dy + window * w->c.out_channels + b->column;
+    float *dw = b->dw + (tap - b->tap) * w->channels * w->c.out_channels;
     if (w->c.depthwise)
-        w->kernels->depthwise_gradient(count, b->columns, x + b->column, x_row, dy + b->column, filters, dw);
+        w->kernels->depthwise_gradient(r->count, b->columns, x + b->column, x_row, dy, dy_row, dw);
     else
-        w->kernels->gemm(b->rows, b->columns, count, x + b->group * w->channels + b->row, 1, x_row,
-                         dy + b->group * w->filters + b->column, filters, 1, dw, filters, dw, filters);
+        w->kernels->gemm(b->rows - (b->taps - taps) * w->channels, b->columns, r->count,
+                         x + b->group * w->channels + b->row, 1, x_row, dy + b->group * w->filters, dy_row, 1, dw,
+                         w->c.out_channels, dw, w->c.out_channels);
+}
+
+/* Of window o, which of the block's taps lie within the data. */
+static int64_t taps_within(const heed_sliding_axis *a, const kernel_block *b, int64_t o, int64_t *first)
+{
+    int64_t before = -heed_sliding_element(a, o, b->tap), end = a->in + before;
+    *first = before > 0 ? b->tap + before : b->tap;
+    return (end < b->taps ? b->tap + end : b->tap + b->taps) - *first;
+}
+
+/* The windows of a batch entry. Those that hold all taps go line by line, each other one on all lines together. */
+static void add_entry(const kernel_work *w, const kernel_block *b, int64_t entry)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    int64_t first_line, end_line, first, end, begin, last, tap;
+    heed_sliding_range(outer, b->line, &first_line, &end_line);
+    heed_sliding_range(inner, b->tap, &first, &last);
+    heed_sliding_range(inner, b->tap + b->taps - 1, &begin, &end);
+    end = end < first ? first : end;
+    for (int64_t line = first_line; line < end_line && first < end; line++)
+        add_windows(w, b, entry, &(window_row){{line, first}, {0, 1}, end - first}, b->tap, b->taps);
+    for (int64_t o = begin; o < last && first_line < end_line; o++) {
+        bool whole = o >= first && o < end;
+        int64_t taps = whole ? 0 : taps_within(inner, b, o, &tap);
+        if (taps > 0)
+            add_windows(w, b, entry, &(window_row){{first_line, o}, {1, 0}, end_line - first_line}, tap, taps);
+    }
 }
 
 static void kernel_tile(void *work, int64_t tile, int thread)
 {
     const kernel_work *w = work;
-    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    const heed_sliding_axis *inner = &w->c.plane.axes[HEED_INNER];
     int64_t groups = w->c.depthwise ? 1 : w->c.groups;
     kernel_block b;
     b.columns = heed_tile_range(w->filters, w->columns, tile % w->column_tiles, &b.column);
@@ -64,22 +109,15 @@ static void kernel_tile(void *work, int64_t tile, int thread)
     tile /= w->row_tiles;
     b.group = tile % groups;
     tile /= groups;
-    b.tap = tile % inner->size;
-    b.line = tile / inner->size;
+    b.taps = heed_tile_range(inner->size, w->taps, tile % w->tap_tiles, &b.tap);
+    b.line = tile / w->tap_tiles;
     int64_t row = (b.line * inner->size + b.tap) * w->channels + b.row;
-    float *dw = w->dw + row * w->c.out_channels + b.group * w->filters + b.column;
+    b.dw = w->dw + row * w->c.out_channels + b.group * w->filters + b.column;
+    b.rows += (b.taps - 1) * w->channels;
     for (int64_t i = 0; i < b.rows; i++)
-        memset(dw + i * w->c.out_channels, 0, (size_t)b.columns * sizeof *dw);
-    int64_t first_line, end_line, first, end;
-    heed_sliding_range(outer, b.line, &first_line, &end_line);
-    heed_sliding_range(inner, b.tap, &first, &end);
-    for (int64_t entry = 0; entry < w->c.plane.batch && first < end; entry++)
-        for (int64_t o = first_line; o < end_line; o++) {
-            int64_t from = entry * outer->in + heed_sliding_element(outer, o, b.line);
-            int64_t x_row = from * inner->in + heed_sliding_element(inner, first, b.tap);
-            add_windows(w, &b, end - first, w->x + x_row * w->c.in_channels,
-                        w->dy + ((entry * outer->out + o) * inner->out + first) * w->c.out_channels, dw);
-        }
+        memset(b.dw + i * w->c.out_channels, 0, (size_t)b.columns * sizeof *b.dw);
+    for (int64_t entry = 0; entry < w->c.plane.batch; entry++)
+        add_entry(w, &b, entry);
 }
 
 static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *n)
@@ -89,7 +127,7 @@ static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *
     kernel_work w = {.kernels = x->kernels, .x = heed_data(x, n->inputs[0]), .dy = heed_data(x, n->inputs[1]),
                      .dw = heed_data(x, n->outputs[0]),
                      .c = heed_convolution_of(&a->plane, in->dims[in->rank - 1], out->dims[out->rank - 1], a->groups)};
-    const heed_sliding_axis *axes = w.c.plane.axes;
+    const heed_sliding_axis *inner = &w.c.plane.axes[HEED_INNER];
     int64_t groups = w.c.depthwise ? 1 : w.c.groups;
     w.channels = w.c.depthwise ? 1 : w.c.in_channels / groups;
     w.filters = w.c.out_channels / groups;
@@ -98,8 +136,11 @@ static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *
     w.columns = TILE_PANELS * x->kernels->gemm_columns;
     w.row_tiles = heed_tiles(w.channels, w.rows);
     w.column_tiles = heed_tiles(w.filters, w.columns);
-    int64_t taps = axes[HEED_OUTER].size * axes[HEED_INNER].size;
-    heed_parallel(x->pool, taps * groups * w.row_tiles * w.column_tiles, kernel_tile, &w);
+    bool together = groups == 1 && !w.c.depthwise && w.channels < HEED_FEW_CHANNELS && inner->dilation == 1;
+    w.taps = together && w.channels > 0 ? MOST_CHANNELS / w.channels : 1;
+    w.tap_tiles = heed_tiles(inner->size, w.taps);
+    int64_t lines = w.c.plane.axes[HEED_OUTER].size;
+    heed_parallel(x->pool, lines * w.tap_tiles * groups * w.row_tiles * w.column_tiles, kernel_tile, &w);
     return HEED_OK;
 }
 

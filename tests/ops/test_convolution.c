@@ -1,5 +1,5 @@
-/* Convolutions, their way back and pools over many geometries, against plain loops in double precision: on every
- * instruction set, with the same bits at 1, 2 and 5 threads. */
+/* Convolutions, their way back, their kernels' gradients and pools over many geometries, against plain loops in double
+ * precision: on every instruction set, with the same bits at 1, 2 and 5 threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "heed/graph.h"
+#include "ops/convolution.h"
 #include "support/op_check.h"
 
 #include <math.h>
@@ -48,6 +48,9 @@ static const geometry geometries[] = {
     {2, {90, 6}, 3, 40, {{3, 2, 1, 1, 0}, {6, 3, 1, 0, 2}}, 1},
     {2, {8, 9}, 3, 4, {{1, 1, 1, 0, 0}, {1, 1, 1, 0, 0}}, 1},
     {2, {1, 30}, 3, 4, {{1, 1, 1, 0, 0}, {4, 1, 1, 1, 2}}, 1},
+    {1, {31, 9}, 3, 20, {{2, 2, 1, 1, 0}, {3, 1, 1, 1, 1}}, 1},
+    {2, {30, 7}, 2, 9, {{3, 1, 2, 2, 2}, {2, 1, 1, 0, 1}}, 1},
+    {1, {0, 130}, 1, 5, {{120, 1, 1, 60, 59}}, 1},
     {0, {0, 30}, 3, 4, {{4, 1, 1, 1, 2}}, 1},
 };
 enum { GEOMETRY_COUNT = sizeof geometries / sizeof *geometries };
@@ -134,6 +137,24 @@ static void add_term(void *user, int64_t element, int64_t window, int64_t tap)
         }
 }
 
+typedef struct kernel_reference {
+    const geometry *g;
+    const float    *x, *dy;
+    double         *dw, *sizes;
+} kernel_reference;
+
+static void add_to_kernel(void *user, int64_t element, int64_t window, int64_t tap)
+{
+    const kernel_reference *r = user;
+    int64_t in = r->g->in, out = r->g->out, depth = in / r->g->groups, width = out / r->g->groups;
+    for (int64_t c = 0; c < depth; c++)
+        for (int64_t f = 0; f < out; f++) {
+            double term = (double)r->x[element * in + f / width * depth + c] * r->dy[window * out + f];
+            r->dw[(tap * depth + c) * out + f] += term;
+            r->sizes[(tap * depth + c) * out + f] += fabs(term);
+        }
+}
+
 typedef struct pool_reference {
     const geometry *g;
     const float    *x;
@@ -178,6 +199,11 @@ static heed_tensor *build_back(const geometry *g, heed_tensor *const *x)
 {
     return heed_op_convolution_transpose(x[0], x[1], x[2], g->windows, g->groups,
                                          axes_of(g) == 1 ? g->sizes + 1 : g->sizes);
+}
+
+static heed_tensor *build_kernel_gradient(const geometry *g, heed_tensor *const *x)
+{
+    return heed_op_convolution_kernel_gradient(x[0], x[1], g->windows, g->groups);
 }
 
 static heed_tensor *build_max(const geometry *g, heed_tensor *const *x) { return heed_op_max_pool(x[0], g->windows); }
@@ -271,6 +297,25 @@ static void test_way_back(void **state)
         check_convolution(i, true);
 }
 
+static void test_kernel_gradient(void **state)
+{
+    for (int number = 0; number < GEOMETRY_COUNT; number++) {
+        const geometry *g = &geometries[number];
+        heed_shape shapes[] = {x_shape(g), y_shape(g, g->out)}, shape = kernel_shape(g);
+        int64_t count = heed_shape_count(&shape);
+        float *operands[] = {draw(heed_shape_count(&shapes[0]), 0), draw(heed_shape_count(&shapes[1]), 1)};
+        double *dw = calloc((size_t)count + 1, sizeof *dw), *bounds = calloc((size_t)count + 1, sizeof *bounds);
+        each_pair(g, add_to_kernel, &(kernel_reference){g, operands[0], operands[1], dw, bounds});
+        for (int64_t i = 0; i < count; i++)
+            bounds[i] *= 1e-6;
+        check(number, g, build_kernel_gradient, shapes, operands, 2, &shape, dw, bounds);
+        free(operands[0]);
+        free(operands[1]);
+        free(dw);
+        free(bounds);
+    }
+}
+
 static bool is_pool(const geometry *g)
 {
     bool fits = true;
@@ -331,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convolution),
         cmocka_unit_test(test_way_back),
+        cmocka_unit_test(test_kernel_gradient),
         cmocka_unit_test(test_pools),
         cmocka_unit_test(test_first_of_equals),
     };
