@@ -105,15 +105,18 @@ static void every_layer_tells(void **state)
                 "grouped_query_attention", SHAPE(ROWS, 4, STEPS, KEYS));
     check_tells(c, heed_attention_decoder(.units = 5, .output_dim = 2), 1, "attention_decoder", self);
     check_tells(c, heed_seq_self_attention(.units = 3), 1, "seq_self_attention", self);
+    check_tells(c, heed_seq_self_attention(.units = 3, .attention_width = 1), 1, "seq_self_attention", self);
     check_tells(c, heed_seq_weighted_attention(), 1, "seq_weighted_attention", SHAPE(ROWS, 1, STEPS));
     check_tells(c, heed_self_attention_scaled_dot_product(), 3, "scaled_dot_product_attention", cross);
     check_tells(c, heed_multi_head_multi_head_attention(.head_num = 3), 3, "multi_head_attention",
                 SHAPE(ROWS, 3, STEPS, KEYS));
+    check_tells(c, heed_attention_layer(), 2, "attention_layer", SHAPE(ROWS, KEYS, STEPS));
     check_tells(c, heed_layer_collection_scaled_dot_product(), 3, "scaled_dot_product_attention", cross);
     check_tells(c, heed_sequence_attention(), 2, "sequence_attention", SHAPE(ROWS, KEYS, STEPS));
     check_tells(c, heed_attention_rnn_wrapper(heed_gru(.units = 2)), 1, "attention_rnn_wrapper", self);
     check_tells(c, heed_external_attention_rnn_wrapper(heed_lstm(.units = 2)), 2, "external_attention_rnn_wrapper",
                 cross);
+    check_tells(c, heed_luong_attention(.units = 5, .score = "concat"), 2, "luong_attention", cross);
 }
 
 static void wrappers_pass_it_on(void **state)
