@@ -55,6 +55,17 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+heed_status bench_plan(heed_graph *g, bool backward, heed_tensor *seed, heed_tensor *const *operands,
+                       size_t operand_count, heed_tensor **wanted, size_t count)
+{
+    heed_status status = heed_graph_status(g);
+    if (status == HEED_OK && backward) {
+        status = heed_graph_gradients(wanted[0], seed, operands, operand_count, wanted + count);
+        count += operand_count;
+    }
+    return status == HEED_OK ? heed_graph_plan(g, wanted, count) : status;
+}
+
 heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median)
 {
     double *seconds = malloc((size_t)steps * sizeof *seconds);

@@ -46,6 +46,10 @@ void bench_fill(float *x, int64_t count);
 float *bench_floats(double count);
 /* cli_refused(), which tells of memory that the command itself did not get too. */
 int bench_refused(const cli_session *s, heed_status status);
+/* Plans a graph for the `count` tensors in `wanted`, of which the first is the work's result; with `backward` also for its
+ * gradients, by seed, with respect to the operands, for which `wanted` has room. */
+heed_status bench_plan(heed_graph *g, bool backward, heed_tensor *seed, heed_tensor *const *operands,
+                       size_t operand_count, heed_tensor **wanted, size_t count);
 /* Runs a graph that is planned and bound once to warm up, then steps times; best and median in seconds. */
 heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median);
 

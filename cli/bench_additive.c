@@ -98,15 +98,8 @@ static heed_status build(heed_graph *g, const additive_bench *b, const bench_val
     heed_tensor *seed = heed_graph_input(g, HEED_FLOAT32, &q);
     if (b->lengths != NULL)
         lengths = heed_graph_input(g, HEED_INT32, &(heed_shape){1, {b->batch}});
-    size_t count = v->weights ? 2 : 1;
     wanted[0] = attend(g, b, x, lengths, v->weights ? &wanted[1] : NULL);
-    heed_status status = heed_graph_status(g);
-    if (status == HEED_OK && v->backward) {
-        status = heed_graph_gradients(wanted[0], seed, x, OPERANDS, wanted + count);
-        count += OPERANDS;
-    }
-    if (status == HEED_OK)
-        status = heed_graph_plan(g, wanted, count);
+    heed_status status = bench_plan(g, v->backward, seed, x, OPERANDS, wanted, v->weights ? 2 : 1);
     if (status != HEED_OK)
         return status;
     for (int i = 0; i < OPERANDS; data += sizes[i++])

@@ -76,15 +76,8 @@ static heed_status build(heed_graph *g, const attention_bench *b, const bench_va
     if (v->lengths)
         lengths = heed_graph_input(g, HEED_INT32, &(heed_shape){1, {b->batch}});
     heed_op_attention_config config = {.key_mask = lengths, .banded = true, .behind = b->behind, .ahead = b->ahead};
-    size_t count = v->weights ? 2 : 1;
     wanted[0] = heed_op_attention(x[0], x[1], x[2], &config, v->weights ? &wanted[1] : NULL);
-    heed_status status = heed_graph_status(g);
-    if (status == HEED_OK && v->backward) {
-        status = heed_graph_gradients(wanted[0], seed, x, 3, wanted + count);
-        count += 3;
-    }
-    if (status == HEED_OK)
-        status = heed_graph_plan(g, wanted, count);
+    heed_status status = bench_plan(g, v->backward, seed, x, 3, wanted, v->weights ? 2 : 1);
     if (status != HEED_OK)
         return status;
     const float *data = b->data;

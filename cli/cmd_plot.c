@@ -69,16 +69,10 @@ static heed_alignment describe(const char *title, const heed_translation *t, int
                             .weights = map < 0 ? h->weights : h->maps + (size_t)map * area, .title = title};
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* Heatmaps a text: a page holds them all, so it gets each map too. */
 static int maps_shown(const plot_values *v, const heed_translation *t)
 {
-    bool pages = v->output != NULL && (ends_with(v->output, ".html") || ends_with(v->output, ".pdf"));
+    bool pages = v->output != NULL && (cli_ends_with(v->output, ".html") || cli_ends_with(v->output, ".pdf"));
     int maps = t->hypotheses[0].map_count;
     return pages && maps > 1 ? maps : 0;
 }

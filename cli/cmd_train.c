@@ -138,12 +138,6 @@ static void watch(void *user, const heed_train_progress *p)
 
 /* ---- the run */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length > tail && strcmp(text + length - tail, end) == 0;
-}
-
 static int check(const train_values *v)
 {
     const char *hint = "see heed train --help";
@@ -154,7 +148,7 @@ static int check(const train_values *v)
         return cli_error(CLI_WRONG_USAGE, hint, "PAIRS and --source, --target are two ways to say the same");
     if (v->save == NULL)
         return cli_error(CLI_WRONG_USAGE, hint, "--save is missing: where the translator goes");
-    if (!ends_with(v->save, ".keras"))
+    if (!cli_ends_with(v->save, ".keras"))
         return cli_error(CLI_WRONG_USAGE, hint,
                          "--save: not a translator's name (expected it to end in .keras, found \"%s\")", v->save);
     if ((v->epochs > 0) + (v->steps > 0) + (v->minutes > 0) > 1)

@@ -287,3 +287,9 @@ void cli_options_free(const cli_binding *bindings, size_t count)
         if (w.row->type == CLI_LIST)
             free(((cli_list *)slot_of(&bindings[w.binding], w.row).value)->items);
 }
+
+bool cli_ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
+}

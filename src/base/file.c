@@ -220,6 +220,12 @@ void heed_output_abandon(heed_output *o)
     *o = (heed_output){.descriptor = -1};
 }
 
+bool heed_file_ends_with(const char *path, const char *ending)
+{
+    size_t length = strlen(path), tail = strlen(ending);
+    return length >= tail && strcmp(path + length - tail, ending) == 0;
+}
+
 heed_status heed_file_write(heed_context *c, const char *path, const void *bytes, size_t size)
 {
     heed_output o;

@@ -10,12 +10,6 @@
 
 static const char npy_ending[] = ".npy";
 
-static bool ends_with(const char *text, const char *ending)
-{
-    size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcmp(text + length - tail, ending) == 0;
-}
-
 /* A copy without the last `cut` bytes, for the caller to release. */
 static char *without_ending(heed_context *c, const char *text, size_t cut)
 {
@@ -38,13 +32,13 @@ char *heed_array_name_of_path(heed_context *c, const char *path)
 heed_status heed_array_name_of_member(heed_context *c, const char *path, const char *member, char **out)
 {
     *out = NULL;
-    if (!ends_with(member, npy_ending))
+    if (!heed_file_ends_with(member, npy_ending))
         return heed_fail(c, HEED_EFORMAT, "%s: %s: not an array (expected names that end in .npy)", path, member);
     *out = without_ending(c, member, strlen(npy_ending));
     return *out == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-bool heed_array_file_may_be_csv(const char *path) { return ends_with(path, ".csv") || strcmp(path, "-") == 0; }
+bool heed_array_file_may_be_csv(const char *path) { return heed_file_ends_with(path, ".csv") || strcmp(path, "-") == 0; }
 
 heed_status heed_array_file_refuse(heed_context *c, const char *path)
 {
@@ -53,9 +47,9 @@ heed_status heed_array_file_refuse(heed_context *c, const char *path)
 
 heed_status heed_array_file_kind(heed_context *c, const char *path, heed_array_file *out)
 {
-    bool npz = ends_with(path, ".npz") || strcmp(path, "-") == 0, npy = ends_with(path, npy_ending);
+    bool npz = heed_file_ends_with(path, ".npz") || strcmp(path, "-") == 0, npy = heed_file_ends_with(path, npy_ending);
     *out = npz ? HEED_ARRAYS_NPZ : npy ? HEED_ARRAYS_NPY : HEED_ARRAYS_CSV;
-    if (!npz && !npy && !ends_with(path, ".csv"))
+    if (!npz && !npy && !heed_file_ends_with(path, ".csv"))
         return heed_fail(c, HEED_EINVAL, "%s: what to write is not clear (expected a name in .npy, .npz or .csv)", path);
     return HEED_OK;
 }

@@ -103,12 +103,6 @@ static heed_status save_json(heed_model *m, const heed_keras_form *form, const c
     return status;
 }
 
-static bool ends_with(const char *text, const char *ending)
-{
-    size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcmp(text + length - tail, ending) == 0;
-}
-
 /* Refuses a layer, or one within it, that Keras has not. */
 static heed_status need_keras_layers(heed_layer *layer)
 {
@@ -126,15 +120,15 @@ heed_status heed_save_model_with(heed_model *m, const char *path, const heed_sav
     HEED_TRY(heed_build(m));
     if (config->builtin)
         HEED_TRY(need_keras_layers(m->layer));
-    if (ends_with(path, ".weights.h5"))
+    if (heed_file_ends_with(path, ".weights.h5"))
         return save_hdf5(m, form, fill_weights, path);
-    if (ends_with(path, ".npz"))
+    if (heed_file_ends_with(path, ".npz"))
         return heed_npz_write_weights(m, path);
-    if (ends_with(path, ".json"))
+    if (heed_file_ends_with(path, ".json"))
         return save_json(m, form, path);
-    if (ends_with(path, "_weights.h5"))
+    if (heed_file_ends_with(path, "_weights.h5"))
         return save_hdf5(m, form, heed_legacy_write_weights, path);
-    if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
+    if (heed_file_ends_with(path, ".h5") || heed_file_ends_with(path, ".hdf5"))
         return save_hdf5(m, form, heed_legacy_write_model, path);
     return save_archive(m, form, path);
 }

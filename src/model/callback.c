@@ -418,12 +418,6 @@ typedef struct checkpoint {
     bool        best_only, weights_only;
 } checkpoint;
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), part = strlen(end);
-    return length >= part && strcmp(text + length - part, end) == 0;
-}
-
 /* {name} or {name:02d}, {name:.3f}: Python's formats, as far as file names need them. */
 static heed_status fill_field(checkpoint *p, heed_text *text, const char *field, size_t length, int epoch,
                               const heed_logs *logs)
@@ -490,7 +484,7 @@ heed_status heed_checkpoint_with(heed_context *c, const heed_checkpoint_config *
     if (p == NULL)
         return HEED_ENOMEM;
     p->best_only = config->save_best_only;
-    p->weights_only = ends_with(config->path, ".weights.h5");
+    p->weights_only = heed_file_ends_with(config->path, ".weights.h5");
     p->path = keep_text(p, config->path, "");
     p->own.callback.epoch_end = checkpoint_epoch;
     const char *monitor = keep_text(p, config->monitor, "val_loss");

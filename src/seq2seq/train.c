@@ -32,7 +32,10 @@ static heed_status count_batches(heed_trainer *t)
     HEED_TRY(heed_trainer_make_batches(t, &t->training, t->training.count, 0, &first));
     t->batches_an_epoch = heed_batches_count(first);
     t->padding = heed_batches_padding(first);
-    heed_batches_free(first);
+    if (t->state.epoch == 0)
+        t->batches = first; /* which the run begins with, or goes on with */
+    else
+        heed_batches_free(first);
     return HEED_OK;
 }
 

@@ -329,7 +329,7 @@ static heed_status wire_encoder(const wiring *w)
 
 static heed_status wire_step(const wiring *w, bool weights)
 {
-    int layers = w->s->decoder_layers, size = w->s->size / w->s->heads * w->s->heads, n = 0;
+    int layers = w->s->decoder_layers, size = w->s->size, n;
     step_wiring s = {.m = w->m};
     char name[NAME];
     s.source = heed_input(w->m, .name = "source", .dtype = HEED_INT32, .shape = {1, {HEED_ANY}});
