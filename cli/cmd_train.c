@@ -4,7 +4,6 @@
 #include "report.h"
 #include "settings.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 typedef struct train_values {
     const char *pairs, *source, *target, *save, *recipe, *source_tokens, *target_tokens, *validation, *checkpoint;
+    const char *tensorboard, *history;
     cli_list    set;
     double      epochs, minutes, checkpoint_seconds;
     int64_t     steps;
@@ -40,6 +40,9 @@ static const cli_option options[] = {
      .help = "where the run is saved along the way (default: SAVE.checkpoint, removed at the end)"},
     {"--checkpoint-seconds", CLI_BIND(train_values, checkpoint_seconds), "N", "60", "time between two checkpoints",
      CLI_ABOVE(0)},
+    {"--tensorboard", CLI_BIND(train_values, tensorboard), "DIR", .help = "write event files for TensorBoard"},
+    {"--history", CLI_BIND(train_values, history), "FILE.csv",
+     .help = "write a line a validation (or a pass over the pairs), for heed plot --history"},
     {"--resume", CLI_BIND(train_values, resume), .help = "go on from the checkpoint, if there is one"},
     {0},
 };
@@ -68,7 +71,7 @@ static void list_settings(int recipe, int first, int end)
 {
     for (int i = first; i < end; i++) {
         const heed_setting_info *s = heed_setting_at(recipe, i);
-        printf("  %-18s%s%s%s%s\n%20s%s\n", s->name, s->standard, *s->range != '\0' ? "  (" : "", s->range,
+        printf("  %-19s%s%s%s%s\n%21s%s\n", s->name, s->standard, *s->range != '\0' ? "  (" : "", s->range,
                *s->range != '\0' ? ")" : "", "", s->meaning);
     }
 }
@@ -107,33 +110,88 @@ static int list_recipes(void)
 typedef struct train_watch {
     const cli_session *session;
     cli_progress       progress;
-    double             minutes, noted;
-    char               score[64]; /* of the last validation; "" before */
+    double             minutes;
 } train_watch;
 
-static void describe_score(const heed_train_progress *p, char *text, size_t size)
+enum { SCORES = 96, LOSS = 32 };
+
+/* Adds ", bleu 38.11" unless the value is negative: not measured. */
+static void add_score(char text[SCORES], const char *name, double value, const char *unit)
+{
+    size_t used = strlen(text);
+    if (value >= 0)
+        snprintf(text + used, SCORES - used, ", %s %.2f%s", name, value, unit);
+}
+
+/* A loss with as many digits as tell something, always as wide. */
+static const char *describe_loss(double loss, char text[LOSS])
+{
+    snprintf(text, LOSS, loss < 0.1 ? "%.5f" : "%.3f", loss);
+    return text;
+}
+
+/* What tells which weights are best, if it is not the loss. */
+static void add_score_of_best(char text[SCORES], const heed_train_progress *p)
 {
     if (strcmp(p->validated_by, "exact") == 0)
-        snprintf(text, size, ", exact match %.2f %%", 100 * p->validation);
-    else
-        snprintf(text, size, ", validation %s %.4f", p->validated_by, p->validation);
+        add_score(text, "exact", 100 * p->validation.exact, " %");
+    else if (strcmp(p->validated_by, "bleu") == 0)
+        add_score(text, "bleu", p->validation.bleu, "");
+    else if (strcmp(p->validated_by, "chrf") == 0)
+        add_score(text, "chrf", p->validation.chrf, "");
+}
+
+/* What people look at: with exact answers neither BLEU nor chrF, and the other way round. */
+static void add_scores(char text[SCORES], const heed_train_progress *p, const heed_validation *v)
+{
+    bool exact = strcmp(p->validated_by, "exact") == 0;
+    if (exact)
+        add_score(text, "exact", 100 * v->exact, " %");
+    if (!exact)
+        add_score(text, "bleu", v->bleu, "");
+    if (!exact)
+        add_score(text, "chrf", v->chrf, "");
+}
+
+/* A line that stays. */
+static void note_milestone(const train_watch *w, const heed_train_progress *p)
+{
+    char scores[SCORES] = "", loss[LOSS], duration[CLI_DURATION];
+    if (p->validated_by != NULL) {
+        snprintf(scores, sizeof scores, ", validation %s", describe_loss(p->validation.loss, loss));
+        add_scores(scores, p, &p->validation);
+    } else {
+        snprintf(scores, sizeof scores, ", %.0f tokens/s", p->tokens_per_second);
+    }
+    bool best = p->validated_by != NULL && p->best.step == p->validation.step;
+    cli_note(w->session, "step %lld, epoch %.2f, %s: loss %s%s%s", (long long)p->step, p->epoch,
+             cli_duration(p->seconds, duration), describe_loss(p->loss, loss), scores, best ? ", best" : "");
 }
 
 static void watch(void *user, const heed_train_progress *p)
 {
     train_watch *w = user;
-    if (p->validated)
-        describe_score(p, w->score, sizeof w->score);
-    if (p->validated || (*w->score == '\0' && floor(p->epoch) > w->noted))
-        cli_note(w->session, "step %lld, epoch %.2f, %.0f s: loss %.4f%s, %.0f tokens/s", (long long)p->step, p->epoch,
-                 p->seconds, p->loss, w->score, p->tokens_per_second);
-    w->noted = floor(p->epoch);
+    char scores[SCORES] = "", loss[LOSS];
+    if (p->milestone)
+        note_milestone(w, p);
     double done = w->minutes > 0 ? p->seconds : (double)p->step;
     w->progress.total = w->minutes > 0 ? 60 * w->minutes : (double)p->steps;
-    if (*w->score == '\0')
-        cli_progress_update(&w->progress, done, "loss %.4f, %.0f tokens/s", p->loss, p->tokens_per_second);
-    else
-        cli_progress_update(&w->progress, done, "loss %.4f%s", p->loss, w->score);
+    if (p->validation.pairs > 0)
+        add_score_of_best(scores, p);
+    cli_progress_update(&w->progress, done, "loss %s%s, %.0f tokens/s", describe_loss(p->loss, loss), scores,
+                        p->tokens_per_second);
+}
+
+static void summarize(const cli_session *s, const heed_train_progress *p)
+{
+    char scores[SCORES] = "", loss[LOSS], duration[CLI_DURATION];
+    if (p->best.pairs > 0) {
+        add_scores(scores, p, &p->best);
+        cli_note(s, "best after step %lld: loss %s%s on %lld validation pairs", (long long)p->best.step,
+                 describe_loss(p->best.loss, loss), scores, (long long)p->best.pairs);
+    }
+    cli_note(s, "trained for %s: %lld steps, %.2f epochs, %lld target tokens", cli_duration(p->seconds, duration),
+             (long long)p->step, p->epoch, (long long)p->tokens);
 }
 
 /* ---- the run */
@@ -173,7 +231,8 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
         .recipe = v->recipe, .settings = settings, .pairs = v->pairs != NULL ? v->pairs : v->source,
         .targets = v->pairs != NULL ? NULL : v->target, .validation = v->validation, .epochs = v->epochs, .steps = v->steps,
         .minutes = v->minutes, .seed = (uint64_t)s->seed, .checkpoint = checkpoint,
-        .checkpoint_seconds = v->checkpoint_seconds, .resume = v->resume, .report = watch, .user = &w};
+        .checkpoint_seconds = v->checkpoint_seconds, .resume = v->resume, .tensorboard = v->tensorboard,
+        .history = v->history, .report = watch, .user = &w};
     heed_trainer *t;
     if (!can_save(s, v->save))
         return cli_failed(s);
@@ -200,6 +259,7 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
     } else if (status != HEED_OK) {
         exit_status = cli_failed(s);
     } else {
+        summarize(s, heed_trainer_progress(t));
         cli_note(s, "%s is written", v->save);
         if (v->checkpoint == NULL)
             heed_trainer_remove_checkpoint(t);

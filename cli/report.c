@@ -87,6 +87,16 @@ void cli_progress_start(cli_progress *p, const cli_session *s, const char *what,
         .session = s, .what = what, .total = total, .started = now, .drawn = now, .begun = NAN, .terminal = isatty(STDERR_FILENO)};
 }
 
+const char *cli_duration(double seconds, char text[CLI_DURATION])
+{
+    long whole = (long)(seconds + 0.5);
+    if (whole < 3600)
+        snprintf(text, CLI_DURATION, "%ld:%02ld", whole / 60, whole % 60);
+    else
+        snprintf(text, CLI_DURATION, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    return text;
+}
+
 /* "1:05 left", "" when nothing can be said yet */
 static void describe_time_left(const cli_progress *p, double done, double now, char *text, size_t size)
 {
@@ -94,11 +104,8 @@ static void describe_time_left(const cli_progress *p, double done, double now, c
     double since = done - p->begun;
     if (p->total <= 0 || !(since > 0) || done > p->total)
         return;
-    long left = (long)((now - p->started) * (p->total - done) / since + 0.5);
-    if (left < 3600)
-        snprintf(text, size, "%ld:%02ld left", left / 60, left % 60);
-    else
-        snprintf(text, size, "%ld:%02ld:%02ld left", left / 3600, left / 60 % 60, left % 60);
+    char duration[CLI_DURATION];
+    snprintf(text, size, "%s left", cli_duration((now - p->started) * (p->total - done) / since, duration));
 }
 
 static void draw_bar(const cli_progress *p, double share, const char *left, const char *details)
@@ -126,7 +133,7 @@ void cli_progress_update(cli_progress *p, double done, const char *format, ...)
     if (p->session->quiet || now - p->drawn < (p->terminal ? redraw_seconds : line_seconds))
         return;
     p->drawn = now;
-    char left[32], details[DETAILS];
+    char left[CLI_DURATION + 8], details[DETAILS];
     va_list args;
     va_start(args, format);
     vsnprintf(details, sizeof details, format, args);

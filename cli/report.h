@@ -20,6 +20,10 @@ void cli_note(const cli_session *s, const char *format, ...) HEED_PRINTF(2, 3);
 /* For heed_context_config.log; `user` is the session. */
 heed_log_function cli_log;
 
+/* Seconds as people read them, rounded: "0:05", "1:02:03". Returns text. */
+enum { CLI_DURATION = 32 };
+const char *cli_duration(double seconds, char text[CLI_DURATION]);
+
 /* How far a long piece of work is: a bar on a terminal, a line every 10 s elsewhere, nothing with --quiet. One at a
  * time. A line that should stay (an epoch's results) is a cli_note. */
 typedef struct cli_progress {

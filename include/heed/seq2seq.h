@@ -103,20 +103,29 @@ HEED_API void        heed_translations_free(heed_translator *t, heed_translation
 
 typedef struct heed_trainer heed_trainer;
 
+/** How weights do on validation pairs. Negative where it was not measured: only `loss` is without decoding. */
+typedef struct heed_validation {
+    int64_t pairs, step;   /**< of how many pairs, and after which step */
+    double  loss;          /**< nats a target token, each target given up to its token */
+    double  exact;         /**< the share of pairs translated exactly, greedily: 0..1 */
+    double  bleu, chrf;    /**< of the same translations, 0..100 */
+} heed_validation;
+
 /** What is known while training goes on. */
 typedef struct heed_train_progress {
     int64_t step, steps;        /**< done, and planned; 0 planned: not known yet */
     double  epoch;              /**< passes over the data, a fraction in the midst of one */
     double  loss;               /**< running mean over some fifty steps, nats a target token */
     double  seconds, seconds_left; /**< left: an estimate, NaN before there is one */
-    double  tokens_per_second;  /**< target tokens that are no padding */
+    int64_t tokens;             /**< target tokens that are no padding, trained on so far */
+    double  tokens_per_second;  /**< of these, in the time that steps took: neither validation nor checkpoints count */
     double  learning_rate;
-    bool    validated;          /**< whether the members below are new */
-    const char *validated_by;   /**< "exact": the share of validation pairs translated exactly, greedily; "loss": nats a
-                                     target token; "bleu", "chrf": 0..100 */
-    double  validation;         /**< that, of the first pairs along the way (setting validation_lines); after the last step
-                                     of all, by the best weights. NaN: none */
-    double  validation_best;    /**< of those tried along the way */
+    bool    milestone;          /**< whether a validation is just done or, without validation pairs, a pass over the data */
+    const char *validated_by;   /**< the member of heed_validation that tells the best weights: "exact", "loss", "bleu",
+                                     "chrf"; NULL: there are no validation pairs */
+    heed_validation validation; /**< the last one, of the first pairs (setting validation_lines); step 0: none yet */
+    heed_validation best;       /**< of the weights that are kept; after the last step, of all pairs */
+    int64_t worse;              /**< validations since then */
 } heed_train_progress;
 
 /** Called after each step. */
@@ -138,6 +147,9 @@ typedef struct heed_train_config {
     double      checkpoint_seconds; /**< between two of them; default 60. One is made at the end in any case */
     bool        resume;     /**< go on from the checkpoint, if there is one. Data, and what else is given, must be as it was.
                                  Without this a directory that holds a checkpoint is HEED_ESTATE */
+    const char *tensorboard; /**< directory for event files that TensorBoard reads, of `train` and `validation`: about one
+                                  event a second and one a validation; default: none */
+    const char *history;     /**< a .csv file, written anew with one line more at each milestone; default: none */
     heed_train_report *report;
     void       *user;
 } heed_train_config;
@@ -154,6 +166,8 @@ HEED_API heed_status heed_trainer_create(heed_context *c, const heed_train_confi
 HEED_API heed_status heed_trainer_run(heed_trainer *t);
 /** Asks a run to stop; may be called from a signal handler. */
 HEED_API void heed_trainer_interrupt(heed_trainer *t);
+/** As of the last step, also before the first and after the last; owned by the trainer. */
+HEED_API const heed_train_progress *heed_trainer_progress(const heed_trainer *t);
 /** Writes the translator: the weights that did best on validation, or the last without one. */
 HEED_API heed_status heed_trainer_save(heed_trainer *t, const char *path);
 /** For a run that is over and saved: removes the checkpoint, and its directory when nothing else is in it. */

@@ -1,14 +1,10 @@
-/* Event files as TensorBoard reads them: records of protocol buffers, one file for training and one for validation. */
-#define _POSIX_C_SOURCE 200809L
+/* The callback that writes event files for TensorBoard: one for training and one for validation. */
 #include "base/memory.h"
+#include "formats/events.h"
 #include "heed/model.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { TRAIN, VALIDATION, FILES };
 
@@ -17,167 +13,25 @@ typedef struct event_log {
     heed_context *context;
     heed_zone     zone;
     const char   *folder;
-    FILE         *files[FILES]; /* opened when there is something to write */
+    heed_events  *files[FILES]; /* opened when there is something to write */
 } event_log;
-
-/* ---- bytes ---- */
-
-/* A message under way; no event that is written here comes near the end. */
-typedef struct message {
-    unsigned char bytes[512];
-    size_t        length;
-} message;
-
-static void put_byte(message *m, unsigned byte)
-{
-    if (m->length < sizeof m->bytes)
-        m->bytes[m->length++] = (unsigned char)byte;
-}
-
-static void put_bytes(message *m, const void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        put_byte(m, ((const unsigned char *)bytes)[i]);
-}
-
-static void put_little(message *m, uint64_t word, int size)
-{
-    for (int i = 0; i < size; i++)
-        put_byte(m, (unsigned)(word >> 8 * i) & 0xff);
-}
-
-static void put_varint(message *m, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        put_byte(m, (unsigned)(value & 0x7f) | 0x80);
-    put_byte(m, (unsigned)value);
-}
-
-/* The types of fields, as protocol buffers number them. */
-enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
-
-static void put_key(message *m, unsigned field, unsigned type) { put_varint(m, field << 3 | type); }
-
-static void put_field(message *m, unsigned field, const void *bytes, size_t size)
-{
-    put_key(m, field, BYTES);
-    put_varint(m, size);
-    put_bytes(m, bytes, size);
-}
-
-/* CRC-32C, turned and shifted so that a record may hold records. */
-static uint32_t masked_crc(const void *bytes, size_t size)
-{
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= ((const unsigned char *)bytes)[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (0x82f63b78 & (0 - (crc & 1)));
-    }
-    crc = ~crc;
-    return (crc >> 15 | crc << 17) + 0xa282ead8;
-}
-
-/* ---- events ---- */
-
-static heed_status cannot_write(const event_log *log, const char *path)
-{
-    return heed_fail(log->context, HEED_EIO, "%s: cannot write: %s", path, strerror(errno));
-}
-
-static heed_status write_record(const event_log *log, FILE *file, const message *event)
-{
-    message head = {.length = 0}, tail = {.length = 0};
-    put_little(&head, event->length, 8);
-    put_little(&head, masked_crc(head.bytes, 8), 4);
-    put_little(&tail, masked_crc(event->bytes, event->length), 4);
-    bool written = fwrite(head.bytes, 1, head.length, file) == head.length &&
-                   fwrite(event->bytes, 1, event->length, file) == event->length &&
-                   fwrite(tail.bytes, 1, tail.length, file) == tail.length;
-    return written ? HEED_OK : cannot_write(log, log->folder);
-}
-
-static void begin_event(message *m)
-{
-    enum { WALL_TIME = 1 };
-    struct timespec now;
-    uint64_t bits;
-    clock_gettime(CLOCK_REALTIME, &now);
-    double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    memcpy(&bits, &seconds, sizeof bits);
-    put_key(m, WALL_TIME, FIXED64);
-    put_little(m, bits, 8);
-}
-
-static heed_status write_version(const event_log *log, FILE *file)
-{
-    enum { FILE_VERSION = 3 };
-    static const char version[] = "brain.Event:2";
-    message event = {.length = 0};
-    begin_event(&event);
-    put_field(&event, FILE_VERSION, version, strlen(version));
-    return write_record(log, file, &event);
-}
-
-/* With those that it lies in. `path` is cut for a moment on the way. */
-static heed_status make_folder(const event_log *log, char *path)
-{
-    for (char *end = path + 1;; end++) {
-        char next = *end;
-        if (next != '/' && next != '\0')
-            continue;
-        *end = '\0';
-        bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
-        heed_status status = HEED_OK;
-        if (!made)
-            status = heed_fail(log->context, HEED_EIO, "%s: cannot make the directory: %s", path, strerror(errno));
-        *end = next;
-        if (status != HEED_OK || next == '\0')
-            return status;
-    }
-}
 
 static heed_status open_file(event_log *log, int which)
 {
-    char host[64] = "";
     if (log->files[which] != NULL)
         return HEED_OK;
-    gethostname(host, sizeof host - 1);
-    char *folder = heed_zone_printf(&log->zone, "%s/%s", log->folder, which == TRAIN ? "train" : "validation");
-    if (folder == NULL)
-        return HEED_ENOMEM;
-    const char *path = heed_zone_printf(&log->zone, "%s/events.out.tfevents.%010lld.%s.%ld.%d.v2", folder,
-                                        (long long)time(NULL), host, (long)getpid(), which);
-    if (path == NULL)
-        return HEED_ENOMEM;
-    HEED_TRY(make_folder(log, folder));
-    log->files[which] = fopen(path, "ab");
-    return log->files[which] == NULL ? cannot_write(log, path) : write_version(log, log->files[which]);
+    const char *folder = heed_zone_printf(&log->zone, "%s/%s", log->folder, which == TRAIN ? "train" : "validation");
+    return folder == NULL ? HEED_ENOMEM : heed_events_open(log->context, folder, &log->files[which]);
 }
 
 /* A number under the tag PREFIX NAME SUFFIX. */
 static heed_status write_scalar(event_log *log, int which, const char *const tag[3], double value, int64_t step)
 {
-    enum { STEP = 2, SUMMARY = 5, VALUE = 1, TAG = 1, SIMPLE_VALUE = 2 };
-    message inner = {.length = 0}, summary = {.length = 0}, event = {.length = 0};
     char text[200];
-    float number = (float)value;
-    uint32_t bits;
-    int length = snprintf(text, sizeof text, "%s%.120s%s", tag[0], tag[1], tag[2]);
-    memcpy(&bits, &number, sizeof bits);
-    put_field(&inner, TAG, text, (size_t)length);
-    put_key(&inner, SIMPLE_VALUE, FIXED32);
-    put_little(&inner, bits, 4);
-    put_field(&summary, VALUE, inner.bytes, inner.length);
-    begin_event(&event);
-    put_key(&event, STEP, VARINT);
-    put_varint(&event, (uint64_t)step);
-    put_field(&event, SUMMARY, summary.bytes, summary.length);
+    snprintf(text, sizeof text, "%s%.120s%s", tag[0], tag[1], tag[2]);
     HEED_TRY(open_file(log, which));
-    return write_record(log, log->files[which], &event);
+    return heed_events_scalar(log->files[which], text, value, step);
 }
-
-/* ---- the callback ---- */
 
 static int64_t iterations(heed_model *m)
 {
@@ -203,8 +57,8 @@ static heed_status write_epoch(void *user, heed_model *m, int epoch, const heed_
         HEED_TRY(write_log(log, m, epoch, logs->names[i], logs->values[i]));
     HEED_TRY(write_log(log, m, epoch, "learning_rate", heed_learning_rate(m)));
     for (int i = 0; i < FILES; i++)
-        if (log->files[i] != NULL && fflush(log->files[i]) != 0)
-            return cannot_write(log, log->folder);
+        if (log->files[i] != NULL)
+            HEED_TRY(heed_events_flush(log->files[i]));
     return HEED_OK;
 }
 
@@ -219,8 +73,7 @@ static void free_log(heed_callback *callback)
 {
     event_log *log = (event_log *)callback;
     for (int i = 0; i < FILES; i++)
-        if (log->files[i] != NULL)
-            fclose(log->files[i]);
+        heed_events_close(log->files[i]);
     heed_zone_free(&log->zone);
     heed_release(log->context, log);
 }

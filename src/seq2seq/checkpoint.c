@@ -20,6 +20,7 @@ static const heed_option_table state_table = {state_rows, sizeof state_rows / si
 #define ASSET_RUN "run.txt"
 #define ASSET_BEST "best.f32"
 #define ASSET_MEAN "mean.f32"
+#define ASSET_HISTORY "history.csv"
 
 void heed_run_begin(heed_trainer *t, uint64_t seed)
 {
@@ -48,6 +49,8 @@ static heed_status put_run_assets(heed_trainer *t)
             status = heed_set_asset(t->model, kept[i], kept_weights(t, i),
                                     heed_weight_total(t->model) * sizeof(float));
     heed_zone_free(&z);
+    if (status == HEED_OK && t->log.history.length > 0)
+        status = heed_set_asset(t->model, ASSET_HISTORY, t->log.history.bytes, t->log.history.length);
     return status;
 }
 
@@ -55,6 +58,7 @@ static heed_status drop_run_assets(heed_trainer *t)
 {
     for (int i = 0; i < KEPT; i++)
         HEED_TRY(heed_set_asset(t->model, kept[i], NULL, 0));
+    HEED_TRY(heed_set_asset(t->model, ASSET_HISTORY, NULL, 0));
     return heed_set_asset(t->model, ASSET_RUN, NULL, 0);
 }
 
@@ -152,6 +156,10 @@ heed_status heed_checkpoint_restore(heed_trainer *t)
     HEED_TRY(status);
     for (int i = 0; i < KEPT; i++)
         HEED_TRY(take_kept_weights(t, i));
+    const char *history = heed_asset(t->model, ASSET_HISTORY, &size);
+    if (history != NULL)
+        heed_text_append(&t->log.history, history, size);
+    HEED_TRY(heed_text_status(&t->log.history));
     heed_set_seed(t->model, heed_trainer_seed(t));
     heed_set_training_step(t->model, (uint64_t)t->state.step);
     return drop_run_assets(t);

@@ -157,7 +157,12 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
         HEED_TRY(heed_checkpoint_check(t, config));
     else
         make_plan(t, config);
-    return heed_checkpoint_prepare(t);
+    t->tokens_before = t->state.tokens;
+    t->seconds_before = t->state.step_seconds;
+    t->progress.validated_by = t->validation.count > 0 ? t->translator->recipe.settings->validate_by : NULL;
+    heed_trainer_tell(t, t->state.seconds);
+    HEED_TRY(heed_checkpoint_prepare(t));
+    return heed_train_log_open(t, config);
 }
 
 heed_status heed_trainer_create(heed_context *c, const heed_train_config *config, heed_trainer **out)
@@ -168,7 +173,7 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
         return HEED_ENOMEM;
     t->context = c;
     t->checkpoint_seconds = config->checkpoint_seconds > 0 ? config->checkpoint_seconds : 60;
-    t->progress.validation = NAN;
+    t->log.history.context = c;
     t->report = config->report;
     t->user = config->user;
     heed_status status = create(t, config);
@@ -178,7 +183,6 @@ heed_status heed_trainer_create(heed_context *c, const heed_train_config *config
     }
     heed_log(c, HEED_LOG_NOTE, "%lld pairs in %lld batches; %.1f %% of their tokens are padding",
              (long long)t->training.count, (long long)t->batches_an_epoch, 100 * t->padding);
-    t->progress.validated_by = t->translator->recipe.settings->validate_by;
     *out = t;
     return HEED_OK;
 }
@@ -188,6 +192,7 @@ void heed_trainer_free(heed_trainer *t)
     if (t == NULL)
         return;
     heed_context *c = t->context;
+    heed_train_log_close(t);
     heed_batches_free(t->batches);
     bool owned = t->translator != NULL && !t->translator->borrowed;
     heed_translator_free(t->translator);
@@ -208,4 +213,5 @@ void heed_trainer_free(heed_trainer *t)
 }
 
 heed_model *heed_trainer_model(heed_trainer *t) { return t->model; }
-void        heed_trainer_interrupt(heed_trainer *t) { atomic_store(&t->stop, true); }
+const heed_train_progress *heed_trainer_progress(const heed_trainer *t) { return &t->progress; }
+void heed_trainer_interrupt(heed_trainer *t) { atomic_store(&t->stop, true); }

@@ -73,6 +73,7 @@ static heed_status follow_loss(heed_trainer *t, double loss)
 
 static heed_status train_step(heed_trainer *t)
 {
+    double started = heed_seconds();
     heed_text_batch b;
     HEED_TRY(next_batch(t, &b));
     heed_trainer_batch full;
@@ -81,7 +82,8 @@ static heed_status train_step(heed_trainer *t)
     HEED_TRY(heed_set_learning_rate(t->model, t->progress.learning_rate = rate_at(t)));
     HEED_TRY(heed_train_on_batch(t->model, &full.batch, NULL));
     HEED_TRY(follow_loss(t, heed_batch_loss(t->model)));
-    t->tokens += tokens;
+    t->state.tokens += (double)tokens;
+    t->state.step_seconds += heed_seconds() - started;
     t->state.step++;
     t->state.batch++;
     return HEED_OK;
@@ -89,22 +91,28 @@ static heed_status train_step(heed_trainer *t)
 
 /* ---- the run */
 
-static void report(heed_trainer *t, double started)
+/* Passes over the data. */
+static double epochs_done(const heed_trainer *t)
+{
+    double batches = t->batches != NULL ? (double)heed_batches_count(t->batches) : (double)t->batches_an_epoch;
+    return t->state.epoch + t->state.batch / batches;
+}
+
+void heed_trainer_tell(heed_trainer *t, double seconds)
 {
     heed_train_progress *p = &t->progress;
-    double seconds = t->state.seconds + heed_seconds() - started;
-    p->step = (int64_t)t->state.step;
-    p->steps = (int64_t)t->state.steps;
-    p->epoch = t->state.epoch + t->state.batch / (double)t->batches_an_epoch;
-    p->loss = t->state.loss;
+    const heed_run_state *s = &t->state;
+    double speed = s->minutes > 0 || s->steps == 0 || s->step == 0 ? NAN : seconds / s->step;
+    p->step = (int64_t)s->step;
+    p->steps = (int64_t)s->steps;
+    p->epoch = epochs_done(t);
+    p->loss = s->loss;
     p->seconds = seconds;
-    p->tokens_per_second = (double)t->tokens / fmax(heed_seconds() - t->tokens_since, 1e-9);
-    p->seconds_left = t->state.minutes > 0 ? fmax(60 * t->state.minutes - seconds, 0)
-                      : t->state.steps > 0 ? seconds / t->state.step * (t->state.steps - t->state.step)
-                                           : NAN;
-    if (t->report != NULL)
-        t->report(t->user, p);
-    p->validated = false;
+    p->seconds_left = s->minutes > 0 ? fmax(60 * s->minutes - seconds, 0) : speed * (s->steps - s->step);
+    p->tokens = (int64_t)s->tokens;
+    p->tokens_per_second = (s->tokens - t->tokens_before) / fmax(s->step_seconds - t->seconds_before, 1e-9);
+    p->best = heed_trainer_best(t);
+    p->worse = (int64_t)s->worse;
 }
 
 /* With minutes to spend, the number of steps follows from the speed so far. */
@@ -119,38 +127,70 @@ static void look_at_plan(heed_trainer *t, double seconds)
         t->state.steps = fmax(t->state.step + 1, floor(t->state.step * budget / seconds));
 }
 
+/* The seconds of the run, this process's share of which began at `started`. */
+static double spent(const heed_trainer *t, double started) { return t->state.seconds + heed_seconds() - started; }
+
+/* Whether the weights are to be tried now: at even distances, and at the end. The first plan of a run by minutes comes
+ * with its first steps. */
+static bool validation_is_due(heed_trainer *t)
+{
+    heed_run_state *s = &t->state;
+    double between = fmax(1, round(s->steps / t->translator->recipe.settings->validations));
+    bool planned = s->next_validation > 0, due = s->steps > 0 && s->step >= s->next_validation;
+    bool soon_over = s->steps - s->step < between / 2;
+    if (due)
+        s->next_validation = soon_over || s->steps - s->step < 1.5 * between ? s->steps : s->step + between;
+    return heed_trainer_finished(t) || (due && planned && !soon_over);
+}
+
+/* What comes after a step: validation, and the report of both. */
+static heed_status look_back(heed_trainer *t, double started)
+{
+    bool validates = t->validation.count > 0, last_batch = (int64_t)t->state.batch == heed_batches_count(t->batches);
+    bool due = validation_is_due(t);
+    if (validates && due)
+        HEED_TRY(heed_trainer_validate(t));
+    if (heed_trainer_finished(t))
+        HEED_TRY(heed_trainer_validate_best(t));
+    t->progress.milestone = validates ? due : last_batch || heed_trainer_finished(t);
+    heed_trainer_tell(t, spent(t, started));
+    HEED_TRY(heed_train_log_step(t, heed_batch_loss(t->model)));
+    if (t->report != NULL)
+        t->report(t->user, &t->progress);
+    t->progress.milestone = false;
+    return HEED_OK;
+}
+
+static heed_status save_run(heed_trainer *t, double started)
+{
+    double seconds = t->state.seconds;
+    t->state.seconds = spent(t, started);
+    heed_status status = heed_checkpoint_save(t);
+    t->state.seconds = seconds;
+    return status;
+}
+
 heed_status heed_trainer_run(heed_trainer *t)
 {
     double started = heed_seconds(), saved = started;
-    t->tokens = 0;
-    t->tokens_since = started;
     heed_status status = HEED_OK;
     while (status == HEED_OK && !heed_trainer_finished(t)) {
         status = train_step(t);
         if (status != HEED_OK)
             break;
-        look_at_plan(t, t->state.seconds + heed_seconds() - started);
-        bool validation_due = t->state.steps > 0 && t->state.step >= t->state.next_validation;
-        if (heed_trainer_finished(t) || (validation_due && t->state.next_validation > 0))
-            status = heed_trainer_validate(t);
-        if (validation_due)
-            t->state.next_validation =
-                t->state.step + fmax(1, floor(t->state.steps / t->translator->recipe.settings->validations));
-        report(t, started);
+        look_at_plan(t, spent(t, started));
+        status = look_back(t, started);
         bool stop = atomic_exchange(&t->stop, false);
         bool due = t->checkpoint != NULL && heed_seconds() - saved >= t->checkpoint_seconds;
         if (status == HEED_OK && (due || stop || heed_trainer_finished(t))) {
-            double seconds = t->state.seconds;
-            t->state.seconds += heed_seconds() - started;
-            status = heed_checkpoint_save(t);
-            t->state.seconds = seconds;
+            status = save_run(t, started);
             saved = heed_seconds();
         }
         if (status == HEED_OK && stop && !heed_trainer_finished(t))
             status = heed_fail(t->context, HEED_EINTERRUPTED, "training was interrupted after step %.0f",
                                t->state.step);
     }
-    t->state.seconds += heed_seconds() - started;
+    t->state.seconds = spent(t, started);
     return status;
 }
 

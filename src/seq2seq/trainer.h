@@ -2,6 +2,8 @@
 #ifndef HEED_SEQ2SEQ_TRAINER_H
 #define HEED_SEQ2SEQ_TRAINER_H
 
+#include "base/memory.h"
+#include "formats/events.h"
 #include "seq2seq/decode.h"
 
 #include <stdatomic.h>
@@ -18,14 +20,30 @@
     X(config, FLOAT, seconds, 0, "", "spent so far")                                                                   \
     X(config, FLOAT, next_validation, 0, "", "the step after which it is due")                                         \
     X(config, FLOAT, validations, 0, "", "done")                                                                       \
-    X(config, FLOAT, best, 0, "", "score of the best weights, if there was a validation")                              \
+    X(config, FLOAT, best_pairs, 0, "", "of the best weights: validation pairs tried with them")                       \
+    X(config, FLOAT, best_step, 0, "", "the step after which they were")                                               \
+    X(config, FLOAT, best_loss, -1, "", "as in heed_validation")                                                       \
+    X(config, FLOAT, best_exact, -1, "", "")                                                                           \
+    X(config, FLOAT, best_bleu, -1, "", "")                                                                            \
+    X(config, FLOAT, best_chrf, -1, "", "")                                                                            \
     X(config, FLOAT, worse, 0, "", "validations since then")                                                           \
     X(config, FLOAT, averaged, 0, "", "weights that the average is of")                                                \
+    X(config, FLOAT, tokens, 0, "", "target tokens, without padding")                                                  \
+    X(config, FLOAT, step_seconds, 0, "", "spent in steps: neither in validations nor in checkpoints")                 \
     X(config, FLOAT, loss, 0, "", "its running mean")                                                                  \
     X(config, FLOAT, pairs, 0, "", "trained on")                                                                       \
     X(config, FLOAT, validation_pairs, 0, "", "tried along the way")
 
 typedef struct heed_run_state { HEED_RUN_STATE(HEED_OPTION_FIELD, ) } heed_run_state;
+
+/* What a run writes for those who look at it. */
+typedef struct heed_train_log {
+    heed_events *training, *validation; /* for TensorBoard; NULL: not asked for */
+    char        *history_path;          /* NULL: not asked for */
+    heed_text    history;               /* what stands there, or is to stand there */
+    double       loss, tokens, seconds, steps; /* as of the last event: sums over all steps */
+    double       written;               /* when that was */
+} heed_train_log;
 
 struct heed_trainer {
     heed_context    *context;
@@ -47,10 +65,9 @@ struct heed_trainer {
     void            *user;
     atomic_bool      stop;
     heed_train_progress progress;
-    int64_t          tokens;
-    double           tokens_since; /* seconds */
+    double           tokens_before, seconds_before; /* tokens and step_seconds when this process began */
+    heed_train_log   log;
 };
-
 
 static inline uint64_t heed_trainer_seed(const heed_trainer *t) { return strtoull(t->seed, NULL, 10); }
 
@@ -68,6 +85,8 @@ int64_t heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_te
 /* How many steps `config` asks for; 0: it says nothing of them. */
 double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_config *config);
 bool   heed_trainer_finished(const heed_trainer *t);
+/* Brings t->progress up to date; the run took so many seconds so far. */
+void heed_trainer_tell(heed_trainer *t, double seconds);
 
 /* ---- weights kept aside (kept_weights.c): all of a model's, one after another */
 
@@ -92,8 +111,18 @@ heed_status heed_checkpoint_save(heed_trainer *t);
 
 /* ---- validation (validate.c) */
 
-/* Tries some pairs along the way, and keeps the weights (or their average, once it has begun) if they do best; at the
- * end it tells how these do on all. */
+/* Tries some pairs along the way, and keeps the weights (or their average, once it has begun) if they do best. */
 heed_status heed_trainer_validate(heed_trainer *t);
+/* At the end: tries the best weights on all pairs, unless that is done. */
+heed_status heed_trainer_validate_best(heed_trainer *t);
+/* How the weights that are kept did. */
+heed_validation heed_trainer_best(const heed_trainer *t);
+
+/* ---- event files and history (train_log.c) */
+
+heed_status heed_train_log_open(heed_trainer *t, const heed_train_config *config);
+/* After each step, once progress tells of it; `loss` is the batch's. */
+heed_status heed_train_log_step(heed_trainer *t, double loss);
+void        heed_train_log_close(heed_trainer *t);
 
 #endif

@@ -18,44 +18,25 @@ static heed_status decode(heed_trainer *t, int64_t count, heed_decoded *each, vo
     return HEED_OK;
 }
 
-typedef struct comparison {
-    const heed_examples *examples;
-    int64_t              right;
-} comparison;
-
-static heed_status compare(void *user, int64_t example, const int32_t *ids, int length)
-{
-    comparison *c = user;
-    c->right += length == c->examples->target_lengths[example] &&
-                memcmp(ids, heed_example(c->examples, example, 1), (size_t)length * sizeof *ids) == 0;
-    return HEED_OK;
-}
-
-/* Share of the first `count` validation pairs that are exactly right. */
-static heed_status exact_match(heed_trainer *t, int64_t count, double *out)
-{
-    comparison c = {&t->validation, 0};
-    HEED_TRY(decode(t, count, compare, &c));
-    *out = (double)c.right / (double)count;
-    return HEED_OK;
-}
-
 typedef struct scoring {
     const heed_trainer *trainer;
     heed_scorer        *scorer;
+    int64_t             right;
 } scoring;
 
 /* The reference is what the target's tokens read as. */
 static heed_status score(void *user, int64_t example, const int32_t *ids, int length)
 {
-    const scoring *s = user;
+    scoring *s = user;
     const heed_tokenizer *target = s->trainer->translator->target;
     const heed_examples *e = &s->trainer->validation;
+    const int32_t *expected = heed_example(e, example, 1);
+    size_t expected_length = (size_t)e->target_lengths[example];
+    s->right += (size_t)length == expected_length && memcmp(ids, expected, expected_length * sizeof *ids) == 0;
     char *hypothesis = NULL, *reference = NULL;
     heed_status status = heed_tokenizer_decode(target, ids, (size_t)length, &hypothesis);
     if (status == HEED_OK)
-        status =
-            heed_tokenizer_decode(target, heed_example(e, example, 1), (size_t)e->target_lengths[example], &reference);
+        status = heed_tokenizer_decode(target, expected, expected_length, &reference);
     if (status == HEED_OK)
         status = heed_scorer_add(s->scorer, hypothesis, reference);
     heed_free(s->trainer->context, reference);
@@ -63,15 +44,17 @@ static heed_status score(void *user, int64_t example, const int32_t *ids, int le
     return status;
 }
 
-/* BLEU or chrF, 0..100. */
-static heed_status corpus_score(heed_trainer *t, int64_t count, double *out)
+/* What takes decoding. */
+static heed_status score_translations(heed_trainer *t, heed_validation *v)
 {
-    scoring s = {t, NULL};
+    scoring s = {t, NULL, 0};
     HEED_TRY(heed_scorer_create(t->context, &(heed_scorer_config){.tokenize = settings_of(t)->bleu_tokens}, &s.scorer));
-    heed_status status = decode(t, count, score, &s);
+    heed_status status = decode(t, v->pairs, score, &s);
     heed_scores scores = heed_scorer_result(s.scorer);
-    *out = strcmp(settings_of(t)->validate_by, "bleu") == 0 ? scores.bleu : scores.chrf;
     heed_scorer_free(s.scorer);
+    v->exact = (double)s.right / (double)v->pairs;
+    v->bleu = scores.bleu;
+    v->chrf = scores.chrf;
     return status;
 }
 
@@ -94,18 +77,45 @@ static heed_status mean_loss(heed_trainer *t, int64_t count, double *out)
     return status;
 }
 
-static heed_status measure(heed_trainer *t, int64_t count, double *out)
+/* The first `pairs` pairs. */
+static heed_status measure(heed_trainer *t, int64_t pairs, heed_validation *out)
 {
-    const char *by = settings_of(t)->validate_by;
-    return strcmp(by, "loss") == 0 ? mean_loss(t, count, out)
-           : strcmp(by, "exact") == 0 ? exact_match(t, count, out)
-                                      : corpus_score(t, count, out);
+    *out = (heed_validation){pairs, (int64_t)t->state.step, -1, -1, -1, -1};
+    HEED_TRY(mean_loss(t, pairs, &out->loss));
+    return strcmp(settings_of(t)->validate_by, "loss") == 0 ? HEED_OK : score_translations(t, out);
 }
 
-static bool better(const heed_trainer *t, double score_now)
+/* ---- which weights are kept */
+
+/* What weights are chosen by: the greater, the better. */
+static double worth(const heed_trainer *t, const heed_validation *v)
 {
-    bool less = strcmp(settings_of(t)->validate_by, "loss") == 0;
-    return t->state.validations == 0 || (less ? score_now <= t->state.best : score_now >= t->state.best);
+    const char *by = settings_of(t)->validate_by;
+    return strcmp(by, "loss") == 0 ? -v->loss : strcmp(by, "exact") == 0 ? v->exact : strcmp(by, "bleu") == 0 ? v->bleu : v->chrf;
+}
+
+heed_validation heed_trainer_best(const heed_trainer *t)
+{
+    const heed_run_state *s = &t->state;
+    return (heed_validation){(int64_t)s->best_pairs, (int64_t)s->best_step, s->best_loss, s->best_exact, s->best_bleu,
+                             s->best_chrf};
+}
+
+static void keep_result(heed_trainer *t, const heed_validation *v)
+{
+    heed_run_state *s = &t->state;
+    s->best_pairs = (double)v->pairs;
+    s->best_step = (double)v->step;
+    s->best_loss = v->loss;
+    s->best_exact = v->exact;
+    s->best_bleu = v->bleu;
+    s->best_chrf = v->chrf;
+}
+
+static bool better(const heed_trainer *t, const heed_validation *now)
+{
+    heed_validation best = heed_trainer_best(t);
+    return t->state.validations == 0 || worth(t, now) >= worth(t, &best);
 }
 
 /* Counts these weights in, if this is one of the run's last validations. */
@@ -117,13 +127,13 @@ static void count_in(heed_trainer *t)
         heed_average_weights(t->model, 1 / ++t->state.averaged, t->mean);
 }
 
-static heed_status try_weights(heed_trainer *t, double *out)
+static heed_status try_weights(heed_trainer *t, heed_validation *out)
 {
     int64_t all = t->validation.count, some = settings_of(t)->validation_lines;
     HEED_TRY(measure(t, some < all ? some : all, out));
     t->state.worse++;
-    if (better(t, *out)) {
-        t->state.best = *out;
+    if (better(t, out)) {
+        keep_result(t, out);
         t->state.worse = 0;
         heed_keep_weights(t->model, t->best);
     }
@@ -131,28 +141,41 @@ static heed_status try_weights(heed_trainer *t, double *out)
     return HEED_OK;
 }
 
+/* Ends the run when better weights were not found for too long. */
+static void lose_patience(heed_trainer *t)
+{
+    int64_t patience = settings_of(t)->patience;
+    if (patience == 0 || t->state.worse < patience || heed_trainer_finished(t))
+        return;
+    t->state.steps = t->state.step;
+    heed_log(t->context, HEED_LOG_NOTE, "%lld validations in a row were no better than that after step %.0f: the run ends",
+             (long long)patience, t->state.best_step);
+}
+
 heed_status heed_trainer_validate(heed_trainer *t)
 {
-    if (t->validation.count == 0)
-        return HEED_OK;
     count_in(t);
     bool average = t->state.averaged > 1;
-    double now;
     if (average)
         heed_swap_weights(t->model, t->mean);
-    heed_status status = try_weights(t, &now);
+    heed_status status = try_weights(t, &t->progress.validation);
     if (average)
         heed_swap_weights(t->model, t->mean);
     HEED_TRY(status);
-    if (settings_of(t)->patience > 0 && t->state.worse >= settings_of(t)->patience)
-        t->state.steps = t->state.step; /* the run is over */
-    if (heed_trainer_finished(t)) {
-        heed_swap_weights(t->model, t->best);
-        status = measure(t, t->validation.count, &now);
-        heed_swap_weights(t->model, t->best);
-    }
-    t->progress.validated = true;
-    t->progress.validation = now;
-    t->progress.validation_best = t->state.best;
+    lose_patience(t);
+    return HEED_OK;
+}
+
+heed_status heed_trainer_validate_best(heed_trainer *t)
+{
+    if (t->validation.count == 0 || t->state.best_pairs == (double)t->validation.count)
+        return HEED_OK;
+    heed_validation all;
+    heed_swap_weights(t->model, t->best);
+    heed_status status = measure(t, t->validation.count, &all);
+    heed_swap_weights(t->model, t->best);
+    all.step = (int64_t)t->state.best_step;
+    if (status == HEED_OK)
+        keep_result(t, &all);
     return status;
 }

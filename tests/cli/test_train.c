@@ -351,7 +351,8 @@ static void test_bad_input(void **state)
 static bool tells_everything(const char *frame)
 {
     return strstr(frame, "training [") != NULL && strstr(frame, " %  ") != NULL && strstr(frame, " left  ") != NULL &&
-           strstr(frame, "loss ") != NULL && strstr(frame, "exact match ") != NULL && frame[strlen(frame) - 1] == '%';
+           strstr(frame, "loss ") != NULL && strstr(frame, " %, ") != NULL && strstr(frame, "exact ") != NULL &&
+           strstr(frame, " tokens/s") != NULL;
 }
 
 /* Reads what a terminal shows until a frame of the bar tells everything; no line may fill the width. */
@@ -424,6 +425,44 @@ static void test_log(void **state)
     assert_false(heed_test_exists("quiet.keras.checkpoint"));
 }
 
+/* Numbers of a validation: what the log tells, the history has too, and TensorBoard gets. */
+static void test_history(void **state)
+{
+    (void)state;
+    static const char line[] = "train pairs.tsv --validation few.tsv --steps 40 --set validations=4 --set validate_by=bleu "
+                               "--checkpoint run --resume --history h.csv --tensorboard events " TINY;
+    must_run("rm -rf run events; heed train pairs.tsv --validation few.tsv --steps 40 --set validations=4 --set validate_by=bleu "
+             "--history straight.csv --save straight.keras " TINY);
+    assert_non_null(strstr(heed_test_err, "\nstep 11, epoch 1.38, 0:0"));
+    assert_non_null(strstr(heed_test_err, "\nbest after step "));
+    assert_non_null(strstr(heed_test_err, " on 5 validation pairs\ntrained for 0:0"));
+    assert_non_null(strstr(heed_test_err, ": 40 steps, 5.00 epochs, "));
+    int status = 0;
+    char whole[512];
+    snprintf(whole, sizeof whole, "%s %s --save killed.keras", line, OFTEN);
+    for (int kills = 0; kills < 3; kills++) {
+        pid_t child = start_quietly(whole);
+        if (!wait_for_new_file(child, CHECKPOINT, &status)) {
+            nap(20);
+            kill(child, SIGKILL);
+            assert_int_equal(waitpid(child, &status, 0), child);
+        }
+    }
+    snprintf(whole, sizeof whole, "heed %s --save killed.keras", line);
+    must_run(whole);
+    /* but for the time that it took */
+    must_run("for f in straight h; do cut -d , -f 1,2,4,5,7- $f.csv >$f.txt; done; cmp straight.txt h.txt");
+    heed_test_prints("head -n 1 h.csv; wc -l <h.csv",
+                     "epoch,step,seconds,loss,learning_rate,tokens_per_second,val_loss,val_exact_match,val_bleu,val_chrf\n5\n");
+    heed_test_prints("ls events; cat events/train/* | tr -cd a-z_ | grep -c tokens_per_second; "
+                     "cat events/validation/* | tr -cd a-z_ | grep -c bleu", "train\nvalidation\n1\n1\n");
+    heed_test_fails("heed train pairs.tsv --save m.keras --history no/h.csv", 1,
+                    "heed: no/h.csv: cannot write: No such file or directory\n");
+    heed_test_fails("heed train pairs.tsv --save m.keras --tensorboard pairs.tsv", 1,
+                    "heed: pairs.tsv/train: cannot make the directory: Not a directory\n");
+    must_run("rm -rf run events straight.keras killed.keras *.csv *.txt");
+}
+
 int main(void)
 {
     if (!heed_test_has_command())
@@ -438,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_faults_and_large_corpora),
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_history),
     };
     return cmocka_run_group_tests(tests, make_pairs, remove_all);
 }
