@@ -31,7 +31,7 @@ extern "C" {
     X(multi_head) X(multi_head_multi_head_attention) X(attention_layer)                                                \
     X(layer_collection_scaled_dot_product) X(layer_collection_layer_normalization) X(sequence_attention)               \
     X(attention_rnn_wrapper) X(external_attention_rnn_wrapper)                                                         \
-    X(luong_attention) X(luong_attention_cell)
+    X(luong_attention) X(luong_attention_cell) X(bahdanau_attention_cell)
 
 #define HEED_CORRECTED_OPTION(X, config)                                                                               \
     X(config, BOOL, corrected, true, "", "whether it computes what was meant, or what was first written")
@@ -343,6 +343,36 @@ typedef struct heed_luong_attention_cell_config { HEED_LUONG_ATTENTION_CELL_OPTI
 extern HEED_API const heed_layer_class heed_luong_attention_cell_class;
 #define heed_luong_attention_cell(...)                                                                                 \
     HEED_SPEC(luong_attention_cell, HEED_LUONG_ATTENTION_CELL_OPTIONS, .cell = __VA_ARGS__)
+
+/* -------------------------------------------------------------------------------------------- Bahdanau's attention */
+
+/**
+ * The decoder of Bahdanau, Cho and Bengio 2015 ("Neural Machine Translation by Jointly Learning to Align and
+ * Translate", arXiv 1409.0473, appendix A), around any cell, your own too: what is attended to enters the step.
+ *
+ *     e_j = v_a . tanh(q W_a + s_j U_a); a = softmax over j of e_j; c = sum_j a_j s_j
+ *     q = h_{t-1}; h_t, state = cell([x_t, c], state)
+ *
+ * q is the cell's first state. With a `first` cell, whose states are as those of the cell, the step is the conditional
+ * one of Nematus (Sennrich et al. 2017, "Nematus: a Toolkit for Neural Machine Translation", arXiv 1703.04357):
+ *
+ *     q, state' = first(x_t, state); h_t, state = cell(c, state')
+ *
+ * For heed_rnn(), called on the sequence (B, T, F), then, if wanted, initial states, then the source (B, S, E), whose
+ * mask counts. The output is [h_t, c] (B, H + E). Weights: W_a (H, units), U_a (E, units), v_a (units), then those of
+ * `first` and of the cell. heed_predict() collects the attention.
+ */
+#define HEED_BAHDANAU_ATTENTION_CELL_OPTIONS(X, config)                                                                \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, LAYER, cell, {0}, "", "LSTMCell, GRUCell, SimpleRNNCell, StackedRNNCells, or a cell of your own")        \
+    X(config, LAYER, first, {0}, "", "a cell that takes the input before anything is attended to; None: none does")    \
+    X(config, INT, units, HEED_NONE, "[1,)", "size inside of tanh; None: that of q")                                   \
+    HEED_WEIGHT_OPTIONS(X, config, kernel, "glorot_uniform")
+typedef struct heed_bahdanau_attention_cell_config { HEED_BAHDANAU_ATTENTION_CELL_OPTIONS(HEED_OPTION_FIELD, ) }
+    heed_bahdanau_attention_cell_config;
+extern HEED_API const heed_layer_class heed_bahdanau_attention_cell_class;
+#define heed_bahdanau_attention_cell(...)                                                                              \
+    HEED_SPEC(bahdanau_attention_cell, HEED_BAHDANAU_ATTENTION_CELL_OPTIONS, .cell = __VA_ARGS__)
 
 #ifdef __cplusplus
 }

@@ -170,6 +170,7 @@ typedef struct heed_cell_functions {
     heed_status (*begin)(heed_layer *cell, heed_loop *loop);
     /** One step, as heed_step_function: works on each row alone, and gives the same operations each time. */
     heed_status (*step)(heed_layer *cell, const heed_loop *loop, heed_step *step);
+    int constants; /**< 0, or how many inputs at least a recurrent layer's caller passes along behind initial states */
 } heed_cell_functions;
 
 struct heed_layer_class {

@@ -172,7 +172,7 @@ static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step
 
 static const heed_cell_functions cell_functions = {.state_count = cell_state_count, .state_shape = cell_state_shape,
                                                    .output_shape = cell_output_shape, .begin = cell_begin,
-                                                   .step = cell_step};
+                                                   .step = cell_step, .constants = 1};
 
 const heed_layer_class heed_luong_attention_cell_class = {
     .name = "LuongAttentionCell",

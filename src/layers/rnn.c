@@ -92,7 +92,7 @@ heed_status heed_recurrence_init_own(heed_layer *layer, const heed_layer_class *
 static int given_states(const heed_recurrence *r, int extra_inputs)
 {
     int states = heed_cell_state_count(r->cell);
-    return extra_inputs >= states ? states : 0;
+    return extra_inputs >= states + functions_of(r->cell)->constants ? states : 0;
 }
 
 /* The shape of a step's input, from that of the sequence. */

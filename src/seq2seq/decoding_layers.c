@@ -1,6 +1,7 @@
 #include "seq2seq/decoding_layers.h"
 
 #include "heed/layers.h"
+#include "layers/rnn.h"
 #include "ops/attention_step.h"
 
 static const char COLLECTION[] = "heed.decoding";
@@ -115,11 +116,62 @@ static heed_status call_attention_of_past(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
+/* ---- a step of a cell that attends ---- */
+
+static heed_layer *cell_of(const heed_layer *layer)
+{
+    const heed_recurrence *r = heed_layer_state(((const parts *)heed_layer_state(layer))->attention);
+    return r->cell;
+}
+
+/* What stays the same over the steps of a source (S, Ts, E): the cell's constants, its mask last. */
+static heed_status begin_cell(heed_layer *layer, heed_call *call, heed_tensor *const *source,
+                              heed_tensor *const *mask, int64_t rows, heed_loop *loop)
+{
+    *loop = (heed_loop){.graph = call->graph, .input_shape = {2, {rows, 1}}, .wants_attention = true, .given = source,
+                        .given_masks = mask, .given_count = 1};
+    return heed_cell_begin(cell_of(layer), loop);
+}
+
+static heed_status call_start_of_cell(heed_layer *layer, heed_call *call)
+{
+    heed_tensor *no_mask = NULL;
+    heed_loop loop;
+    HEED_TRY(begin_cell(layer, call, call->inputs, &no_mask, heed_tensor_dim(call->inputs[0], 0), &loop));
+    call->output_count = loop.constant_count;
+    for (int i = 0; i < loop.constant_count; i++)
+        call->outputs[i] = loop.constants[i];
+    return HEED_OK;
+}
+
+/* Keys that the cell's begin computes are those that came in: nobody looks at the new ones, which are not computed. */
+static heed_status call_step_of_cell(heed_layer *layer, heed_call *call)
+{
+    heed_tensor *x = call->inputs[0], *source = call->inputs[2], *mask = is_token(call->inputs[1]);
+    int64_t rows = heed_tensor_dim(x, 0);
+    heed_loop loop;
+    HEED_TRY(begin_cell(layer, call, &source, &mask, rows, &loop));
+    int given = loop.constant_count - 1, states = heed_cell_state_count(cell_of(layer));
+    heed_tensor *outputs[HEED_MAX_OUTPUTS] = {NULL}, *new_states[HEED_MAX_STATES] = {NULL};
+    for (int i = 0; i < given; i++)
+        loop.constants[i] = call->inputs[2 + i];
+    x = heed_op_squeeze(x, 1);
+    heed_step step = {.graph = call->graph, .inputs = &x, .states = call->inputs + 2 + given,
+                      .constants = loop.constants, .outputs = outputs, .new_states = new_states};
+    HEED_TRY(cell_of(layer)->layer_class->cell->step(cell_of(layer), &loop, &step));
+    call->output_count = 2 + states;
+    call->outputs[0] = heed_op_expand(outputs[0], 1);
+    for (int i = 0; i < states; i++)
+        call->outputs[1 + i] = new_states[i];
+    call->outputs[1 + states] = heed_op_expand(outputs[loop.attention], 1);
+    return HEED_OK;
+}
+
 /* ---- */
 
 #define CLASS(id, title, inputs, ...)                                                                                  \
     const heed_layer_class heed_##id##_class = {                                                                       \
-        .name = title, .collection = COLLECTION, .min_inputs = inputs, .max_inputs = inputs, .call = call_##id,        \
+        .name = title, .collection = COLLECTION, .min_inputs = inputs, .call = call_##id,                              \
         HEED_CLASS_OPTIONS(heed_decoding_config, HEED_DECODING_OPTIONS), __VA_ARGS__};
 CLASS(with_padding, "WithPadding", 2, )
 CLASS(by_sentence, "BySentence", 2, )
@@ -127,3 +179,5 @@ CLASS(by_row, "ByRow", 1, )
 CLASS(keys_of_attention, "KeysOfAttention", 1, .init = parts_init)
 CLASS(attention_of_keys, "AttentionOfKeys", 4, .init = parts_init)
 CLASS(attention_of_past, "AttentionOfPast", 4, .init = parts_init)
+CLASS(start_of_cell, "StartOfCell", 1, .init = parts_init)
+CLASS(step_of_cell, "StepOfCell", 4, .init = parts_init)

@@ -6,11 +6,12 @@
 
 #define HEED_DECODING_OPTIONS(X, config)                                                                               \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
-    X(config, LAYER, attention, {0}, "", "the MultiHeadAttention whose weights it uses")
+    X(config, LAYER, attention, {0}, "", "the layer whose weights it uses")
 typedef struct heed_decoding_config { HEED_DECODING_OPTIONS(HEED_OPTION_FIELD, ) } heed_decoding_config;
 
 extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, heed_by_row_class,
-    heed_keys_of_attention_class, heed_attention_of_keys_class, heed_attention_of_past_class;
+    heed_keys_of_attention_class, heed_attention_of_keys_class, heed_attention_of_past_class, heed_start_of_cell_class,
+    heed_step_of_cell_class;
 
 #define HEED_DECODING_SPEC(class, layer)                                                                              \
     ((heed_spec){&(class), &(heed_decoding_config){.trainable = true, .attention = (layer)}})
@@ -30,6 +31,13 @@ extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, h
 /* (x (R, 1, D), keys and values kept (M, E), rows (R, P) of them, see heed_op_attention_step) -> y (R, 1, D), and x's
  * own keys and values (R, 1, E). */
 #define heed_attention_of_past(layer) HEED_DECODING_SPEC(heed_attention_of_past_class, layer)
+
+/* With the weights of an RNN whose cell attends to a source, LuongAttentionCell or BahdanauAttentionCell:
+ * memory (S, Ts, E) -> memory again and, where the cell compares queries with something else, keys (S, Ts, U), */
+#define heed_start_of_cell(layer) HEED_DECODING_SPEC(heed_start_of_cell_class, layer)
+/* (x (R, 1, F), source ids (S, Ts), all that start_of_cell gives, states (R, ...)) -> y (R, 1, D), the states, and
+ * weights (R, 1, Ts). */
+#define heed_step_of_cell(layer) HEED_DECODING_SPEC(heed_step_of_cell_class, layer)
 
 /* Of ids (B, T), by operations that Keras has: each one's place in its row, from 1 on, and 0 for padding; and what may
  * be seen, (B, 1, T), as MultiHeadAttention's attention_mask. (Masks that ride along get lost there: Keras takes the

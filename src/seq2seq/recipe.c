@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind, &heed_transformer_kind};
+static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind, &heed_bahdanau_kind, &heed_transformer_kind};
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
 /* Each with the settings in which it differs from what its kind of model has by default. */
@@ -15,6 +15,13 @@ static const heed_recipe_info recipes[] = {
      "gru-attention", ""},
     {"dates", "settings for dates in many languages: letters in, digits out", "gru-attention",
      "lowercase=True, learning_rate=0.003"},
+    {"bahdanau",
+     "a bidirectional GRU reads, a GRU that attends within its step writes (Bahdanau et al. 2015, or Nematus' "
+     "conditional form), of the size that suits some ten thousand pairs of sentences; the cell that attends is heed's, "
+     "Keras has none",
+     "bahdanau",
+     "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=10000, batch_tokens=1536, "
+     "learning_rate=0.001, warmup_steps=500, label_smoothing=0.1, longest=200, validate_by='loss', average=3"},
     {"transformer",
      "attention alone reads and writes (Vaswani et al. 2017), of the size that suits some ten thousand pairs of "
      "sentences",
@@ -208,6 +215,15 @@ heed_status heed_recipe_find_layer(heed_model *m, const char *name, heed_layer *
     return *out != NULL ? HEED_OK
                         : heed_fail(heed_model_context(m), HEED_EFORMAT, "%s: no layer '%s', which a translator has",
                                     heed_model_name(m), name);
+}
+
+heed_layer *heed_recipe_layer(heed_model *m, heed_model *trained, const char *name, heed_spec spec)
+{
+    heed_layer *layer = NULL;
+    if (trained == NULL)
+        return heed_make(m, spec);
+    heed_recipe_find_layer(trained, name, &layer);
+    return layer;
 }
 
 heed_symbol *heed_recipe_call(heed_layer *layer, heed_symbol *a, heed_symbol *b)

@@ -95,7 +95,7 @@ typedef struct heed_recipe_kind {
 #define HEED_RECIPE_OPTIONS(config, LIST)                                                                              \
     HEED_CLASS_OPTIONS(config, LIST), .settings = (const heed_setting_info[]) { LIST(HEED_SETTING_INFO, ) }
 
-extern const heed_recipe_kind heed_gru_attention_kind, heed_transformer_kind;
+extern const heed_recipe_kind heed_gru_attention_kind, heed_bahdanau_kind, heed_transformer_kind;
 
 /* A recipe's settings, as they are used and kept. */
 typedef struct heed_recipe {
@@ -130,9 +130,10 @@ heed_status heed_recipe_decoding_models(const heed_recipe *r, heed_model *traine
                                         heed_decoding_models *out);
 void        heed_decoding_models_free(heed_decoding_models *d);
 
-/* For the kinds: a layer of the trained model by its name, or HEED_EFORMAT; a layer called on one or two (b may be
- * NULL). */
+/* For the kinds: a layer of the trained model by its name, or HEED_EFORMAT; the same, or where nothing is trained yet
+ * (NULL) a layer made by the spec for `m`; a layer called on one or two (b may be NULL). */
 heed_status  heed_recipe_find_layer(heed_model *m, const char *name, heed_layer **out);
+heed_layer  *heed_recipe_layer(heed_model *m, heed_model *trained, const char *name, heed_spec spec);
 heed_symbol *heed_recipe_call(heed_layer *layer, heed_symbol *a, heed_symbol *b);
 
 #endif

@@ -333,6 +333,8 @@ static const sample samples[] = {
     {"LuongAttention", "3, 'concat', 'local-p', reach=1, score_units=5, return_attention=True", 2, {X3, {3, {2, 5, 2}}}},
     {"LuongAttentionCell", "score='concat', window='local-m', reach=1, cell=GRUCell(3)", 5,
      {{2, {2, 4}}, {2, {2, 3}}, {2, {2, 3}}, {2, {2, 1}}, {3, {2, 5, 2}}}},
+    {"BahdanauAttentionCell", "cell=GRUCell(3, dropout=0.5), first=GRUCell(3, dropout=0.5), units=2", 3,
+     {{2, {2, 4}}, {2, {2, 3}}, {3, {2, 5, 2}}}},
     {"keras-layer-collection>ScaledDotProductAttention", "True", 4, {X3, X3, X3, {3, {2, 3, 3}}}},
     {"Conv1D", "5, 2, padding='causal', dilation_rate=2, groups=1, activation='relu'", 1, {X3}},
     {"Conv2D", "4, [2, 3], padding='same', groups=2, data_format='channels_first'", ONE(4, {2, 4, 3, 5})},

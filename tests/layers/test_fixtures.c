@@ -511,6 +511,7 @@ GROUP(multi_head)
 GROUP(attention_layer)
 GROUP(layer_collection)
 GROUP(luong)
+GROUP(bahdanau)
 GROUP(convolution)
 GROUP(pooling)
 GROUP(resizing)
@@ -523,7 +524,8 @@ int main(void)
         cmocka_unit_test(test_bidirectional), cmocka_unit_test(test_time_distributed), cmocka_unit_test(test_merge),
         cmocka_unit_test(test_layer_normalization), cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_decoder),
         cmocka_unit_test(test_self_attention),      cmocka_unit_test(test_multi_head), cmocka_unit_test(test_attention_layer),
-        cmocka_unit_test(test_layer_collection),      cmocka_unit_test(test_luong),    cmocka_unit_test(test_batch_normalization),
+        cmocka_unit_test(test_layer_collection),      cmocka_unit_test(test_luong),    cmocka_unit_test(test_bahdanau),
+        cmocka_unit_test(test_batch_normalization),
         cmocka_unit_test(test_group_normalization), cmocka_unit_test(test_rms_normalization),
         cmocka_unit_test(test_unit_normalization),  cmocka_unit_test(test_einsum_dense),
         cmocka_unit_test(test_convolution),         cmocka_unit_test(test_pooling),

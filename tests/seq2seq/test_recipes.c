@@ -30,10 +30,14 @@ typedef struct recipe_case {
     "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, " \
     "longest=20"
 #define TRANSFORMER SMALL ", size=16, heads=4, feed_forward=24, encoder_layers=2"
+#define BAHDANAU SMALL ", units=12, embedding=8, attention_units=10"
 
 static const recipe_case cases[] = {
     {"gru-attention", "units=12, embedding=8, target_embedding=6, output_units=10, batch_size=16", 1},
     {"gru-attention", "units=5, embedding=8, target_embedding=6, output_units=10, attention='dot'", 1},
+    {"bahdanau", BAHDANAU, 1},
+    {"bahdanau",
+     BAHDANAU ", step='paper', start='last', share='none', encoder_layers=2, shared_vocabulary=False, average=1", 1},
     {"transformer", TRANSFORMER ", decoder_layers=2", 8},
     {"transformer", TRANSFORMER ", normalize='before', positions='learned', share='target', decoder_layers=1", 4},
     {"transformer", TRANSFORMER ", decoder_layers=1, validate_by='bleu', bleu_tokens='char', average=3, patience=9", 4},
