@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 typedef struct plot_values {
-    const char *model, *history, *output;
+    const char *model, *history, *output, *map;
     cli_list    texts;
     int64_t     beam;
     bool        ascii;
@@ -25,6 +25,8 @@ static const cli_option options[] = {
     {"--history", CLI_BIND(plot_values, history), "FILE.csv", .help = "draw the curves of a training history instead"},
     {"--output", CLI_BIND(plot_values, output), "FILE",
      .help = "a .png, .svg, .pdf, .html or .txt file (default: the terminal)", .letter = 'o'},
+    {"--map", CLI_BIND(plot_values, map), "NAME",
+     .help = "one of the model's alignments, 'layer 1, head 2' (default: their mean; in .pdf and .html all of them)"},
     {"--beam", CLI_BIND(plot_values, beam), "N", "4", "hypotheses kept at each step", CLI_BETWEEN(1, 64)},
     {"--ascii", CLI_BIND(plot_values, ascii), .help = "in the terminal, nothing but ASCII"},
     {0},
@@ -33,6 +35,7 @@ static const cli_option options[] = {
 static const cli_example examples[] = {
     {"heed plot dates.keras --text 'jeudi 12 mars 2009'", "what each digit attends to, in the terminal"},
     {"heed plot dates.keras --text '12.03.09' -o dates.png", "as a picture"},
+    {"heed plot en-de.keras --text 'a man sleeps .' -o map.html", "every layer and head, to be chosen in a browser"},
     {"heed plot --history history.csv -o curves.svg", "how training went"},
     {0},
 };
@@ -59,54 +62,76 @@ static heed_plot_terminal_options terminal(const plot_values *v)
 
 /* ---- heatmaps */
 
-/* The mean of all maps (map -1), or one of them. */
-static heed_alignment describe(const char *title, const heed_translation *t, int map)
+enum { PART = 64, MEAN = -1 }; /* the mean of all maps */
+
+/* A map, or MEAN, as something to draw. `part`: its name, NULL where there is but one. */
+static heed_alignment describe(const char *title, const heed_translation *t, int map, const char *part)
 {
     const heed_hypothesis *h = &t->hypotheses[0];
     size_t area = (size_t)h->token_count * (size_t)t->source_count;
     return (heed_alignment){.source = (const char *const *)t->source_tokens, .source_count = (size_t)t->source_count,
                             .target = (const char *const *)h->tokens, .target_count = (size_t)h->token_count,
-                            .weights = map < 0 ? h->weights : h->maps + (size_t)map * area, .title = title};
+                            .weights = map == MEAN ? h->weights : h->maps + (size_t)map * area, .title = title,
+                            .part = part};
 }
 
-/* Heatmaps a text: a page holds them all, so it gets each map too. */
-static int maps_shown(const plot_values *v, const heed_translation *t)
+/* The maps to be drawn of each text: from `first` on, before `end`. */
+typedef struct map_range {
+    int first, end;
+} map_range;
+
+static int find_map(const plot_values *v, const heed_translator *translator, int maps, map_range *out)
 {
-    bool pages = v->output != NULL && (cli_ends_with(v->output, ".html") || cli_ends_with(v->output, ".pdf"));
-    int maps = t->hypotheses[0].map_count;
-    return pages && maps > 1 ? maps : 0;
+    bool all = v->map == NULL && v->output != NULL && heed_plot_holds_several(v->output) && maps > 1;
+    *out = (map_range){MEAN, all ? maps : MEAN + 1};
+    char name[PART], last[PART] = "";
+    for (int map = 0; map < maps && v->map != NULL; map++) {
+        heed_translator_map_name(translator, map, name, sizeof name);
+        if (strcmp(name, v->map) == 0) {
+            *out = (map_range){map, map + 1};
+            return CLI_DONE;
+        }
+        memcpy(last, name, sizeof last);
+    }
+    if (v->map == NULL)
+        return CLI_DONE;
+    char hint[PART + 32];
+    if (maps == 1)
+        snprintf(hint, sizeof hint, "it has '%s'", last);
+    else
+        snprintf(hint, sizeof hint, "the last of its %d is '%s'", maps, last);
+    return cli_error(CLI_WRONG_USAGE, hint, "--map: the model has no alignment of this name (found \"%s\")", v->map);
 }
-
-enum { TITLE = 512 };
 
 static heed_status draw_pictures(cli_session *s, const plot_values *v, const heed_translator *translator,
-                                 const heed_translation *t)
+                                 const heed_translation *t, map_range maps)
 {
-    size_t count = 0, most = v->texts.count * (size_t)(1 + maps_shown(v, t));
+    size_t count = 0, most = v->texts.count * (size_t)(maps.end - maps.first);
+    bool single = most == v->texts.count && v->map == NULL;
     heed_alignment *all = calloc(most, sizeof *all);
-    char (*titles)[TITLE] = calloc(most, sizeof *titles), name[64];
-    heed_status status = all == NULL || titles == NULL ? HEED_ENOMEM : HEED_OK;
-    for (size_t i = 0; i < v->texts.count && status == HEED_OK; i++) {
-        all[count++] = describe(v->texts.items[i], &t[i], -1);
-        for (int map = 0; map < maps_shown(v, t); map++, count++) {
-            heed_translator_map_name(translator, map, name, sizeof name);
-            snprintf(titles[count], TITLE, "%.400s (%s)", v->texts.items[i], name);
-            all[count] = describe(titles[count], &t[i], map);
+    char (*parts)[PART] = calloc(most, sizeof *parts);
+    heed_status status = all == NULL || parts == NULL ? HEED_ENOMEM : HEED_OK;
+    for (size_t i = 0; i < v->texts.count && status == HEED_OK; i++)
+        for (int map = maps.first; map < maps.end; map++, count++) {
+            if (map == MEAN)
+                snprintf(parts[count], PART, "mean of all");
+            else
+                heed_translator_map_name(translator, map, parts[count], PART);
+            all[count] = describe(v->texts.items[i], &t[i], map, single ? NULL : parts[count]);
         }
-    }
     if (status == HEED_OK)
         status = heed_plot_save(s->context, v->output, all, count, NULL);
-    free(titles);
+    free(parts);
     free(all);
     return status;
 }
 
-static heed_status draw_on_terminal(cli_session *s, const plot_values *v, const heed_translation *t)
+static heed_status draw_on_terminal(cli_session *s, const plot_values *v, const heed_translation *t, int map)
 {
     heed_plot_terminal_options o = terminal(v);
     heed_status status = HEED_OK;
     for (size_t i = 0; i < v->texts.count && status == HEED_OK; i++) {
-        heed_alignment a = describe(v->texts.items[i], &t[i], -1);
+        heed_alignment a = describe(NULL, &t[i], map, v->map);
         printf("%s%s  ->  %s\n", i == 0 ? "" : "\n", v->texts.items[i], t[i].hypotheses[0].text);
         status = heed_plot_terminal(s->context, &a, &o, write_out, NULL);
     }
@@ -122,12 +147,14 @@ static int plot_texts(cli_session *s, const plot_values *v)
     int count = (int)v->texts.count;
     heed_status status = heed_translate(translator, v->texts.items, count, &(heed_decode_config){.beam = (int)v->beam},
                                         &t);
-    int exit_status = CLI_DONE;
+    map_range maps = {MEAN, MEAN + 1};
+    int exit_status = status == HEED_OK ? find_map(v, translator, t[0].hypotheses[0].map_count, &maps) : CLI_DONE;
     for (int i = 0; i < count && status == HEED_OK && exit_status == CLI_DONE; i++)
         if (t[i].source_count == 0 || t[i].hypotheses[0].token_count == 0)
             exit_status = cli_error(CLI_FAILED, NULL, "--text \"%s\": there is nothing to draw", v->texts.items[i]);
     if (status == HEED_OK && exit_status == CLI_DONE)
-        status = v->output != NULL ? draw_pictures(s, v, translator, t) : draw_on_terminal(s, v, t);
+        status = v->output != NULL ? draw_pictures(s, v, translator, t, maps)
+                                   : draw_on_terminal(s, v, t, maps.first);
     if (status != HEED_OK)
         exit_status = cli_failed(s);
     heed_translations_free(translator, t, t == NULL ? 0 : count);
@@ -139,7 +166,7 @@ static int plot_texts(cli_session *s, const plot_values *v)
 
 enum { MOST_COLUMNS = 64 };
 
-/* A history as heed writes it: a header, then a row an epoch; what is no number is a gap. */
+/* A history as heed writes it: a header, then a row an epoch or a validation; what is no number is a gap. */
 typedef struct history {
     char   *names[MOST_COLUMNS];
     double *values[MOST_COLUMNS];
@@ -214,6 +241,26 @@ static heed_status read_history(cli_session *s, const char *path, history *h)
     return fits ? status : HEED_ENOMEM;
 }
 
+/* Columns that tell when a row was written: by heed train, which has `step`, `epoch` is a place on the axis. */
+static const double *find_times(const history *h)
+{
+    const double *epoch = NULL;
+    bool steps = false;
+    for (int i = 0; i < h->columns; i++) {
+        if (strcmp(h->names[i], "epoch") == 0)
+            epoch = h->values[i];
+        steps = steps || strcmp(h->names[i], "step") == 0;
+    }
+    return steps ? epoch : NULL;
+}
+
+static bool is_time(const history *h, int column)
+{
+    const char *name = h->names[column];
+    return strcmp(name, "epoch") == 0 ||
+           (find_times(h) != NULL && (strcmp(name, "step") == 0 || strcmp(name, "seconds") == 0));
+}
+
 static int plot_history(cli_session *s, const plot_values *v)
 {
     history h = {0};
@@ -221,13 +268,13 @@ static int plot_history(cli_session *s, const plot_values *v)
     size_t count = 0;
     heed_status status = read_history(s, v->history, &h);
     for (int i = 0; i < h.columns; i++)
-        if (strcmp(h.names[i], "epoch") != 0)
+        if (!is_time(&h, i))
             curves[count++] = (heed_curve){.name = h.names[i], .values = h.values[i], .count = h.rows};
-    heed_curves all = {.items = curves, .count = count};
+    heed_curves all = {.items = curves, .count = count, .across = find_times(&h)};
     if (status == HEED_OK && (count == 0 || h.numbers == 0)) {
         free_history(&h);
         return cli_error(CLI_FAILED, NULL,
-                         "%s: no history (expected a line of names, then a line of numbers an epoch)", v->history);
+                         "%s: no history (expected a line of names, then lines of numbers)", v->history);
     }
     heed_plot_terminal_options o = terminal(v);
     if (status == HEED_OK)

@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "options.h"
 
 #include "heed/base.h"
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct parser {
     const cli_binding *bindings;
@@ -291,5 +293,5 @@ void cli_options_free(const cli_binding *bindings, size_t count)
 bool cli_ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text), tail = strlen(end);
-    return length > tail && strcmp(text + length - tail, end) == 0;
+    return length > tail && strcasecmp(text + length - tail, end) == 0;
 }

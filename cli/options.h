@@ -69,7 +69,7 @@ typedef struct cli_binding {
 bool cli_options_parse(const cli_binding *bindings, size_t count, const char *command, int argc, char **argv);
 void cli_options_free(const cli_binding *bindings, size_t count);
 
-/* Whether a file's name ends so, ".keras", and is more than that. */
+/* Whether a file's name ends so, ".keras" or ".KERAS", and is more than that. */
 bool cli_ends_with(const char *text, const char *end);
 
 static inline bool cli_is_argument(const cli_option *o) { return o->name[0] != '-'; }

@@ -31,7 +31,8 @@ extern "C" {
 #endif
 
 /** What each target token attended to. All pointers are borrowed for the length of a call. Text is UTF-8; tokens that
- *  would not show (a space, a line break, a control character) get a visible stand-in. */
+ *  would not show (a space, a line break, a control character) get a visible stand-in. Pieces of words as SentencePiece
+ *  marks them lose the mark of a word's begin; those that go on with a word get a dot, if words are what most begin. */
 typedef struct heed_alignment {
     const char *const *source; /**< the tokens attended to, shown across; none NULL */
     size_t             source_count; /**< 1 or more */
@@ -40,6 +41,10 @@ typedef struct heed_alignment {
     const float       *weights; /**< (target_count, source_count); each 0..1, give or take 0.001 for rounding */
     const char        *title; /**< NULL: none. In an .html page also what the heatmap is chosen by */
     const char        *source_label, *target_label; /**< of the axes; NULL: none */
+    /** One of several heatmaps of the same tokens: "layer 1, head 2"; NULL: there is but one. Stands behind the title. In an
+     *  .html page heatmaps in a row with the same `source` and `target` (the same pointers) are chosen by it, and those
+     *  that begin alike ("layer 1, ") are seen side by side. */
+    const char        *part;
 } heed_alignment;
 
 /** Takes text as it is made; returns false to stop, which the call then reports as HEED_EIO. */
@@ -83,10 +88,13 @@ typedef struct heed_plot_options {
 HEED_API heed_status heed_plot_save(heed_context *c, const char *path, const heed_alignment *alignments, size_t count,
                                     const heed_plot_options *options);
 
+/** Whether a file of this name holds several heatmaps: a .pdf or an .html page. */
+HEED_API bool heed_plot_holds_several(const char *path);
+
 /** One line of a training history. */
 typedef struct heed_curve {
     const char   *name;   /**< e.g. "loss", "val_loss" */
-    const double *values; /**< one an epoch, from epoch 1 on; what is not a finite number leaves a gap */
+    const double *values; /**< one an epoch; what is not a finite number leaves a gap */
     size_t        count;  /**< curves may differ in length; 0 is allowed while another has values */
     /** Curves with the same panel share axes; panels stand below one another. NULL: the name without "val_", so that
      *  "loss" and "val_loss" meet, and "accuracy" gets axes of its own. */
@@ -99,6 +107,7 @@ typedef struct heed_curves {
     size_t            count;   /**< 1 or more; 16 panels at most */
     const char       *title;   /**< NULL: none */
     const char       *x_label; /**< NULL: "epoch" */
+    const double     *across;  /**< where values stand: one for each value of the longest curve, rising; NULL: 1, 2, 3 ... */
 } heed_curves;
 
 /** Draws curves with characters: braille dots or, where only ASCII may be written or a panel has several curves and

@@ -220,10 +220,17 @@ void heed_output_abandon(heed_output *o)
     *o = (heed_output){.descriptor = -1};
 }
 
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
 bool heed_file_ends_with(const char *path, const char *ending)
 {
     size_t length = strlen(path), tail = strlen(ending);
-    return length >= tail && strcmp(path + length - tail, ending) == 0;
+    if (length < tail)
+        return false;
+    for (const char *end = path + length - tail; *ending != '\0'; end++, ending++)
+        if (lower(*end) != *ending)
+            return false;
+    return true;
 }
 
 heed_status heed_file_write(heed_context *c, const char *path, const void *bytes, size_t size)

@@ -34,7 +34,7 @@ bool heed_output_is_special(const char *path);
 /* Opens such a path to write it as it stands; the descriptor is the caller's to close. */
 heed_status heed_output_open_special(heed_context *c, const char *path, int *out);
 
-/* Whether a file's name ends so: ".npz". */
+/* Whether a file's name ends so, ".npz", in small letters or capitals; `ending` has none. */
 bool heed_file_ends_with(const char *path, const char *ending);
 
 /* heed_output_open, _write and _commit in one. */

@@ -3,6 +3,7 @@
 #include "plot/label.h"
 
 #include <math.h>
+#include <string.h>
 
 static const float rounding = 1e-3f; /* how far a weight may lie outside 0..1 */
 
@@ -56,13 +57,47 @@ double heed_alignment_depth(const heed_alignment *a, const heed_scale *s, size_t
     return fmin(fmax(depth, 0), 1);
 }
 
+/* SentencePiece's mark of a word's begin. */
+static const char word_mark[] = "\xE2\x96\x81";
+
+static bool begins_word(const char *token) { return strncmp(token, word_mark, sizeof word_mark - 1) == 0; }
+
+/* How tokens are shown: as they are, or as pieces, of which those within words are told apart unless nearly all are. */
+typedef enum piece_form { WHOLE, PIECES, MARKED_PIECES } piece_form;
+
+static piece_form find_form(const char *const *tokens, size_t count)
+{
+    size_t begins = 0;
+    for (size_t i = 0; i < count; i++)
+        begins += begins_word(tokens[i]);
+    return begins == 0 ? WHOLE : 2 * begins >= count ? MARKED_PIECES : PIECES;
+}
+
+static char *show(heed_zone *zone, const char *token, bool first, piece_form form, bool ascii)
+{
+    bool begins = begins_word(token);
+    if (form != WHOLE && begins)
+        token = token[sizeof word_mark - 1] != '\0' ? token + sizeof word_mark - 1 : " ";
+    char *label = heed_label_show(zone, token, ascii);
+    bool marked = form == MARKED_PIECES && !begins && !first && label != NULL && heed_label_is_word(label);
+    return marked ? heed_zone_printf(zone, "%s%s", ascii ? "+" : "\xC2\xB7", label) : label;
+}
+
 const char **heed_alignment_labels(heed_zone *zone, const char *const *tokens, size_t count, bool ascii)
 {
     const char **labels = heed_zone_alloc(zone, count, sizeof *labels);
+    piece_form form = find_form(tokens, count);
     for (size_t i = 0; labels != NULL && i < count; i++) {
-        labels[i] = heed_label_show(zone, tokens[i], ascii);
+        labels[i] = show(zone, tokens[i], i == 0, form, ascii);
         if (labels[i] == NULL)
             return NULL;
     }
     return labels;
+}
+
+heed_status heed_alignment_title(heed_zone *zone, const heed_alignment *a, const char **out)
+{
+    bool both = a->title != NULL && a->part != NULL;
+    *out = both ? heed_zone_printf(zone, "%s (%s)", a->title, a->part) : a->title != NULL ? a->title : a->part;
+    return both && *out == NULL ? HEED_ENOMEM : HEED_OK;
 }

@@ -16,7 +16,10 @@ heed_scale heed_alignment_scale(const heed_alignment *a, float maximum);
 /* The weight of (target, source), as a share of the scale's end: 0..1. */
 double heed_alignment_depth(const heed_alignment *a, const heed_scale *s, size_t target, size_t source);
 
-/* heed_label_show of each token; NULL without memory. */
+/* Each token as something to show; NULL without memory. */
 const char **heed_alignment_labels(heed_zone *zone, const char *const *tokens, size_t count, bool ascii);
+
+/* Title and part; *out is NULL when there is neither. */
+heed_status heed_alignment_title(heed_zone *zone, const heed_alignment *a, const char **out);
 
 #endif

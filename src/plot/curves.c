@@ -62,6 +62,16 @@ static heed_status add_to_panel(heed_context *c, heed_zone *zone, const heed_cur
     return HEED_OK;
 }
 
+static heed_status check_across(heed_context *c, const heed_curves *curves, heed_curve_panels *out)
+{
+    out->across = curves->across;
+    for (size_t i = 0; i < out->epochs && out->across != NULL; i++)
+        if (!isfinite(out->across[i]) || (i > 0 && out->across[i] < out->across[i - 1]))
+            return heed_fail(c, HEED_EINVAL, "curves: place %zu of the values (expected a number not below the one before, "
+                             "found %g)", i, out->across[i]);
+    return HEED_OK;
+}
+
 /* Whole decades, few enough to be labelled. */
 static heed_scale decades(double low, double high, int ticks)
 {
@@ -96,6 +106,7 @@ heed_status heed_curves_arrange(heed_context *c, heed_zone *zone, const heed_cur
     HEED_TRY(check(c, curves));
     for (size_t i = 0; i < curves->count; i++)
         HEED_TRY(add_to_panel(c, zone, curves, &curves->items[i], out));
+    HEED_TRY(check_across(c, curves, out));
     bool any = false;
     for (size_t p = 0; p < out->count; p++)
         any |= find_scale(&out->panels[p], log_scale, ticks);
@@ -109,9 +120,20 @@ double heed_curve_height(const heed_curve_panel *p, const heed_curve *curve, siz
     return (axis_value(curve, i, p->log_scale) - p->scale.first) / (heed_scale_end(&p->scale) - p->scale.first);
 }
 
-double heed_curve_across(const heed_curve_panels *p, double epoch)
+double heed_curve_place(const heed_curve_panels *p, size_t i) { return p->across != NULL ? p->across[i] : (double)i + 1; }
+
+static double last_place(const heed_curve_panels *p) { return heed_curve_place(p, p->epochs - 1); }
+
+double heed_curve_across(const heed_curve_panels *p, double place)
 {
-    return p->epochs > 1 ? (epoch - 1) / (double)(p->epochs - 1) : 0.5;
+    double first = heed_curve_place(p, 0), range = last_place(p) - first;
+    return range > 0 ? (place - first) / range : 0.5;
+}
+
+heed_scale heed_curve_places(const heed_curve_panels *p, int wanted)
+{
+    return p->across != NULL ? heed_scale_within(heed_curve_place(p, 0), last_place(p), wanted)
+                             : heed_scale_epochs(p->epochs, wanted);
 }
 
 char *heed_curve_tick(heed_zone *zone, const heed_curve_panel *p, int i)

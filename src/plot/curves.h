@@ -19,7 +19,8 @@ typedef struct heed_curve_panel {
 typedef struct heed_curve_panels {
     heed_curve_panel panels[HEED_MOST_PANELS];
     size_t           count;
-    size_t           epochs; /* of the longest curve; the same for all panels */
+    size_t           epochs; /* values of the longest curve; the same for all panels */
+    const double    *across; /* (epochs): where they stand; NULL: at 1, 2, 3 ... */
 } heed_curve_panels;
 
 /* Checks the curves (HEED_EINVAL, with the reason) and sorts them, in the order in which their panels first come up. */
@@ -32,8 +33,12 @@ bool heed_curve_validates(const heed_curve *curve);
 /* How high the value of epoch `i` (from 0) stands on the panel's scale, 0..1; NAN for a gap. */
 double heed_curve_height(const heed_curve_panel *p, const heed_curve *curve, size_t i);
 
-/* How far to the right epoch `epoch` (from 1) stands, 0..1. */
-double heed_curve_across(const heed_curve_panels *p, double epoch);
+/* Where values `i` stand on the axis, and how far to the right a place on it is: 0..1. */
+double heed_curve_place(const heed_curve_panels *p, size_t i);
+double heed_curve_across(const heed_curve_panels *p, double place);
+
+/* About `wanted` ticks of that axis. */
+heed_scale heed_curve_places(const heed_curve_panels *p, int wanted);
 
 /* The panel's i-th tick as text in the zone; NULL without memory. */
 char *heed_curve_tick(heed_zone *zone, const heed_curve_panel *p, int i);

@@ -153,6 +153,8 @@ bool heed_label_stacks(const char *text)
     return true;
 }
 
+bool heed_label_is_word(const char *text) { return u_isalnum((UChar32)heed_label_next(&text)) != 0; }
+
 bool heed_label_right_to_left(const char *text)
 {
     for (uint32_t p; (p = heed_label_next(&text)) != 0;) {

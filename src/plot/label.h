@@ -23,6 +23,9 @@ char *heed_label_cut(heed_zone *zone, const char *text, int columns, bool ascii)
  * join or change with their neighbours. */
 bool heed_label_stacks(const char *text);
 
+/* Whether what heed_label_show made begins with a letter or a digit. */
+bool heed_label_is_word(const char *text);
+
 /* Whether any character is written from right to left. */
 bool heed_label_right_to_left(const char *text);
 

@@ -88,11 +88,11 @@ static heed_status put_axes(heed_curves_layout *l, const heed_curve_panel *p, do
         heed_canvas_text(l->canvas, l->left - 0.6 * l->font, y + 0.35 * style.size, text, &style);
     }
     style.anchor = HEED_ANCHOR_CENTRE;
-    heed_scale epochs = heed_scale_epochs(l->panels.epochs, 10);
-    for (int i = 0; i < epochs.count; i++) {
-        double epoch = heed_scale_tick(&epochs, i), x = l->left + l->width * heed_curve_across(&l->panels, epoch);
+    heed_scale places = heed_curve_places(&l->panels, 10);
+    for (int i = 0; i < places.count; i++) {
+        double place = heed_scale_tick(&places, i), x = l->left + l->width * heed_curve_across(&l->panels, place);
         heed_canvas_line(l->canvas, (heed_point[]){{x, bottom}, {x, bottom + 0.3 * l->font}}, 2, &axis);
-        HEED_TRY(heed_picture_put_number(l->canvas, l->zone, x, bottom + 1.4 * l->font, epoch, 0, &style));
+        HEED_TRY(heed_picture_put_number(l->canvas, l->zone, x, bottom + 1.4 * l->font, place, places.decimals, &style));
     }
     return HEED_OK;
 }
@@ -108,7 +108,7 @@ static heed_status put_curve(heed_curves_layout *l, const heed_curve_panel *p, s
     for (size_t i = 0; i <= curve->count; i++) {
         double height = i < curve->count ? heed_curve_height(p, curve, i) : (double)NAN;
         if (!isnan(height)) {
-            points[run++] = (heed_point){l->left + l->width * heed_curve_across(&l->panels, (double)i + 1),
+            points[run++] = (heed_point){l->left + l->width * heed_curve_across(&l->panels, heed_curve_place(&l->panels, i)),
                                          top + l->height * (1 - height)};
             continue;
         }

@@ -89,7 +89,9 @@ static heed_status place(heed_heatmap_layout *l)
     double right = fmax(l->bar_left + 5 * font, l->left + l->width + l->overhang);
     l->page_width = ceil(fmax(right, margin + 24 * font) + margin);
 
-    HEED_TRY(heed_picture_wrap_title(l->canvas, l->zone, a->title, font, l->page_width - 2 * margin, &l->title));
+    const char *title;
+    HEED_TRY(heed_alignment_title(l->zone, a, &title));
+    HEED_TRY(heed_picture_wrap_title(l->canvas, l->zone, title, font, l->page_width - 2 * margin, &l->title));
     l->top = ceil(margin + heed_picture_title_height(&l->title, font) + axis_room(l, l->source_label) + l->header);
     l->page_height = ceil(l->top + fmax(l->height, l->bar_height + 1.5 * font) + margin);
     return HEED_OK;

@@ -23,25 +23,26 @@ static const struct {
     [FORM_TXT] = {".txt", 0, false, true},
 };
 
-/* `lower` has no capitals. */
-static bool ends_with(const char *path, const char *lower)
+/* FORMS when the name tells none. */
+static heed_plot_form form_by_name(const char *path)
 {
-    size_t length = strlen(path), size = strlen(lower);
-    if (length <= size) /* a name is more than its ending */
-        return false;
-    for (const char *end = path + length - size; *lower != '\0'; end++, lower++)
-        if ((*end >= 'A' && *end <= 'Z' ? *end - 'A' + 'a' : *end) != *lower)
-            return false;
-    return true;
+    int f = 0;
+    while (f < FORMS && (strlen(path) <= strlen(forms[f].ending) || !heed_file_ends_with(path, forms[f].ending)))
+        f++;
+    return (heed_plot_form)f;
+}
+
+bool heed_plot_holds_several(const char *path)
+{
+    heed_plot_form form = form_by_name(path);
+    return form < FORMS && forms[form].several;
 }
 
 static heed_status form_of(heed_context *c, const char *path, bool curves, heed_plot_form *out)
 {
-    for (int f = 0; f < FORMS; f++)
-        if (ends_with(path, forms[f].ending) && (forms[f].curves || !curves)) {
-            *out = (heed_plot_form)f;
-            return HEED_OK;
-        }
+    *out = form_by_name(path);
+    if (*out < FORMS && (forms[*out].curves || !curves))
+        return HEED_OK;
     return heed_fail(c, HEED_EINVAL, "%s: cannot tell what kind of picture to make (expected a name ending in .png, "
                      ".svg, .pdf%s or .txt)", path, curves ? "" : ", .html");
 }

@@ -40,6 +40,14 @@ heed_scale heed_scale_epochs(size_t last, int wanted)
     return (heed_scale){step, step, (int)((double)last / step), 0};
 }
 
+heed_scale heed_scale_within(double low, double high, int wanted)
+{
+    if (!(high > low)) /* one place, as it is */
+        return (heed_scale){low, 1, 1, low == floor(low) ? 0 : 2};
+    double step = round_step((high - low) / wanted), first = ceil(low / step - 1e-6), last = floor(high / step + 1e-6);
+    return (heed_scale){first * step, step, (int)(last - first) + 1, decimals_of(step)};
+}
+
 double heed_scale_tick(const heed_scale *s, int i) { return s->first + i * s->step; }
 
 double heed_scale_end(const heed_scale *s) { return heed_scale_tick(s, s->count - 1); }

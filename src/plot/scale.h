@@ -16,6 +16,8 @@ typedef struct heed_scale {
 heed_scale heed_scale_around(double low, double high, int wanted);
 /* Ticks within 1..last, about `wanted` of them: the multiples of a round whole number. */
 heed_scale heed_scale_epochs(size_t last, int wanted);
+/* Ticks within low..high, about `wanted` of them. */
+heed_scale heed_scale_within(double low, double high, int wanted);
 
 double heed_scale_tick(const heed_scale *s, int i);
 double heed_scale_end(const heed_scale *s); /* the last tick */

@@ -5,7 +5,6 @@
 #include "plot/terminal.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A panel's cells: what is drawn in each, and by which curve. */
@@ -60,7 +59,7 @@ static void draw_curve(heed_curves_form *f, const heed_curve_panel *p, size_t k)
     heed_raster *r = &f->raster;
     double right = r->columns * r->across - 1, bottom = r->rows * r->down - 1, x0 = 0, y0 = NAN;
     for (size_t i = 0; i < p->curves[k]->count; i++) {
-        double x = heed_curve_across(&f->panels, (double)i + 1) * right;
+        double x = heed_curve_across(&f->panels, heed_curve_place(&f->panels, i)) * right;
         double y = (1 - heed_curve_height(p, p->curves[k], i)) * bottom;
         if (!isnan(y))
             draw_line(r, isnan(y0) ? x : x0, isnan(y0) ? y : y0, x, y, k);
@@ -130,8 +129,8 @@ static heed_status put_rows(heed_curves_form *f, const heed_curve_panel *p)
     return HEED_OK;
 }
 
-/* Under the rows: the axis, and the epochs' numbers below their places. */
-static void put_epochs(heed_curves_form *f)
+/* Under the rows: the axis, and numbers below their places. */
+static heed_status put_places(heed_curves_form *f)
 {
     int columns = f->raster.columns, used = 0;
     heed_terminal_repeat(f->out, " ", f->label_columns + 1);
@@ -139,12 +138,14 @@ static void put_epochs(heed_curves_form *f)
     heed_terminal_repeat(f->out, f->options->ascii ? "-" : "\xE2\x94\x80", columns);
     heed_text_append(f->out, "\n", 1);
     heed_terminal_repeat(f->out, " ", f->label_columns + 2);
-    heed_scale epochs = heed_scale_epochs(f->panels.epochs, columns / 8 + 1);
-    for (int i = 0; i < epochs.count; i++) {
-        char number[32];
-        double epoch = heed_scale_tick(&epochs, i);
-        int length = snprintf(number, sizeof number, "%.0f", epoch);
-        int place = (int)lround(heed_curve_across(&f->panels, epoch) * (columns - 1)) - length / 2;
+    heed_scale places = heed_curve_places(&f->panels, columns / 8 + 1);
+    for (int i = 0; i < places.count; i++) {
+        double tick = heed_scale_tick(&places, i);
+        const char *number = heed_scale_text(f->zone, tick, places.decimals);
+        if (number == NULL)
+            return HEED_ENOMEM;
+        int length = (int)strlen(number);
+        int place = (int)lround(heed_curve_across(&f->panels, tick) * (columns - 1)) - length / 2;
         place = place < 0 ? 0 : place + length > columns ? columns - length : place;
         if (place < used + (used > 0)) /* would touch the one before */
             continue;
@@ -153,6 +154,7 @@ static void put_epochs(heed_curves_form *f)
         used = place + length;
     }
     heed_terminal_newline(f->out);
+    return HEED_OK;
 }
 
 static heed_status put_name(heed_curves_form *f, const char *name)
@@ -203,8 +205,7 @@ static heed_status put_panel(heed_curves_form *f, const heed_curve_panel *p)
         draw_curve(f, p, k);
     HEED_TRY(put_legend(f, p));
     HEED_TRY(put_rows(f, p));
-    put_epochs(f);
-    return HEED_OK;
+    return put_places(f);
 }
 
 static heed_status prepare(heed_curves_form *f, heed_context *c, const heed_curves *curves)

@@ -285,8 +285,10 @@ static heed_status put_legend(heed_terminal_form *f)
 
 static heed_status put_heatmap(heed_terminal_form *f)
 {
+    const char *title;
     HEED_TRY(prepare(f));
-    HEED_TRY(heed_terminal_title(f->out, f->zone, f->alignment->title, f->options));
+    HEED_TRY(heed_alignment_title(f->zone, f->alignment, &title));
+    HEED_TRY(heed_terminal_title(f->out, f->zone, title, f->options));
     for (size_t first = 0, end; first < f->alignment->source_count; first = end) {
         end = panel_end(f, first);
         HEED_TRY(put_panel(f, first, end));

@@ -71,26 +71,26 @@ static heed_status write_validation(heed_trainer *t)
 
 /* ---- history */
 
-/* A line: numbers, or their names. */
+/* A line: numbers, or the names of them that come first. */
 static heed_status write_history(heed_trainer *t)
 {
     heed_text *h = &t->log.history;
     const heed_train_progress *p = &t->progress;
+    int measures = t->validation.count > 0 ? MEASURES : 0;
     measured all[MEASURES];
     list_measures(&p->validation, all);
     if (h->length == 0) {
-        heed_text_printf(h, "epoch,step,seconds,loss,learning_rate,tokens_per_second");
-        for (int i = 0; i < MEASURES && t->validation.count > 0; i++)
+        heed_text_printf(h, "epoch,step,seconds,loss");
+        for (int i = 0; i < measures; i++)
             if (all[i].value >= 0)
                 heed_text_printf(h, ",val_%s", all[i].name);
-        heed_text_printf(h, "\n");
+        heed_text_printf(h, ",learning_rate,tokens_per_second\n");
     }
-    heed_text_printf(h, "%.6g,%lld,%.3f,%.6g,%.6g,%.0f", p->epoch, (long long)p->step, p->seconds, p->loss,
-                     p->learning_rate, p->tokens_per_second);
-    for (int i = 0; i < MEASURES && t->validation.count > 0; i++)
+    heed_text_printf(h, "%.6g,%lld,%.3f,%.6g", p->epoch, (long long)p->step, p->seconds, p->loss);
+    for (int i = 0; i < measures; i++)
         if (all[i].value >= 0)
             heed_text_printf(h, ",%.6g", all[i].value);
-    heed_text_printf(h, "\n");
+    heed_text_printf(h, ",%.6g,%.0f\n", p->learning_rate, p->tokens_per_second);
     HEED_TRY(heed_text_status(h));
     return heed_file_write(t->context, t->log.history_path, h->bytes, h->length);
 }

@@ -280,6 +280,10 @@ static void test_plot(void **state)
     assert_ptr_equal(strstr(heed_test_out, "3 mai 1979  ->  "), heed_test_out);
     assert_null(strchr(heed_test_out, '\033')); /* no colours where nobody looks */
     must_run("printf 'epoch,loss,accuracy\\n0,1.5,0.25\\n1,nan,0.5\\n2,0.5,\\n' >h.csv; heed plot --history h.csv");
+    /* what heed train writes stands where its epochs are, and its steps are no curve */
+    must_run("printf 'epoch,step,seconds,loss\\n0.5,1,1,3\\n2,4,2,2\\n2.5,5,3,1\\n' >h.csv; heed plot --history h.csv");
+    assert_null(strstr(heed_test_out, "step"));
+    assert_non_null(strstr(heed_test_out, " 1.0 "));
     static const struct {
         const char *line;
         int         status;
@@ -293,15 +297,17 @@ static void test_plot(void **state)
          "p.png: wrong number of heatmaps (expected 1; .pdf and .html take several, found 2)\n"},
         {"heed plot m.keras --text a -o no/p.png", 1, "no/p.png: cannot write: No such file or directory\n"},
         {"heed plot m.keras --text a >/dev/full", 1, "standard output: cannot write: No space left on device\n"},
+        {"heed plot m.keras --text a --map 'layer 1'", 2,
+         "--map: the model has no alignment of this name (found \"layer 1\")\nhint: it has 'attention'\n"},
         {"heed plot m.keras", 2,
          "what to draw is missing (expected MODEL and --text, or --history)\nhint: see heed plot --help\n"},
         {"heed plot m.keras --history h.csv", 2,
          "--history: a picture of its own (without MODEL and --text)\nhint: see heed plot --help\n"},
         {"heed plot --history no.csv", 1, "no.csv: cannot open: No such file or directory\n"},
         {"heed plot --history /dev/null", 1,
-         "/dev/null: no history (expected a line of names, then a line of numbers an epoch)\n"},
+         "/dev/null: no history (expected a line of names, then lines of numbers)\n"},
         {"printf 'epoch,loss\\na,b\\n' >h.csv; heed plot --history h.csv", 1,
-         "h.csv: no history (expected a line of names, then a line of numbers an epoch)\n"},
+         "h.csv: no history (expected a line of names, then lines of numbers)\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char error[512];

@@ -35,7 +35,7 @@ static void test_no_fonts(void **state)
     assert_int_equal(heed_context_create(NULL, &c), HEED_OK);
     const char *const tokens[] = {"a", "bcd"};
     const float weights[] = {1, 0, 0.5f, 0.5f};
-    heed_alignment a = {tokens, 2, tokens, 2, weights, "Title", NULL, NULL};
+    heed_alignment a = {tokens, 2, tokens, 2, weights, "Title", NULL, NULL, NULL};
     static const char *const drawn[] = {"a.svg", "a.html", "a.txt"}, *const refused[] = {"a.png", "a.pdf"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(heed_plot_save(c, path_of(drawn[i]), &a, 1, NULL), HEED_OK);

@@ -81,7 +81,7 @@ static const char *draw(heed_bench *b, const heed_alignment *a, const heed_plot_
 
 static const char *const letters[] = {"a", "b", "c"}, *const digits[] = {"1", "22"};
 static const float weights[] = {0, 0.5f, 1, 0.1f, 0.2f, 0.7f};
-static const heed_alignment small = {letters, 3, digits, 2, weights, "Title", "in", "out"};
+static const heed_alignment small = {letters, 3, digits, 2, weights, "Title", "in", "out", NULL};
 
 static void test_terminal_ascii(void **state)
 {
@@ -97,7 +97,7 @@ static void test_terminal_ascii(void **state)
 
 static void test_terminal_blocks(void **state)
 {
-    heed_alignment plain = {letters, 3, digits, 2, weights, NULL, NULL, NULL};
+    heed_alignment plain = {letters, 3, digits, 2, weights, NULL, NULL, NULL, NULL};
     assert_string_equal(draw(*state, &plain, NULL),
                         "    a b c\n"
                         " 1 │  ▒▒██│\n"
@@ -108,7 +108,7 @@ static void test_terminal_blocks(void **state)
 
 static void test_terminal_colours(void **state)
 {
-    heed_alignment plain = {letters, 3, digits, 1, weights, NULL, NULL, NULL};
+    heed_alignment plain = {letters, 3, digits, 1, weights, NULL, NULL, NULL, NULL};
     const char *text = draw(*state, &plain, &(heed_plot_terminal_options){.colour = HEED_PLOT_256});
     assert_ptr_equal(strstr(text, "  a b c\n"
                                   "1 \033[48;5;17m  \033[0m\033[48;5;31m  \033[0m\033[48;5;230m  \033[0m\n\n"), text);
@@ -124,7 +124,7 @@ static void test_terminal_colours(void **state)
 static void test_terminal_words(void **state)
 {
     const char *const source[] = {"the", "cat", "s"}, *const target[] = {"le", "chat"};
-    heed_alignment a = {source, 3, target, 2, weights, NULL, NULL, NULL};
+    heed_alignment a = {source, 3, target, 2, weights, NULL, NULL, NULL, NULL};
     assert_string_equal(draw(*state, &a, &(heed_plot_terminal_options){.ascii = true, .width = 40}),
                         "      the cat s\n"
                         "  le |    +++ @@|\n"
@@ -134,7 +134,7 @@ static void test_terminal_words(void **state)
     /* too narrow for words side by side: upright, then in panels */
     const char *const many[] = {"one", "two", "three", "four", "five", "six", "seven"};
     float even[7] = {1, 0, 1, 0, 1, 0, 1};
-    heed_alignment b = {many, 7, target, 1, even, NULL, NULL, NULL};
+    heed_alignment b = {many, 7, target, 1, even, NULL, NULL, NULL, NULL};
     assert_string_equal(draw(*state, &b, &(heed_plot_terminal_options){.ascii = true, .width = 20}),
                         "        t       s\n"
                         "        h f f   e\n"
@@ -153,7 +153,7 @@ static void test_terminal_panels(void **state)
     for (int j = 0; j < 23; j++)
         source[j] = "x";
     row[22] = 1;
-    heed_alignment a = {source, 23, letters, 1, row, NULL, NULL, NULL};
+    heed_alignment a = {source, 23, letters, 1, row, NULL, NULL, NULL, NULL};
     assert_string_equal(draw(*state, &a, &(heed_plot_terminal_options){.ascii = true, .width = 20}),
                         "   [1-8 of 23]\n"
                         "   x x x x x x x x\n"
@@ -180,7 +180,7 @@ static void test_terminal_keeps_to_the_width(void **state)
     const char *const source[] = {"\u0645\u062F\u0631\u0633\u0629", "\u4ECA\u65E5\u306F", "Donaudampfschifffahrt",
                                   "e\u0301t\u00E9"};
     float even[16] = {0.25f, 0.25f, 0.25f, 0.25f, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0};
-    heed_alignment a = {source, 4, source, 4, even, "A title of some length", "source", "the target, at length"};
+    heed_alignment a = {source, 4, source, 4, even, "A title of some length", "source", "the target, at length", NULL};
     heed_bench *b = *state;
     for (int width = 20; width < 70; width++) {
         char *text = heed_strdup(b->c, draw(b, &a, &(heed_plot_terminal_options){.width = width}));
@@ -194,7 +194,7 @@ static void test_terminal_is_safe_from_tokens(void **state)
 {
     const char *const hostile[] = {"\033[2J", "\n", "\xC2\x9B;1m", "\xFF\xFE", "\u202Eabc", "", " "};
     float one[7] = {1, 0, 0, 0, 0, 0, 0};
-    heed_alignment a = {hostile, 7, hostile, 1, one, "t\033]0;x\007", "\r", NULL};
+    heed_alignment a = {hostile, 7, hostile, 1, one, "t\033]0;x\007", "\r", NULL, NULL};
     for (int ascii = 0; ascii < 2; ascii++) {
         const char *text = draw(*state, &a, &(heed_plot_terminal_options){.ascii = ascii == 1});
         for (const char *p = text; *p != '\0'; p++) {
@@ -326,7 +326,7 @@ static char *saved(heed_bench *b, const char *name, const heed_alignment *a, siz
 static const double loss[] = {2, 1.5, NAN, 1, 0.5}, checked[] = {2.5, 2, 1.5}, rate[] = {1e-3, 1e-4, 1e-5};
 static const heed_curve curve_items[] = {
     {"loss", loss, 5, NULL}, {"val_loss", checked, 3, NULL}, {"learning_rate", rate, 3, NULL}};
-static const heed_curves history = {curve_items, 3, "History", NULL};
+static const heed_curves history = {curve_items, 3, "History", NULL, NULL};
 
 static char *saved_curves(heed_bench *b, const char *name, size_t *size)
 {
@@ -366,7 +366,7 @@ static void test_equal_bytes(void **state)
 static void test_svg(void **state)
 {
     const char *const source[] = {"<&>\"", "\u0645\u062F\u0631\u0633\u0629"};
-    heed_alignment a = {source, 2, letters, 3, weights, NULL, NULL, NULL};
+    heed_alignment a = {source, 2, letters, 3, weights, NULL, NULL, NULL, NULL};
     a.title = "A title so long that it needs several lines, at last, at least";
     size_t size;
     char *svg = saved(*state, "a.svg", &a, 1, &size);
@@ -389,7 +389,7 @@ static void test_svg(void **state)
 static void test_html(void **state)
 {
     const char *const source[] = {"</script><b>", "\"\\", "c"};
-    heed_alignment two[] = {{source, 3, digits, 2, weights, "first <1>", "in", NULL}, small};
+    heed_alignment two[] = {{source, 3, digits, 2, weights, "first <1>", "in", NULL, NULL}, small};
     size_t size;
     char *html = saved(*state, "a.html", two, 2, &size);
     assert_non_null(strstr(html, "source: [\"\\u003c/script>\\u003cb>\", \"\\\"\\\\\", \"c\"]"));
@@ -400,16 +400,52 @@ static void test_html(void **state)
     const char *end = strstr(html, "</script>");
     assert_non_null(end);
     assert_null(strstr(end + 1, "</script>"));
+    assert_non_null(strstr(html, "]}, {\n title: \"Title\"")); /* a text of its own */
     assert_null(strstr(html, "http:"));
     assert_null(strstr(html, "https:"));
     free(html);
+}
+
+/* Heatmaps of the same tokens are parts of one text. */
+static void test_html_parts(void **state)
+{
+    heed_alignment all[] = {small, small, small, small};
+    all[0].part = "mean of all";
+    all[1].part = "layer 1, head 2";
+    all[2].part = "layer 2, head 1";
+    all[2].target = letters;
+    size_t size;
+    char *html = saved(*state, "a.html", all, 4, &size), *at = html;
+    int titles = 0;
+    for (; (at = strstr(at, "title: \"Title\"")) != NULL; at++)
+        titles++;
+    assert_int_equal(titles, 3);
+    assert_non_null(strstr(html, "]\n}, {\n name: \"layer 1, head 2\""));
+    assert_non_null(strstr(html, "]\n}]}, {\n title: \"Title\""));
+    free(html);
+    assert_non_null(strstr(draw(*state, &all[1], NULL), "Title (layer 1, head 2)"));
+    assert_true(heed_plot_holds_several("a.PDF") && heed_plot_holds_several("a.html"));
+    assert_false(heed_plot_holds_several("a.png") || heed_plot_holds_several(".html") || heed_plot_holds_several("html"));
+}
+
+/* Pieces of words: the mark of a word's begin goes, and what goes on with a word is told apart. */
+static void test_pieces(void **state)
+{
+    static const char *const words[] = {"\u2581bark", "\u2581lo", "ud", "ly", "\u2581at", "\u2581", "."};
+    static const float seven[7] = {0, 0, 0, 0, 0, 0, 1};
+    heed_alignment a = {words, 7, letters, 1, seven, NULL, NULL, NULL, NULL};
+    assert_non_null(strstr(draw(*state, &a, NULL), "bark lo \u00B7ud \u00B7ly at \u2423  .\n"));
+    assert_non_null(strstr(draw(*state, &a, &(heed_plot_terminal_options){.ascii = true}), "bark lo +ud +ly at _  .\n"));
+    static const char *const joined[] = {"\u2581\u4ECA\u5929", "\u65E9\u4E0A", "\u53BB"};
+    a = (heed_alignment){joined, 3, letters, 1, seven + 4, NULL, NULL, NULL, NULL};
+    assert_non_null(strstr(draw(*state, &a, NULL), "\u4ECA\u5929 \u65E9\u4E0A \u53BB\n"));
 }
 
 static heed_status draw_curves(heed_bench *b, const heed_curve *items, size_t count,
                                const heed_plot_terminal_options *options)
 {
     heed_text_free(&b->text);
-    return heed_plot_curves_terminal(b->c, &(heed_curves){items, count, NULL, NULL}, options, to_text, &b->text);
+    return heed_plot_curves_terminal(b->c, &(heed_curves){items, count, NULL, NULL, NULL}, options, to_text, &b->text);
 }
 
 static void test_curves_terminal(void **state)
@@ -418,7 +454,7 @@ static void test_curves_terminal(void **state)
     const double down[] = {4, 3, 2, 1, 0}, up[] = {0, 1, NAN, 3, 4};
     const heed_curve items[] = {{"loss", down, 5, NULL}, {"val_loss", up, 5, NULL}};
     heed_plot_terminal_options options = {.ascii = true, .width = 20, .height = 5};
-    const heed_curves both = {items, 2, "T", "step"};
+    const heed_curves both = {items, 2, "T", "step", NULL};
     assert_int_equal(heed_plot_curves_terminal(b->c, &both, &options, to_text, &b->text), HEED_OK);
     assert_string_equal(b->text.bytes,
                         "T\n"
@@ -444,6 +480,24 @@ static void test_curves_terminal(void **state)
                         "  └─────────────────\n"
                         "       2       4\n"
                         "         epoch\n");
+    /* values that stand elsewhere than at 1, 2, 3 */
+    const double places[] = {0.5, 0.75, 1, 2, 2.5}, back[] = {1, 2, 1, 3, 4};
+    heed_curves apart = {items, 1, NULL, NULL, places};
+    heed_text_free(&b->text);
+    options.ascii = true;
+    assert_int_equal(heed_plot_curves_terminal(b->c, &apart, &options, to_text, &b->text), HEED_OK);
+    assert_string_equal(b->text.bytes,
+                        "loss\n"
+                        "4 +*\n"
+                        "  | **\n"
+                        "2 +   *****\n"
+                        "  |        ******\n"
+                        "0 +              ***\n"
+                        "  +-----------------\n"
+                        "       1       2\n"
+                        "         epoch\n");
+    apart.across = back;
+    assert_int_equal(heed_plot_curves_terminal(b->c, &apart, &options, to_text, &b->text), HEED_EINVAL);
 }
 
 #ifdef HEED_PICTURES
@@ -602,7 +656,7 @@ static void test_bad_files(void **state)
     static float zeros[2000];
     for (int i = 0; i < 2000; i++)
         many[i] = "a";
-    heed_alignment wide = {many, 2000, letters, 1, zeros, NULL, NULL, NULL};
+    heed_alignment wide = {many, 2000, letters, 1, zeros, NULL, NULL, NULL, NULL};
     expect(b, heed_plot_save(b->c, path_of(b, "x.png"), &wide, 1, NULL), HEED_EINVAL, "too large");
     assert_non_null(strstr(heed_error_hint(b->c), "resolution"));
 #endif
@@ -637,7 +691,7 @@ static void test_odd_curves(void **state)
                               {"tiny", tiny, 2, NULL}, {"none", NULL, 0, NULL}};
     for (int log_scale = 0; log_scale < 2; log_scale++)
         for (int first = 0; first < 4; first++) {
-            heed_curves c = {odd + first, 5 - (size_t)first, NULL, NULL};
+            heed_curves c = {odd + first, 5 - (size_t)first, NULL, NULL, NULL};
             heed_plot_terminal_options options = {
                 .log_scale = log_scale == 1, .colour = HEED_PLOT_TRUECOLOUR, .height = 3};
             assert_int_equal(heed_plot_curves_terminal(b->c, &c, &options, to_text, &b->text), HEED_OK);
@@ -699,6 +753,8 @@ int main(void)
         TEST(test_equal_bytes),
         TEST(test_svg),
         TEST(test_html),
+        TEST(test_html_parts),
+        TEST(test_pieces),
         TEST(test_curves_terminal),
         TEST(test_odd_curves),
 #ifdef HEED_PICTURES
