@@ -479,7 +479,8 @@ HEED_API heed_status heed_save(heed_model *m, const char *path);
  *  warning. */
 HEED_API heed_status heed_load(heed_context *c, const char *path, heed_model **out);
 
-/** The weights alone, as Keras' .weights.h5. */
+/** The weights alone, as Keras' .weights.h5. Reading takes what heed_load_config.weights takes; weights that do not fit,
+ *  and any other failure, leave the model's as they are. */
 HEED_API heed_status heed_save_weights(heed_model *m, const char *path);
 HEED_API heed_status heed_load_weights(heed_model *m, const char *path);
 

@@ -85,11 +85,20 @@ heed_status heed_archive_set_asset(heed_archive *a, const char *name, const void
     return HEED_OK;
 }
 
+static void close_file(heed_archive *a)
+{
+    heed_zip_close(a->zip);
+    heed_folder_close(a->folder);
+    a->zip = NULL;
+    a->folder = NULL;
+}
+
 void heed_archive_free(heed_archive *a)
 {
     heed_context *c = a->context;
     if (c == NULL)
         return;
+    close_file(a);
     heed_release(c, a->keras_version);
     heed_release(c, a->date_saved);
     heed_release(c, a->config);
@@ -104,42 +113,34 @@ void heed_archive_free(heed_archive *a)
 
 /* ---- reading ---- */
 
-/* Where members come from: a zip file or a folder. */
-typedef struct source {
-    heed_context *context;
-    const char   *name; /* for errors */
-    heed_zip     *zip;  /* or NULL */
-    heed_folder  *folder;
-} source;
-
-static size_t source_count(const source *s)
+static size_t member_count(const heed_archive *a)
 {
-    return s->zip != NULL ? heed_zip_count(s->zip) : heed_folder_count(s->folder);
+    return a->zip != NULL ? heed_zip_count(a->zip) : heed_folder_count(a->folder);
 }
 
-static const char *source_name(const source *s, size_t index)
+static const char *member_name(const heed_archive *a, size_t index)
 {
-    return s->zip != NULL ? heed_zip_name(s->zip, index) : heed_folder_name(s->folder, index);
+    return a->zip != NULL ? heed_zip_name(a->zip, index) : heed_folder_name(a->folder, index);
 }
 
-static heed_status source_read(const source *s, size_t index, size_t limit, unsigned char **bytes, size_t *size)
+static heed_status read_member(const heed_archive *a, size_t index, size_t limit, unsigned char **bytes, size_t *size)
 {
-    return s->zip != NULL ? heed_zip_read(s->zip, index, limit, bytes, size)
-                          : heed_folder_read(s->folder, index, limit, bytes, size);
+    return a->zip != NULL ? heed_zip_read(a->zip, index, limit, bytes, size)
+                          : heed_folder_read(a->folder, index, limit, bytes, size);
 }
 
-static bool source_find(const source *s, const char *name, size_t *index)
+static bool find_member(const heed_archive *a, const char *name, size_t *index)
 {
-    return s->zip != NULL ? heed_zip_find(s->zip, name, index) : heed_folder_find(s->folder, name, index);
+    return a->zip != NULL ? heed_zip_find(a->zip, name, index) : heed_folder_find(a->folder, name, index);
 }
 
-static heed_status read_needed(const source *s, const char *name, size_t limit, unsigned char **bytes, size_t *size)
+static heed_status read_needed(const heed_archive *a, const char *name, size_t limit, unsigned char **bytes, size_t *size)
 {
     size_t index;
     *bytes = NULL;
-    if (source_find(s, name, &index))
-        return source_read(s, index, limit, bytes, size);
-    return heed_fail(s->context, HEED_EFORMAT, "%s: %s is missing (expected a Keras archive)", s->name, name);
+    if (find_member(a, name, &index))
+        return read_member(a, index, limit, bytes, size);
+    return heed_fail(a->context, HEED_EFORMAT, "%s: %s is missing (expected a Keras archive)", a->name, name);
 }
 
 /* The text of a member of metadata, if it is there and is text. */
@@ -149,102 +150,103 @@ static heed_status copy_text(heed_context *c, const heed_json *metadata, const c
     return heed_json_is(v, HEED_JSON_STRING) ? replace(c, out, v->text, strlen(v->text)) : HEED_OK;
 }
 
-static heed_status read_metadata(const source *s, heed_archive *a)
+static heed_status read_metadata(heed_archive *a)
 {
     static const char name[] = "metadata.json";
+    heed_context *c = a->context;
     size_t index, size;
-    if (!source_find(s, name, &index))
+    if (!find_member(a, name, &index))
         return HEED_OK;
     unsigned char *bytes;
-    HEED_TRY(source_read(s, index, HEED_JSON_MAX_BYTES, &bytes, &size));
+    HEED_TRY(read_member(a, index, HEED_JSON_MAX_BYTES, &bytes, &size));
     heed_zone z;
-    heed_zone_init(&z, s->context);
+    heed_zone_init(&z, c);
     heed_json *metadata;
     heed_status status = heed_json_parse(&z, name, bytes, size, &metadata);
     if (status == HEED_EFORMAT)
-        heed_fail_in(s->context, status, s->name);
+        heed_fail_in(c, status, a->name);
     if (status == HEED_OK)
-        status = copy_text(s->context, metadata, "keras_version", &a->keras_version);
+        status = copy_text(c, metadata, "keras_version", &a->keras_version);
     if (status == HEED_OK)
-        status = copy_text(s->context, metadata, "date_saved", &a->date_saved);
+        status = copy_text(c, metadata, "date_saved", &a->date_saved);
     heed_zone_free(&z);
-    heed_release(s->context, bytes);
+    heed_release(c, bytes);
     return status;
 }
 
-static heed_status read_weights(const source *s, heed_archive *a)
+static heed_status read_weights(heed_archive *a)
 {
     static const char name[] = "model.weights.h5", other[] = "model.weights.npz";
     size_t size, index;
-    if (!source_find(s, name, &index) && source_find(s, other, &index))
-        return heed_fail(s->context, HEED_EUNSUPPORTED, "%s: %s: it holds pickled Python objects (expected %s)",
-                         s->name, other,
-                         name);
+    if (!find_member(a, name, &index) && find_member(a, other, &index))
+        return heed_fail(a->context, HEED_EUNSUPPORTED, "%s: %s: it holds pickled Python objects (expected %s)", a->name,
+                         other, name);
     unsigned char *bytes;
-    HEED_TRY(read_needed(s, name, max_weights, &bytes, &size));
-    heed_status status = heed_hdf5_read(s->context, name, bytes, size, &a->weights);
-    heed_release(s->context, bytes);
-    return status == HEED_OK || status == HEED_ENOMEM ? status : heed_fail_in(s->context, status, s->name);
+    HEED_TRY(read_needed(a, name, max_weights, &bytes, &size));
+    heed_status status = heed_hdf5_read(a->context, name, bytes, size, &a->weights);
+    heed_release(a->context, bytes);
+    if (status != HEED_OK)
+        return status == HEED_ENOMEM ? status : heed_fail_in(a->context, status, a->name);
+    return heed_hdf5_split_names(a->weights);
 }
 
-static heed_status read_assets(const source *s, heed_archive *a)
+static heed_status read_assets(heed_archive *a)
 {
-    for (size_t i = 0; i < source_count(s); i++) {
-        const char *name = source_name(s, i);
+    for (size_t i = 0; i < member_count(a); i++) {
+        const char *name = member_name(a, i);
         size_t length = strlen(name), size;
         if (strncmp(name, assets_prefix, strlen(assets_prefix)) != 0 || name[length - 1] == '/')
             continue;
         unsigned char *bytes;
-        HEED_TRY(source_read(s, i, max_asset, &bytes, &size));
+        HEED_TRY(read_member(a, i, max_asset, &bytes, &size));
         HEED_TRY(add_asset(a, name + strlen(assets_prefix), bytes, size));
     }
     return HEED_OK;
 }
 
-static heed_status read_parts(const source *s, heed_archive *a)
+heed_status heed_archive_read(heed_archive *a)
 {
-    HEED_TRY(read_metadata(s, a));
-    unsigned char *config;
-    HEED_TRY(read_needed(s, "config.json", HEED_JSON_MAX_BYTES, &config, &a->config_size));
-    a->config = (char *)config;
-    HEED_TRY(read_weights(s, a));
-    return read_assets(s, a);
-}
-
-/* Closes the source. */
-static heed_status read_source(source *s, heed_archive *out)
-{
-    *out = (heed_archive){.context = s->context};
-    heed_status status = read_parts(s, out);
-    heed_zip_close(s->zip);
-    heed_folder_close(s->folder);
-    if (status != HEED_OK)
-        heed_archive_free(out);
+    heed_status status = read_weights(a);
+    if (status == HEED_OK)
+        status = read_assets(a);
+    close_file(a);
     return status;
 }
 
-heed_status heed_archive_read(heed_context *c, const char *path, heed_archive *out)
+/* Reads the first part of what is open. */
+static heed_status read_description(heed_archive *a)
 {
-    *out = (heed_archive){0};
-    source s = {.context = c, .name = path};
+    unsigned char *config;
+    heed_status status = read_metadata(a);
+    if (status == HEED_OK)
+        status = read_needed(a, "config.json", HEED_JSON_MAX_BYTES, &config, &a->config_size);
+    if (status == HEED_OK)
+        a->config = (char *)config;
+    else
+        heed_archive_free(a);
+    return status;
+}
+
+heed_status heed_archive_open(heed_context *c, const char *path, heed_archive *out)
+{
+    *out = (heed_archive){.context = c, .name = path};
     heed_file_kind kind;
     HEED_TRY(heed_file_kind_of(c, path, &kind));
     if (kind == HEED_FILE_FOLDER)
-        HEED_TRY(heed_folder_open(c, path, &s.folder));
+        HEED_TRY(heed_folder_open(c, path, &out->folder));
     else if (kind == HEED_FILE_ZIP)
-        HEED_TRY(heed_zip_open(c, path, &s.zip));
+        HEED_TRY(heed_zip_open(c, path, &out->zip));
     else
         return heed_fail(c, HEED_EFORMAT, "%s: not a Keras archive (expected a zip file or a folder)", path);
-    return read_source(&s, out);
+    return read_description(out);
 }
 
-heed_status heed_archive_read_memory(heed_context *c, const char *name, const void *bytes, size_t size,
+heed_status heed_archive_open_memory(heed_context *c, const char *name, const void *bytes, size_t size,
                                      heed_archive *out)
 {
-    *out = (heed_archive){0};
-    source s = {.context = c, .name = name};
-    HEED_TRY(heed_zip_open_memory(c, name, bytes, size, &s.zip));
-    return read_source(&s, out);
+    *out = (heed_archive){.context = c, .name = name};
+    HEED_TRY(heed_zip_open_memory(c, name, bytes, size, &out->zip));
+    return read_description(out);
 }
 
 /* Whether an object begins behind white space. */

@@ -4,6 +4,9 @@
 
 #include "formats/hdf5.h"
 
+struct heed_zip;
+struct heed_folder;
+
 typedef struct heed_archive_asset {
     char          *name;  /* below assets/, e.g. "source/vocabulary.txt" */
     unsigned char *bytes; /* followed by a NUL */
@@ -20,11 +23,17 @@ typedef struct heed_archive {
     heed_hdf5    *weights; /* the tree of model.weights.h5 */
     heed_archive_asset *assets;
     size_t        asset_count, asset_capacity;
+    const char         *name;   /* of a file that is being read, borrowed, for errors */
+    struct heed_zip    *zip;    /* where the rest of it is */
+    struct heed_folder *folder;
 } heed_archive;
 
-/* Reads the archive or the folder at `path`. Members are "PATH: MEMBER" in errors. */
-heed_status heed_archive_read(heed_context *c, const char *path, heed_archive *out);
-heed_status heed_archive_read_memory(heed_context *c, const char *name, const void *bytes, size_t size, heed_archive *out);
+/* Opens the archive or the folder at `path`, and reads what it says of the model: config and metadata. Members are
+ * "PATH: MEMBER" in errors. Path, name and bytes are borrowed until heed_archive_read or heed_archive_free. */
+heed_status heed_archive_open(heed_context *c, const char *path, heed_archive *out);
+heed_status heed_archive_open_memory(heed_context *c, const char *name, const void *bytes, size_t size, heed_archive *out);
+/* Reads the rest, weights and assets, and closes the file. */
+heed_status heed_archive_read(heed_archive *a);
 void        heed_archive_free(heed_archive *a); /* a zeroed one is allowed */
 
 /* Writes the zip file, whole or not at all; equal content gives equal bytes. config and weights must be there. */

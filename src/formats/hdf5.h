@@ -44,6 +44,8 @@ heed_status heed_hdf5_group(heed_hdf5 *from, const char *path, heed_hdf5 **out);
 /* A new array at that path, groups on the way made as needed. Takes over `array`, also when it fails. HEED_EINVAL where
  * something stands already. */
 heed_status heed_hdf5_put(heed_hdf5 *from, const char *path, heed_array *array);
+/* Names below the root like "layers\\dense", which Keras 2.12 to 2.15 wrote on Windows, become the paths that they mean. */
+heed_status heed_hdf5_split_names(heed_hdf5 *root);
 /* The place of a node, "layers/dense/vars/0", cut to size; returns text. */
 char *heed_hdf5_path(const heed_hdf5 *node, char *text, size_t size);
 /* The next node in a walk through all below `top`, parents first; starts with node = top, ends with NULL. */
@@ -72,6 +74,8 @@ bool heed_hdf5_is(const void *bytes, size_t size);
 heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out);
 
 heed_status heed_hdf5_read_file(heed_context *c, const char *path, heed_hdf5 **out);
+/* As heed_hdf5_read, but for the numbers in arrays: their `data` is NULL. */
+heed_status heed_hdf5_read_outline(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out);
 
 /* The file for a tree, in memory, readable by every HDF5 library since 1.8; equal trees give equal bytes. *out is released
  * by the caller. HEED_EINVAL for what such a file cannot hold: a name, or numbers or a string of a list in an attribute, of

@@ -460,7 +460,8 @@ static heed_status read_superblock(hdf5_reader *r, uint64_t *root)
     return HEED_OK;
 }
 
-heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out)
+static heed_status read_tree(heed_context *c, const char *name, const void *bytes, size_t size, bool outline,
+                             heed_hdf5 **out)
 {
     enum { BASE_STEPS = 1 << 24, BASE_STORED = 4096 };
     *out = NULL;
@@ -469,7 +470,7 @@ heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes,
     heed_hdf5 *tree;
     HEED_TRY(heed_hdf5_create(c, &tree));
     /* an honest file has each byte read once, or twice for what is found through a copy */
-    hdf5_reader r = {.context = c, .file = name, .bytes = bytes, .size = size, .node = tree,
+    hdf5_reader r = {.context = c, .file = name, .bytes = bytes, .size = size, .node = tree, .outline = outline,
                      .steps = BASE_STEPS + (uint64_t)size, .stored = BASE_STORED + 2 * (uint64_t)size};
     uint64_t root = 0;
     heed_status status = read_superblock(&r, &root);
@@ -481,6 +482,16 @@ heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes,
     }
     *out = tree;
     return HEED_OK;
+}
+
+heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out)
+{
+    return read_tree(c, name, bytes, size, false, out);
+}
+
+heed_status heed_hdf5_read_outline(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out)
+{
+    return read_tree(c, name, bytes, size, true, out);
 }
 
 heed_status heed_hdf5_read_file(heed_context *c, const char *path, heed_hdf5 **out)

@@ -19,6 +19,7 @@ typedef struct hdf5_reader {
     uint64_t             steps, stored;            /* what is left of either */
     heed_hdf5           *node;                     /* what is being read */
     uint64_t             attributes;               /* of it, so far */
+    bool                 outline;                  /* arrays get no data */
 } hdf5_reader;
 
 /* heed_fail with the file and the place in it in front. */

@@ -107,6 +107,36 @@ heed_status heed_hdf5_group(heed_hdf5 *from, const char *path, heed_hdf5 **out)
     return HEED_OK;
 }
 
+/* The children of one node behind those of another. */
+static void move_children(heed_hdf5 *from, heed_hdf5 *to)
+{
+    for (heed_hdf5 *child = from->first; child != NULL; child = child->next)
+        child->parent = to;
+    if (from->first == NULL)
+        return;
+    *(to->last == NULL ? &to->first : &to->last->next) = from->first;
+    to->last = from->last;
+    from->first = from->last = NULL;
+}
+
+heed_status heed_hdf5_split_names(heed_hdf5 *root)
+{
+    for (heed_hdf5 *child = root->first; child != NULL; child = child->next) {
+        if (child->array != NULL || strchr(child->name, '\\') == NULL)
+            continue;
+        char *path = heed_zone_strdup(root->zone, child->name);
+        heed_hdf5 *group;
+        if (path == NULL)
+            return HEED_ENOMEM;
+        for (char *at = path; (at = strchr(at, '\\')) != NULL;)
+            *at = '/';
+        HEED_TRY(heed_hdf5_group(root, path, &group));
+        if (group != root)
+            move_children(child, group);
+    }
+    return HEED_OK;
+}
+
 static heed_status put_at(heed_hdf5 *from, const char *path, heed_array *array)
 {
     const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;

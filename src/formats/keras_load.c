@@ -8,22 +8,23 @@
 
 #include <string.h>
 
-/* A model file, opened: what it is, and its text or tree. */
+/* A model file, opened: what it is, and what it says of the model. */
 typedef struct source {
-    heed_context   *context;
-    const char     *name; /* for errors */
-    heed_file_kind  kind;
-    heed_archive    archive;
-    heed_hdf5      *tree;  /* of HDF5 */
-    unsigned char  *text;  /* of JSON */
-    size_t          size;
+    heed_context        *context;
+    const char          *name; /* for errors */
+    heed_file_kind       kind;
+    heed_archive         archive;
+    heed_hdf5           *tree;  /* of HDF5; without the arrays' numbers at first */
+    const unsigned char *bytes; /* of HDF5 and JSON */
+    unsigned char       *own;   /* those, where they were read from a file */
+    size_t               size;
 } source;
 
 static void close_source(source *s)
 {
     heed_archive_free(&s->archive);
     heed_hdf5_free(s->tree);
-    heed_release(s->context, s->text);
+    heed_release(s->context, s->own);
 }
 
 static heed_status unknown_kind(const source *s)
@@ -34,17 +35,13 @@ static heed_status unknown_kind(const source *s)
 
 static heed_status open_bytes(source *s, const void *bytes, size_t size)
 {
+    s->bytes = bytes;
+    s->size = size;
     s->kind = heed_file_kind_of_bytes(bytes, size);
     switch (s->kind) {
-    case HEED_FILE_ZIP: return heed_archive_read_memory(s->context, s->name, bytes, size, &s->archive);
-    case HEED_FILE_HDF5: return heed_hdf5_read(s->context, s->name, bytes, size, &s->tree);
-    case HEED_FILE_JSON:
-        s->text = heed_alloc_raw(s->context, size, 1);
-        if (s->text == NULL)
-            return HEED_ENOMEM;
-        memcpy(s->text, bytes, size);
-        s->size = size;
-        return HEED_OK;
+    case HEED_FILE_ZIP: return heed_archive_open_memory(s->context, s->name, bytes, size, &s->archive);
+    case HEED_FILE_HDF5: return heed_hdf5_read_outline(s->context, s->name, bytes, size, &s->tree);
+    case HEED_FILE_JSON: return HEED_OK;
     default: return unknown_kind(s);
     }
 }
@@ -52,13 +49,25 @@ static heed_status open_bytes(source *s, const void *bytes, size_t size)
 static heed_status open_path(source *s)
 {
     HEED_TRY(heed_file_kind_of(s->context, s->name, &s->kind));
-    switch (s->kind) {
-    case HEED_FILE_ZIP:
-    case HEED_FILE_FOLDER: return heed_archive_read(s->context, s->name, &s->archive);
-    case HEED_FILE_HDF5: return heed_hdf5_read_file(s->context, s->name, &s->tree);
-    case HEED_FILE_JSON: return heed_file_read(s->context, s->name, HEED_JSON_MAX_BYTES, &s->text, &s->size);
-    default: return unknown_kind(s);
-    }
+    if (s->kind == HEED_FILE_OTHER)
+        return unknown_kind(s);
+    if (s->kind == HEED_FILE_ZIP || s->kind == HEED_FILE_FOLDER)
+        return heed_archive_open(s->context, s->name, &s->archive);
+    size_t limit = s->kind == HEED_FILE_JSON ? HEED_JSON_MAX_BYTES : SIZE_MAX / 2;
+    HEED_TRY(heed_file_read(s->context, s->name, limit, &s->own, &s->size));
+    return open_bytes(s, s->own, s->size);
+}
+
+/* The numbers, too: asked for when all that describes them has been understood. */
+static heed_status read_numbers(source *s)
+{
+    if (s->kind != HEED_FILE_HDF5)
+        return s->kind == HEED_FILE_JSON ? HEED_OK : heed_archive_read(&s->archive);
+    heed_hdf5_free(s->tree);
+    HEED_TRY(heed_hdf5_read(s->context, s->name, s->bytes, s->size, &s->tree));
+    heed_release(s->context, s->own);
+    s->own = NULL;
+    return heed_legacy_weights_group(s->tree) != NULL ? HEED_OK : heed_hdf5_split_names(s->tree);
 }
 
 /* ---- weights ---- */
@@ -80,7 +89,7 @@ static heed_status read_shards(heed_model *m, source *s, const heed_load_config 
     heed_json *document;
     heed_hdf5 *tree = NULL;
     heed_zone_init(&z, m->context);
-    heed_status status = heed_json_parse(&z, s->name, s->text, s->size, &document);
+    heed_status status = heed_json_parse(&z, s->name, s->bytes, s->size, &document);
     if (status == HEED_OK && !heed_is_shard_list(document))
         status = heed_fail(m->context, HEED_EFORMAT, "it holds no weights (expected HDF5, .keras or a list of files)");
     if (status == HEED_OK)
@@ -115,17 +124,41 @@ static heed_status read_weights_file(heed_model *m, const char *path, const heed
         return heed_npz_read_weights(m, path);
     source s = {.context = m->context, .name = path};
     heed_status status = open_path(&s);
+    if (status == HEED_OK)
+        status = read_numbers(&s);
     if (status == HEED_OK && (status = read_weights_of(m, &s, config)) != HEED_OK)
         heed_fail_in(m->context, status, path);
     close_source(&s);
     return status;
 }
 
+/* Weights as they were before a file that turned out not to fit. */
+static void take_back(heed_model *m, float *numbers, const bool *drawn)
+{
+    heed_swap_weights(m, numbers);
+    for (size_t i = 0; i < m->weight_count; i++)
+        m->weights[i].variable->drawn = drawn[i];
+}
+
 heed_status heed_load_weights(heed_model *m, const char *path)
 {
     HEED_TRY(heed_model_complete(m));
     HEED_TRY(heed_model_owns_weights(m));
-    return read_weights_file(m, path, NULL);
+    heed_context *c = m->context;
+    float *numbers = heed_alloc_raw(c, heed_weight_total(m), sizeof *numbers);
+    bool *drawn = heed_alloc_raw(c, m->weight_count, sizeof *drawn);
+    heed_status status = numbers == NULL || drawn == NULL ? HEED_ENOMEM : HEED_OK;
+    if (status == HEED_OK) {
+        heed_keep_weights(m, numbers);
+        for (size_t i = 0; i < m->weight_count; i++)
+            drawn[i] = m->weights[i].variable->drawn;
+        status = read_weights_file(m, path, NULL);
+        if (status != HEED_OK)
+            take_back(m, numbers, drawn);
+    }
+    heed_release(c, numbers);
+    heed_release(c, drawn);
+    return status;
 }
 
 /* ---- models ---- */
@@ -156,6 +189,7 @@ static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, 
     HEED_TRY(heed_json_parse(z, "config.json", s->archive.config, s->archive.config_size, &object));
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(read_compile(*out, heed_json_find(object, "compile_config")));
+    HEED_TRY(read_numbers(s));
     /* else nobody knows the weights' shapes, and the file has none */
     if ((*out)->closed && r->options->weights == NULL) {
         HEED_TRY(heed_keras_read_weights(*out, s->archive.weights));
@@ -172,8 +206,10 @@ static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, hee
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(heed_legacy_read_settings(z, s->tree, r, &settings));
     HEED_TRY(read_compile(*out, settings));
+    r->weights = NULL;
     if (!(*out)->closed || r->options->weights != NULL)
         return HEED_OK;
+    HEED_TRY(read_numbers(s));
     HEED_TRY(read_tree_weights(*out, s->tree, r->options));
     return heed_legacy_read_optimizer(*out, s->tree);
 }
@@ -181,7 +217,7 @@ static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, hee
 static heed_status read_json(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
 {
     heed_json *object;
-    HEED_TRY(heed_json_parse(z, s->name, s->text, s->size, &object));
+    HEED_TRY(heed_json_parse(z, s->name, s->bytes, s->size, &object));
     return heed_keras_read_model(s->context, object, r, out);
 }
 

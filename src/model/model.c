@@ -32,7 +32,7 @@ static heed_status model_layer_call(heed_layer *layer, heed_call *call)
     return heed_model_trace(m, call);
 }
 
-static void close_probes(heed_model *m)
+void heed_model_close_probes(heed_model *m)
 {
     for (int p = 0; p < HEED_PROBES; p++) {
         heed_pass_free(&m->passes[p]);
@@ -49,7 +49,7 @@ static void model_layer_free(heed_layer *layer)
     heed_context *c = m->context;
     heed_cache_free(m);
     heed_training_free(m);
-    close_probes(m);
+    heed_model_close_probes(m);
     for (size_t i = 0; i < m->stack_count; i++)
         heed_layer_release(m->stack[i]);
     for (size_t i = 0; i < m->made_count; i++)
@@ -284,7 +284,7 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
         heed_layer_set_trainable(m->layer, false);
     HEED_TRY(name_outputs(m));
     HEED_TRY(heed_model_collect_weights(m));
-    close_probes(m);
+    heed_model_close_probes(m);
     m->layer->built = true;
     m->closed = true;
     return HEED_OK;

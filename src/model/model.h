@@ -60,6 +60,7 @@ struct heed_model {
     heed_zone     zone;   /* wires, symbols, names */
     heed_graph   *probes[HEED_PROBES]; /* scratch graphs, until closed */
     heed_pass     passes[HEED_PROBES]; /* of the probe graphs */
+    bool          long_probes; /* unknown lengths are probed as very long ones */
     heed_wires    wires;  /* in the order in which they can run; those that the outputs need, once closed */
     heed_wire   **walked; /* the same in an order that only the wiring decides, not when what was made: random draws are
                              numbered by it. Once closed */
@@ -107,6 +108,13 @@ heed_status heed_model_adopt(heed_model *m, heed_layer *layer);
  * order; NULL: in Keras'. */
 heed_status heed_model_close(heed_model *m, heed_symbol *const *outputs, int count, heed_layer *const *layers,
                              size_t layer_count);
+/* Weights kept aside (kept_weights.c): all of a model's, one after another. */
+size_t heed_weight_total(heed_model *m);
+void   heed_keep_weights(heed_model *m, float *kept);
+void   heed_swap_weights(heed_model *m, float *kept); /* exchanges them with those of the model */
+void   heed_average_weights(heed_model *m, double share, float *mean); /* mean += share (weights - mean) */
+/* Lets the scratch graphs go. */
+void heed_model_close_probes(heed_model *m);
 /* Wires a sequential model whose input is this. */
 heed_status heed_model_chain(heed_model *m, heed_dtype dtype, const heed_shape *shape);
 /* Refuses a model whose weights are another one's. */

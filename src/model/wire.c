@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t probe_sizes[HEED_PROBES] = {1009, 2027};
+static const int64_t probe_sizes[HEED_PROBES] = {1009, 2027}, long_probe_sizes[HEED_PROBES] = {100003, 200003};
 
-static heed_shape probe_shape(const heed_shape *shape, int probe)
+static heed_shape probe_shape(const heed_model *m, const heed_shape *shape, int probe)
 {
     heed_shape known = *shape;
     for (int i = 0; i < known.rank; i++)
         if (known.dims[i] == HEED_ANY)
-            known.dims[i] = probe_sizes[probe];
+            known.dims[i] = i > 0 && m->long_probes ? long_probe_sizes[probe] : probe_sizes[probe];
     return known;
 }
 
@@ -91,19 +91,25 @@ static heed_status run_probe(heed_model *m, const heed_wire *w, int p, heed_inne
     return heed_inner_call(inner, &outer, w->layer, inputs, masks, w->input_count, w->keywords);
 }
 
+static heed_status make_outputs(heed_model *m, heed_wire *w, int count)
+{
+    w->output_count = count;
+    w->outputs = heed_zone_alloc(&m->zone, (size_t)count, sizeof *w->outputs);
+    for (int k = 0; w->outputs != NULL && k < count; k++)
+        if ((w->outputs[k] = new_symbol(m, w, k)) == NULL)
+            return HEED_ENOMEM;
+    return w->outputs == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
 static heed_status probe_outputs(heed_model *m, heed_wire *w)
 {
     heed_inner inner[HEED_PROBES];
     for (int p = 0; p < HEED_PROBES; p++)
         HEED_TRY(run_probe(m, w, p, &inner[p]));
-    w->output_count = inner[0].call.output_count;
-    w->outputs = heed_zone_alloc(&m->zone, (size_t)w->output_count, sizeof *w->outputs);
     if (w->outputs == NULL)
-        return HEED_ENOMEM;
+        HEED_TRY(make_outputs(m, w, inner[0].call.output_count));
     for (int k = 0; k < w->output_count; k++) {
-        heed_symbol *s = w->outputs[k] = new_symbol(m, w, k);
-        if (s == NULL)
-            return HEED_ENOMEM;
+        heed_symbol *s = w->outputs[k];
         for (int p = 0; p < HEED_PROBES; p++) {
             s->probe[p] = inner[p].outputs[k];
             s->probe_mask[p] = inner[p].output_masks[k];
@@ -111,6 +117,40 @@ static heed_status probe_outputs(heed_model *m, heed_wire *w)
         HEED_TRY(read_probes(s));
     }
     return HEED_OK;
+}
+
+static heed_status probe_input(heed_model *m, const heed_wire *w)
+{
+    heed_symbol *s = w->outputs[0];
+    for (int p = 0; p < HEED_PROBES; p++) {
+        heed_shape shape = probe_shape(m, &s->shape, p);
+        s->probe[p] = heed_graph_input(m->probes[p], s->dtype, &shape);
+        HEED_TRY(heed_graph_status(m->probes[p]));
+    }
+    return HEED_OK;
+}
+
+static bool has_unknown_length(const heed_model *m)
+{
+    for (int i = 0; i < m->input_count; i++)
+        for (int axis = 1; axis < m->inputs[i]->shape.rank; axis++)
+            if (m->inputs[i]->shape.dims[axis] == HEED_ANY)
+                return true;
+    return false;
+}
+
+/* Where a layer cannot do with the sizes, as one that crops thousands of steps, all begins again with larger ones. */
+static heed_status probe_longer(heed_model *m, heed_wire *w)
+{
+    heed_error_clear(m->context);
+    m->long_probes = true;
+    heed_model_close_probes(m);
+    HEED_TRY(open_probes(m));
+    for (size_t i = 0; i < m->wires.count; i++) {
+        heed_wire *before = m->wires.items[i];
+        HEED_TRY(before->input_count == 0 ? probe_input(m, before) : probe_outputs(m, before));
+    }
+    return probe_outputs(m, w);
 }
 
 static heed_status build_layer(heed_model *m, const heed_wire *w)
@@ -181,7 +221,10 @@ static heed_status wire_layer(heed_model *m, heed_layer *layer, heed_symbol *con
     w->keywords = keywords;
     HEED_TRY(take_masks(m, w, masks));
     HEED_TRY(build_layer(m, w));
-    HEED_TRY(probe_outputs(m, w));
+    heed_status status = probe_outputs(m, w);
+    if (status != HEED_OK && status != HEED_ENOMEM && !m->long_probes && has_unknown_length(m))
+        status = probe_longer(m, w);
+    HEED_TRY(status);
     return append_wire(m, w);
 }
 
@@ -213,11 +256,7 @@ static heed_status wire_input(heed_model *m, heed_layer *layer, heed_symbol **ou
     s->shape = *heed_input_layer_shape(layer);
     s->dtype = heed_input_layer_dtype(layer);
     HEED_TRY(heed_layer_build(layer, &s->shape, 1));
-    for (int p = 0; p < HEED_PROBES; p++) {
-        heed_shape shape = probe_shape(&s->shape, p);
-        s->probe[p] = heed_graph_input(m->probes[p], s->dtype, &shape);
-        HEED_TRY(heed_graph_status(m->probes[p]));
-    }
+    HEED_TRY(probe_input(m, w));
     if (m->input_count > 0)
         memcpy(inputs, m->inputs, (size_t)m->input_count * sizeof *inputs);
     inputs[m->input_count] = s;

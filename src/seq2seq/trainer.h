@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "formats/events.h"
+#include "model/model.h"
 #include "seq2seq/decode.h"
 
 #include <stdatomic.h>
@@ -87,13 +88,6 @@ double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_conf
 bool   heed_trainer_finished(const heed_trainer *t);
 /* Brings t->progress up to date; the run took so many seconds so far. */
 void heed_trainer_tell(heed_trainer *t, double seconds);
-
-/* ---- weights kept aside (kept_weights.c): all of a model's, one after another */
-
-size_t heed_weight_total(heed_model *m);
-void   heed_keep_weights(heed_model *m, float *kept);
-void   heed_swap_weights(heed_model *m, float *kept); /* exchanges them with those of the model */
-void   heed_average_weights(heed_model *m, double share, float *mean); /* mean += share (weights - mean) */
 
 /* ---- checkpoints (checkpoint.c) */
 

@@ -1,5 +1,5 @@
 /* A model's weights, kept aside. */
-#include "seq2seq/trainer.h"
+#include "model/model.h"
 
 #include <string.h>
 

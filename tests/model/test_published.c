@@ -1,0 +1,211 @@
+/* What files that people publish are like, and what becomes of files that cannot be read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "heed/convolution.h"
+#include "heed/files.h"
+#include "heed/model.h"
+
+#include "formats/hdf5.h"
+#include "formats/zip.h"
+#include "support/failing_allocator.h"
+#include "support/files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(c, call)                                                                                                 \
+    do {                                                                                                               \
+        if ((call) != HEED_OK)                                                                                         \
+            fail_msg("%s: %s", #call, heed_error(c));                                                                  \
+    } while (0)
+
+static const char written[] = "test_published.file";
+
+static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state); }
+
+static int tear_down(void **state)
+{
+    heed_context_free(*state);
+    remove(written);
+    return 0;
+}
+
+static heed_model *make_tagger(heed_context *c, uint64_t seed)
+{
+    heed_model *m = heed_sequential(c, "tagger");
+    heed_set_seed(m, seed);
+    heed_input(m, .name = "x", .shape = {2, {HEED_ANY, 3}});
+    heed_add(m, heed_lstm(.units = 2, .return_sequences = true, .name = "first"));
+    heed_add(m, heed_dense(.units = 4, .name = "last"));
+    CHECK(c, heed_build(m));
+    return m;
+}
+
+static bool same_weights(const heed_model *a, const heed_model *b)
+{
+    bool same = heed_weight_count(a) == heed_weight_count(b);
+    for (int i = 0; same && i < heed_weight_count(a); i++) {
+        heed_variable *v = heed_weight_at(a, i), *w = heed_weight_at(b, i);
+        same = memcmp(heed_variable_data(v), heed_variable_data(w),
+                      (size_t)heed_shape_count(heed_variable_shape(v)) * sizeof(float)) == 0;
+    }
+    return same;
+}
+
+/* ---- names of Windows: layers\lstm\cell/vars/0 */
+
+/* The file with one name for all groups above "vars". */
+static void write_windows_names(heed_context *c, const char *path)
+{
+    heed_hdf5 *tree, *windows;
+    CHECK(c, heed_hdf5_read_file(c, path, &tree));
+    CHECK(c, heed_hdf5_create(c, &windows));
+    for (const heed_hdf5 *n = tree; n != NULL; n = heed_hdf5_walk(tree, n)) {
+        char place[200];
+        heed_array *copy;
+        if (n->array == NULL)
+            continue;
+        heed_hdf5_path(n, place, sizeof place);
+        char *vars = strstr(place, "/vars/");
+        for (char *at = place; (at = strchr(at, '/')) != NULL && at < vars;)
+            *at = '\\';
+        CHECK(c, heed_array_convert(c, n->array, n->array->dtype, &copy));
+        CHECK(c, heed_hdf5_put(windows, place, copy));
+    }
+    assert_non_null(heed_hdf5_find(windows, "layers\\lstm\\cell/vars/0"));
+    CHECK(c, heed_hdf5_write_file(windows, path));
+    heed_hdf5_free(tree);
+    heed_hdf5_free(windows);
+}
+
+static void test_names_of_windows(void **state)
+{
+    heed_context *c = *state;
+    heed_model *m = make_tagger(c, 1), *other = make_tagger(c, 2);
+    CHECK(c, heed_save_weights(m, "test_published.weights.h5"));
+    write_windows_names(c, "test_published.weights.h5");
+    assert_false(same_weights(m, other));
+    CHECK(c, heed_load_weights(other, "test_published.weights.h5"));
+    assert_true(same_weights(m, other));
+    heed_model_free(m);
+    heed_model_free(other);
+}
+
+static heed_status split_names(heed_context *c, void *user)
+{
+    (void)user;
+    heed_hdf5 *tree, *group;
+    HEED_TRY(heed_hdf5_create(c, &tree));
+    heed_status status = heed_hdf5_group(tree, "layers\\lstm\\cell/vars", &group);
+    if (status == HEED_OK)
+        status = heed_hdf5_group(tree, "layers\\lstm/vars", &group);
+    if (status == HEED_OK)
+        status = heed_hdf5_split_names(tree);
+    if (status == HEED_OK && (heed_hdf5_find(tree, "layers/lstm/cell/vars") == NULL ||
+                              heed_hdf5_find(tree, "layers/lstm/vars") == NULL))
+        status = HEED_EINTERNAL;
+    heed_hdf5_free(tree);
+    return status;
+}
+
+static void test_names_without_memory(void **state)
+{
+    (void)state;
+    heed_test_each_allocation_fails(split_names, NULL);
+}
+
+/* ---- weights that do not fit change nothing */
+
+static void test_weights_come_whole_or_not_at_all(void **state)
+{
+    heed_context *c = *state;
+    heed_model *m = make_tagger(c, 1), *before = make_tagger(c, 1), *wider = heed_sequential(c, "wider");
+    heed_input(wider, .name = "x", .shape = {2, {HEED_ANY, 3}});
+    heed_add(wider, heed_lstm(.units = 2, .return_sequences = true));
+    heed_add(wider, heed_dense(.units = 5));
+    CHECK(c, heed_build(wider));
+    static const char *const files[] = {"test_published.weights.h5", "test_published.h5", "test_published.npz"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (i == 0)
+            CHECK(c, heed_save_weights(wider, files[i]));
+        else
+            CHECK(c, heed_save_model(wider, files[i]));
+        assert_int_not_equal(heed_load_weights(m, files[i]), HEED_OK);
+        assert_true(same_weights(m, before));
+        remove(files[i]);
+    }
+    heed_model_free(m);
+    heed_model_free(before);
+    heed_model_free(wider);
+}
+
+/* ---- a layer that nobody knows is told before any weight is read */
+
+static const char unknown[] = "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"m\", \"layers\": [{\"class_name\": "
+                              "\"Strange\", \"config\": {\"name\": \"odd\", \"width\": 3}}]}}";
+
+static void expect_unknown(heed_context *c)
+{
+    heed_model *m;
+    assert_int_equal(heed_load(c, written, &m), HEED_ENOTFOUND);
+    if (strstr(heed_error(c), "Strange") == NULL || strstr(heed_error(c), "odd") == NULL)
+        fail_msg("%s", heed_error(c));
+}
+
+static void test_unknown_layers_come_before_weights(void **state)
+{
+    heed_context *c = *state;
+    const heed_zip_member members[] = {{"config.json", unknown, sizeof unknown - 1},
+                                       {"model.weights.h5", "no weights", 10}};
+    CHECK(c, heed_zip_write(c, written, members, 2));
+    expect_unknown(c);
+
+    /* numbers that are packed, and not as they should be: the type says so before the data is looked at */
+    heed_hdf5 *tree;
+    heed_array *a;
+    CHECK(c, heed_hdf5_create(c, &tree));
+    CHECK(c, heed_hdf5_set_string(tree, "model_config", unknown));
+    CHECK(c, heed_array_create(c, HEED_FLOAT32, &(heed_shape){1, {1 << 20}}, &a));
+    CHECK(c, heed_hdf5_put(tree, "model_weights/odd/kernel", a));
+    CHECK(c, heed_hdf5_write_file(tree, written));
+    heed_hdf5_free(tree);
+    size_t before = heed_memory_peak(c);
+    expect_unknown(c);
+    assert_in_range(heed_memory_peak(c) - before, 0, (5 << 20) + (1 << 18)); /* the file, and no array beside it */
+}
+
+/* ---- unknown lengths of which thousands are cut off */
+
+static void test_long_crops(void **state)
+{
+    heed_context *c = *state;
+    heed_model *m = heed_sequential(c, "gene");
+    heed_input(m, .name = "x", .shape = {2, {HEED_ANY, 4}});
+    heed_add(m, heed_conv1d(.filters = 2, .kernel_size = 3, .padding = "same"));
+    heed_add(m, heed_cropping1d(.cropping = HEED_DIMS(2, 5000, 5000)));
+    CHECK(c, heed_build(m));
+    const heed_shape *out = heed_model_output_shape(m, 0);
+    assert_int_equal(out->rank, 3);
+    assert_int_equal(out->dims[0], HEED_ANY);
+    assert_int_equal(out->dims[1], HEED_ANY);
+    assert_int_equal(out->dims[2], 2);
+    heed_model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_names_of_windows, set_up, tear_down),
+        cmocka_unit_test(test_names_without_memory),
+        cmocka_unit_test_setup_teardown(test_weights_come_whole_or_not_at_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown_layers_come_before_weights, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_crops, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
