@@ -130,8 +130,9 @@ HEED_API heed_status heed_share_model(heed_model *m, heed_context *c, heed_model
 typedef struct heed_save_config {
     int unused; /**< so that the macro can give a first value */
     int keras;  /**< 2: what Keras 2 (tf-keras) reads; 3 or 0: Keras 3 */
-    /** Whether only layers of Keras are written: HEED_EUNSUPPORTED names one of a collection's, for which heed knows none
-     *  that computes the same. */
+    /** Whether only layers of Keras are written. A collection's layer becomes a functional model of its name that computes
+     *  the same, masks included: one of Keras' attention layers with dense layers around it, or operations where padding has
+     *  to be treated as the original does. HEED_EUNSUPPORTED names a layer that Keras has no equal of. */
     bool builtin;
 } heed_save_config;
 

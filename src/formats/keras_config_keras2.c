@@ -1,5 +1,6 @@
 /* Writing for Keras 2: Keras 3's objects, said in its words. */
 #include "formats/keras_config.h"
+#include "formats/keras_operation_old.h"
 
 #include <string.h>
 
@@ -91,16 +92,35 @@ static heed_status convert_members(heed_zone *z, const heed_json *v, const char 
     return HEED_OK;
 }
 
+/* Keras 2 has the shapes of attention's inputs, which Keras 3 has beside it, in the config. */
+static heed_status move_shapes(heed_zone *z, const heed_json *v, heed_json *out)
+{
+    static const char *const names[] = {"query_shape", "value_shape", "key_shape"};
+    const heed_json *shapes = heed_json_find(heed_json_find(v, "build_config"), "shapes_dict");
+    heed_json *config = heed_json_find(out, "config");
+    for (int i = 0; i < 3; i++) {
+        const heed_json *shape = heed_json_find(shapes, names[i]);
+        if (shape == NULL && i == 2) /* the key is the value */
+            shape = heed_json_find(shapes, names[1]);
+        HEED_TRY(heed_json_set(z, config, names[i], shape == NULL ? heed_json_null(z) : heed_json_copy(z, shape)));
+    }
+    return HEED_OK;
+}
+
 /* An object of a class, whose config is converted as of that class. */
 static heed_status convert_object(heed_zone *z, const heed_json *v, heed_json *out)
 {
     const char *class_name = heed_json_find(v, "class_name")->text;
+    bool attends = strcmp(class_name, "MultiHeadAttention") == 0 &&
+                   heed_json_find(heed_json_find(v, "config"), "key_dim") != NULL;
     for (const heed_json *item = v->first; item != NULL; item = item->next) {
         heed_json *converted;
+        if (attends && strcmp(item->key, "build_config") == 0)
+            continue;
         HEED_TRY(convert(z, item, strcmp(item->key, "config") == 0 ? class_name : NULL, &converted));
         HEED_TRY(heed_json_set(z, out, item->key, converted));
     }
-    return HEED_OK;
+    return attends ? move_shapes(z, v, out) : HEED_OK;
 }
 
 /* ---- calls ---- */
@@ -196,14 +216,11 @@ static heed_status old_call(heed_zone *z, const heed_json *layers, const heed_js
     return states == NULL ? HEED_OK : add_tensors(z, layers, states, kwargs, *out);
 }
 
-/* The calls of a layer. An operation among the layers is refused: Keras 2 had others. */
+/* The calls of a layer. */
 static heed_status convert_calls(heed_zone *z, const heed_json *layers, const heed_json *layer, heed_json *out)
 {
-    const heed_json *nodes = heed_json_find(layer, "inbound_nodes"), *module = heed_json_find(layer, "module");
+    const heed_json *nodes = heed_json_find(layer, "inbound_nodes");
     heed_json *list = heed_json_array(z), *call;
-    if (heed_json_is(module, HEED_JSON_STRING) && strncmp(module->text, "keras.src.ops", 13) == 0)
-        return heed_fail(z->context, HEED_EUNSUPPORTED, "the operation '%s' cannot be written for Keras 2",
-                         heed_json_find(layer, "name")->text);
     if (nodes == NULL)
         return HEED_OK;
     for (const heed_json *node = nodes->first; node != NULL; node = node->next) {
@@ -212,6 +229,90 @@ static heed_status convert_calls(heed_zone *z, const heed_json *layers, const he
     }
     return heed_json_set(z, out, "inbound_nodes", list);
 }
+
+/* ---- operations: functions of TensorFlow, each called once ---- */
+
+static bool is_operation(const heed_json *layer)
+{
+    const heed_json *module = heed_json_find(layer, "module");
+    return heed_json_is(module, HEED_JSON_STRING) && strncmp(module->text, "keras.src.ops", 13) == 0;
+}
+
+static heed_status refuse_operation(heed_zone *z, const heed_json *layer)
+{
+    return heed_fail(z->context, HEED_EUNSUPPORTED, "the operation '%s' cannot be written for Keras 2",
+                     heed_json_find(layer, "name")->text);
+}
+
+/* {"class_name": "__slice__", "config": {"start", ...}} as {"start", ...}; lists of such. */
+static heed_status old_operand(heed_zone *z, const heed_json *layers, const heed_json *v, heed_json **out)
+{
+    if (heed_json_is_string(heed_json_find(v, "class_name"), "__slice__")) {
+        *out = heed_json_copy(z, heed_json_find(v, "config"));
+        return *out == NULL ? HEED_ENOMEM : HEED_OK;
+    }
+    if (history_of(v) != NULL || v->type != HEED_JSON_ARRAY)
+        return old_keyword(z, layers, v, out);
+    *out = heed_json_array(z);
+    for (const heed_json *item = v->first; item != NULL; item = item->next) {
+        heed_json *converted;
+        HEED_TRY(old_operand(z, layers, item, &converted));
+        HEED_TRY(heed_json_append(*out, converted));
+    }
+    return HEED_OK;
+}
+
+/* Sets the arguments behind the first as keywords of these names; *fit: whether they have one each. */
+static heed_status name_operands(heed_zone *z, const heed_json *layers, const heed_json *args, const char *names,
+                                 heed_json *keywords, bool *fit)
+{
+    for (const heed_json *item = args->first->next; item != NULL; item = item->next) {
+        size_t length = strcspn(names, " ");
+        heed_json *converted;
+        *fit = length > 0;
+        if (!*fit)
+            return HEED_OK;
+        HEED_TRY(old_operand(z, layers, item, &converted));
+        HEED_TRY(heed_json_set(z, keywords, heed_zone_printf(z, "%.*s", (int)length, names), converted));
+        names += length + strspn(names + length, " ");
+    }
+    return HEED_OK;
+}
+
+/* One tensor goes without a list around it. */
+static heed_status convert_operation(heed_zone *z, const heed_json *layers, const heed_json *layer, heed_json **out)
+{
+    const heed_json *class_name = heed_json_find(layer, "class_name"), *name = heed_json_find(layer, "name");
+    const heed_json *nodes = heed_json_find(layer, "inbound_nodes"), *call = heed_json_at(nodes, 0);
+    const heed_json *args = heed_json_find(call, "args");
+    const char *function, *operands;
+    heed_json *keywords = heed_json_object(z), *config = heed_json_object(z), *tensors = heed_json_array(z);
+    bool fit = true;
+    HEED_TRY(heed_old_operation_write(z, class_name->text, heed_json_find(layer, "config"), &function, &operands, keywords));
+    if (function == NULL || nodes->count != 1 || heed_json_find(call, "kwargs")->count > 0)
+        return refuse_operation(z, layer);
+    HEED_TRY(name_operands(z, layers, args, operands, keywords, &fit));
+    HEED_TRY(add_tensors(z, layers, args->first, keywords, tensors));
+    if (!fit || tensors->count == 0)
+        return refuse_operation(z, layer);
+    heed_json *list = heed_json_array(z);
+    HEED_TRY(heed_json_append(list, history_of(args->first) != NULL ? heed_json_copy(z, tensors->first) : tensors));
+    bool slices = strcmp(class_name->text, "GetItem") == 0;
+    const char *title = slices ? "SlicingOpLambda" : "TFOpLambda";
+    HEED_TRY(heed_json_set(z, config, "name", heed_json_string(z, name->text)));
+    HEED_TRY(heed_json_set(z, config, "trainable", heed_json_bool(z, true)));
+    HEED_TRY(heed_json_set(z, config, "dtype", heed_json_string(z, "float32")));
+    HEED_TRY(heed_json_set(z, config, "function", heed_json_string(z, function)));
+    *out = heed_json_object(z);
+    HEED_TRY(heed_json_set(z, *out, "module", heed_json_string(z, "keras.src.layers.core.tf_op_layer")));
+    HEED_TRY(heed_json_set(z, *out, "class_name", heed_json_string(z, title)));
+    HEED_TRY(heed_json_set(z, *out, "config", config));
+    HEED_TRY(heed_json_set(z, *out, "registered_name", heed_json_string(z, title)));
+    HEED_TRY(heed_json_set(z, *out, "name", heed_json_string(z, name->text)));
+    return heed_json_set(z, *out, "inbound_nodes", list);
+}
+
+/* ---- wiring ---- */
 
 /* Where inputs or outputs are: always a list. Keras 3 counts a functional model's own wiring here too, but no
  * stack's. */
@@ -241,6 +342,11 @@ static heed_status convert_wiring(heed_zone *z, const heed_json *config, heed_js
     heed_json *list = heed_json_array(z), *ends;
     for (const heed_json *layer = layers->first; layer != NULL; layer = layer->next) {
         heed_json *bare = heed_json_object(z), *converted;
+        if (is_operation(layer)) {
+            HEED_TRY(convert_operation(z, layers, layer, &converted));
+            HEED_TRY(heed_json_append(list, converted));
+            continue;
+        }
         for (const heed_json *item = layer->first; item != NULL; item = item->next)
             if (strcmp(item->key, "inbound_nodes") != 0)
                 HEED_TRY(heed_json_set(z, bare, item->key, heed_json_copy(z, item)));

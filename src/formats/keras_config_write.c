@@ -52,12 +52,46 @@ static heed_status write_input_layer(heed_zone *z, const heed_layer *layer, heed
     return write_object(z, "keras.layers", "InputLayer", config, NULL, out);
 }
 
+/* How a class takes several tensors. */
+typedef enum manner { AS_LIST, ONE_BY_ONE, WITH_STATES } manner;
+
+static manner manner_of(const heed_layer *layer)
+{
+    static const struct {
+        const char *class_name;
+        manner      manner;
+    } known[] = {{"LSTM", WITH_STATES},
+                 {"GRU", WITH_STATES},
+                 {"SimpleRNN", WITH_STATES},
+                 {"RNN", WITH_STATES},
+                 {"Bidirectional", WITH_STATES},
+                 {"MultiHeadAttention", ONE_BY_ONE},
+                 {"GroupQueryAttention", ONE_BY_ONE}};
+    bool keras = strcmp(layer->layer_class->collection, "keras") == 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known && keras; i++)
+        if (strcmp(known[i].class_name, layer->layer_class->name) == 0)
+            return known[i].manner;
+    return AS_LIST;
+}
+
+/* The inputs of attention have names. */
+static heed_status write_named_shapes(heed_zone *z, const heed_layer *layer, heed_json *built)
+{
+    static const char *const names[] = {"query_shape", "value_shape", "key_shape"};
+    heed_json *shapes = heed_json_object(z);
+    for (int i = 0; i < layer->built_count && i < 3; i++)
+        HEED_TRY(set(z, shapes, names[i], shape_json(z, &layer->built_shapes[i])));
+    return set(z, built, "shapes_dict", shapes);
+}
+
 static heed_status write_build_config(heed_zone *z, const heed_layer *layer, heed_json *object)
 {
-    if (layer->built_count != 1)
+    bool named = manner_of(layer) == ONE_BY_ONE;
+    if (layer->built_count != 1 && !(named && layer->built_count > 1))
         return HEED_OK;
     heed_json *built = heed_json_object(z);
-    HEED_TRY(set(z, built, "input_shape", shape_json(z, &layer->built_shapes[0])));
+    HEED_TRY(named ? write_named_shapes(z, layer, built)
+                   : set(z, built, "input_shape", shape_json(z, &layer->built_shapes[0])));
     return set(z, object, "build_config", built);
 }
 
@@ -182,28 +216,6 @@ static heed_status append_tensors(heed_zone *z, heed_json *list, heed_symbol *co
     for (int i = 0; i < count; i++)
         HEED_TRY(heed_json_append(list, tensor_json(z, symbols[i])));
     return HEED_OK;
-}
-
-/* How a class takes several tensors. */
-typedef enum manner { AS_LIST, ONE_BY_ONE, WITH_STATES } manner;
-
-static manner manner_of(const heed_layer *layer)
-{
-    static const struct {
-        const char *class_name;
-        manner      manner;
-    } known[] = {{"LSTM", WITH_STATES},
-                 {"GRU", WITH_STATES},
-                 {"SimpleRNN", WITH_STATES},
-                 {"RNN", WITH_STATES},
-                 {"Bidirectional", WITH_STATES},
-                 {"MultiHeadAttention", ONE_BY_ONE},
-                 {"GroupQueryAttention", ONE_BY_ONE}};
-    bool keras = strcmp(layer->layer_class->collection, "keras") == 0;
-    for (size_t i = 0; i < sizeof known / sizeof *known && keras; i++)
-        if (strcmp(known[i].class_name, layer->layer_class->name) == 0)
-            return known[i].manner;
-    return AS_LIST;
 }
 
 /* What an operation is given: a tensor, a constant, or a list of such. */

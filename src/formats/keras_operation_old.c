@@ -269,3 +269,58 @@ heed_value *heed_old_operand_value(heed_zone *z, const heed_json *v)
         return NULL;
     return token;
 }
+
+/* ---- the way back ---- */
+
+/* The pair "tensorflow=keras" of such a name; its first word goes to *name. */
+static heed_status find_pair(heed_zone *z, const char *pairs, const char *keras, const char **name)
+{
+    size_t length = strlen(keras);
+    *name = NULL;
+    for (const char *at = pairs; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " ")) {
+        size_t own = strcspn(at, "="), size = strcspn(at, " ");
+        if (size - own - 1 == length && strncmp(at + own + 1, keras, length) == 0) {
+            *name = heed_zone_printf(z, "%.*s", (int)own, at);
+            return *name == NULL ? HEED_ENOMEM : HEED_OK;
+        }
+    }
+    return HEED_OK;
+}
+
+/* Whether the function has an option so without being told. */
+static heed_status is_fixed(heed_zone *z, const struct old_function *f, const heed_json *option, bool *fixed)
+{
+    heed_value *all = NULL, *given = heed_value_of_json(z, option);
+    if (f->fixed != NULL)
+        HEED_TRY(heed_value_parse(z, f->name, f->fixed, &all));
+    const heed_value *own = heed_value_find(all, option->key);
+    const char *a = own == NULL ? NULL : heed_value_expression(z, own), *b = heed_value_expression(z, given);
+    *fixed = a != NULL && b != NULL && strcmp(a, b) == 0;
+    return b == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config, const char **function,
+                                     const char **operands, heed_json *keywords)
+{
+    const struct old_function *f = NULL;
+    *function = NULL;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions && f == NULL; i++)
+        if (strcmp(functions[i].name, class_name) == 0)
+            f = &functions[i];
+    if (f == NULL || strcmp(class_name, "Split") == 0) /* whose pieces are told in another way */
+        return HEED_OK;
+    for (const heed_json *item = config->first; item != NULL; item = item->next) {
+        const char *name;
+        bool fixed = item->type == HEED_JSON_NULL || strcmp(item->key, "name") == 0;
+        HEED_TRY(find_pair(z, f->options, item->key, &name));
+        if (!fixed && name != NULL)
+            HEED_TRY(heed_json_set(z, keywords, name, heed_json_copy(z, item)));
+        else if (!fixed)
+            HEED_TRY(is_fixed(z, f, item, &fixed));
+        if (!fixed && name == NULL)
+            return HEED_OK;
+    }
+    *function = f->function;
+    *operands = f->operands;
+    return HEED_OK;
+}

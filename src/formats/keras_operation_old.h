@@ -22,4 +22,9 @@ heed_status heed_old_matmul(heed_zone *z, bool turn_a, bool turn_b, const char *
 /* A constant among its operands, or the slices of an index, as Keras 3 writes them. NULL when there is no memory. */
 heed_value *heed_old_operand_value(heed_zone *z, const heed_json *v);
 
+/* The way back: the function that an operation of Keras 3 is in Keras 2 (NULL: none that is known), what of its config goes
+ * with a call, into `keywords`, and the names of its operands behind the first, with spaces between. */
+heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config, const char **function,
+                                     const char **operands, heed_json *keywords);
+
 #endif

@@ -1,6 +1,7 @@
 /* Model files, written. */
 #include "base/file.h"
 #include "formats/archive.h"
+#include "formats/builtin.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy.h"
 #include "formats/keras_weights.h"
@@ -56,7 +57,7 @@ static heed_status fill_archive(heed_model *m, const heed_keras_form *form, heed
     HEED_TRY(status);
     HEED_TRY(heed_archive_set_metadata(archive, form->version, DATE_SAVED));
     HEED_TRY(heed_hdf5_create(m->context, &archive->weights));
-    HEED_TRY(heed_keras_write_weights(m, archive->weights));
+    HEED_TRY(heed_keras_write_weights(m, form, archive->weights));
     HEED_TRY(heed_keras_write_optimizer(m, form, archive->weights));
     for (size_t i = 0; i < m->asset_count; i++)
         HEED_TRY(heed_archive_set_asset(archive, m->assets[i].name, m->assets[i].bytes, m->assets[i].size));
@@ -76,12 +77,6 @@ static heed_status save_archive(heed_model *m, const heed_keras_form *form, cons
 /* ---- the other forms ---- */
 
 typedef heed_status fill_function(heed_model *m, const heed_keras_form *form, heed_hdf5 *root);
-
-static heed_status fill_weights(heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
-{
-    (void)form; /* the same for both */
-    return heed_keras_write_weights(m, root);
-}
 
 static heed_status save_hdf5(heed_model *m, const heed_keras_form *form, fill_function *fill, const char *path)
 {
@@ -103,25 +98,10 @@ static heed_status save_json(heed_model *m, const heed_keras_form *form, const c
     return status;
 }
 
-/* Refuses a layer, or one within it, that Keras has not. */
-static heed_status need_keras_layers(heed_layer *layer)
+static heed_status save(heed_model *m, const heed_keras_form *form, const char *path)
 {
-    const char *collection = layer->layer_class->collection;
-    if (strcmp(collection, "keras") != 0 && strcmp(collection, "keras.ops") != 0)
-        return heed_layer_fail(layer, HEED_EUNSUPPORTED, "heed knows no layer of Keras that equals it");
-    for (size_t i = 0; i < layer->child_count; i++)
-        HEED_TRY(need_keras_layers(layer->children[i].layer));
-    return HEED_OK;
-}
-
-heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config)
-{
-    const heed_keras_form *form = config->keras == 2 ? &heed_keras2_form : &heed_keras3_form;
-    HEED_TRY(heed_build(m));
-    if (config->builtin)
-        HEED_TRY(need_keras_layers(m->layer));
     if (heed_file_ends_with(path, ".weights.h5"))
-        return save_hdf5(m, form, fill_weights, path);
+        return save_hdf5(m, form, heed_keras_write_weights, path);
     if (heed_file_ends_with(path, ".npz"))
         return heed_npz_write_weights(m, path);
     if (heed_file_ends_with(path, ".json"))
@@ -133,10 +113,23 @@ heed_status heed_save_model_with(heed_model *m, const char *path, const heed_sav
     return save_archive(m, form, path);
 }
 
+heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config)
+{
+    const heed_keras_form *form = config->keras == 2 ? &heed_keras2_form : &heed_keras3_form;
+    HEED_TRY(heed_build(m));
+    if (!config->builtin)
+        return save(m, form, path);
+    heed_model *equal;
+    HEED_TRY(heed_builtin_model(m, form->keras, &equal));
+    heed_status status = save(equal, form, path);
+    heed_model_free(equal);
+    return status;
+}
+
 heed_status heed_save(heed_model *m, const char *path) { return heed_save_model(m, path); }
 
 heed_status heed_save_weights(heed_model *m, const char *path)
 {
     HEED_TRY(heed_build(m));
-    return save_hdf5(m, &heed_keras3_form, fill_weights, path);
+    return save_hdf5(m, &heed_keras3_form, heed_keras_write_weights, path);
 }

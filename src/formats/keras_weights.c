@@ -15,6 +15,7 @@ typedef struct walk {
     heed_model  *model;
     heed_status (*visit)(struct walk *w, heed_layer *layer, const char *path);
     heed_hdf5   *target;       /* writing */
+    int          keras;        /* ... for which */
     const heed_hdf5 *source;   /* reading */
     heed_layer **seen;
     size_t       seen_count, seen_capacity;
@@ -147,6 +148,13 @@ static void old_list_name(const heed_hdf5 *list, const heed_layer *owner, size_t
     snprintf(out, size, "%s/%.200s", OLD_LIST, found == NULL ? name : found->name);
 }
 
+/* Keras 2 has the projections of attention under names that begin so. */
+static const char *underscore(const walk *w, const heed_layer *owner, const char *attribute)
+{
+    bool hidden = w->target != NULL && w->keras == 2 && strstr(attribute, "_dense") != NULL && attribute[0] != '_';
+    return hidden && strcmp(owner->layer_class->name, "MultiHeadAttention") == 0 ? "_" : "";
+}
+
 static heed_status walk_layer(walk *w, heed_layer *layer, const char *path)
 {
     if (was_seen(w, layer))
@@ -163,7 +171,8 @@ static heed_status walk_layer(walk *w, heed_layer *layer, const char *path)
         else if (is_list(layer->children[i].attribute))
             list_name(layer, i, part, sizeof part);
         else
-            snprintf(part, sizeof part, "%s", layer->children[i].attribute);
+            snprintf(part, sizeof part, "%s%s", underscore(w, layer, layer->children[i].attribute),
+                     layer->children[i].attribute);
         HEED_TRY(join(w->model->context, path, part, below));
         HEED_TRY(walk_layer(w, layer->children[i].layer, below));
     }
@@ -203,9 +212,9 @@ static heed_status write_layer(walk *w, heed_layer *layer, const char *path)
     return HEED_OK;
 }
 
-heed_status heed_keras_write_weights(heed_model *m, heed_hdf5 *root)
+heed_status heed_keras_write_weights(heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
 {
-    walk w = {.model = m, .visit = write_layer, .target = root};
+    walk w = {.model = m, .visit = write_layer, .target = root, .keras = form->keras};
     return run(&w);
 }
 

@@ -5,7 +5,7 @@
 #include "formats/hdf5.h"
 #include "formats/keras_config.h"
 
-heed_status heed_keras_write_weights(heed_model *m, heed_hdf5 *root);
+heed_status heed_keras_write_weights(heed_model *m, const heed_keras_form *form, heed_hdf5 *root);
 heed_status heed_keras_read_weights(heed_model *m, const heed_hdf5 *root);
 
 /* optimizer/vars/0, 1, ... A state that is not there, or of another optimizer, leaves the optimizer as it is, with a

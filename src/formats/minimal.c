@@ -1,4 +1,6 @@
-/* In place of what files say of training, where heed is built with HEED_MINIMAL: it is passed over. */
+/* In place of what files say of training, where heed is built with HEED_MINIMAL: it is passed over; and of writing in other
+ * layers, which is refused. */
+#include "formats/builtin.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy.h"
 #include "formats/keras_weights.h"
@@ -22,4 +24,11 @@ heed_status heed_keras_write_compile(heed_zone *z, heed_model *m, heed_json **ou
 {
     *out = NULL;
     return HEED_OK;
+}
+
+heed_status heed_builtin_model(heed_model *m, int keras, heed_model **out)
+{
+    *out = NULL;
+    return heed_fail(m->context, HEED_EUNSUPPORTED, "%s: this heed was built without other layers to write it in",
+                     heed_model_name(m));
 }

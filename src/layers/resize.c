@@ -92,18 +92,9 @@ static void weigh_area(int64_t in, int64_t out, int64_t o, float *row)
     }
 }
 
-/* x with `out` elements on an axis; the method's name is one of its layer's words. */
-static heed_tensor *resize_axis(heed_tensor *x, int axis, int64_t out, const scheme *schemes, size_t count,
-                                const char *method)
+/* A matrix (out, in), which is zeros; the method's name is one of its layer's words. */
+static void fill_matrix(const scheme *schemes, size_t count, const char *method, int64_t in, int64_t out, float *matrix)
 {
-    int64_t in = heed_tensor_dim(x, axis);
-    if (x == NULL || in == out)
-        return x;
-    if (in < 1)
-        return heed_graph_fail(x->graph, HEED_ESHAPE, "there is nothing to be resized on axis %d", axis);
-    float *matrix = heed_alloc(x->graph->context, (size_t)in * (size_t)out, sizeof *matrix);
-    if (matrix == NULL)
-        return heed_graph_fail(x->graph, HEED_ENOMEM, "no memory to resize axis %d", axis);
     const scheme *found = NULL;
     for (size_t i = 0; i < count; i++)
         if (strcmp(schemes[i].name, method) == 0)
@@ -117,6 +108,26 @@ static heed_tensor *resize_axis(heed_tensor *x, int axis, int64_t out, const sch
         else
             weigh_nearest(in, out, o, row);
     }
+}
+
+void heed_resize2d_matrix(const char *method, int64_t in, int64_t out, float *matrix)
+{
+    fill_matrix(resize_schemes, sizeof resize_schemes / sizeof(scheme), method, in, out, matrix);
+}
+
+/* x with `out` elements on an axis. */
+static heed_tensor *resize_axis(heed_tensor *x, int axis, int64_t out, const scheme *schemes, size_t count,
+                                const char *method)
+{
+    int64_t in = heed_tensor_dim(x, axis);
+    if (x == NULL || in == out)
+        return x;
+    if (in < 1)
+        return heed_graph_fail(x->graph, HEED_ESHAPE, "there is nothing to be resized on axis %d", axis);
+    float *matrix = heed_alloc(x->graph->context, (size_t)in * (size_t)out, sizeof *matrix);
+    if (matrix == NULL)
+        return heed_graph_fail(x->graph, HEED_ENOMEM, "no memory to resize axis %d", axis);
+    fill_matrix(schemes, count, method, in, out, matrix);
     heed_tensor *y = heed_op_blend(x, axis, matrix, out);
     heed_release(x->graph->context, matrix);
     return y;

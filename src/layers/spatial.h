@@ -26,4 +26,7 @@ heed_status heed_layer_pairs(heed_layer *layer, const char *option, int axes, in
 heed_sliding_window heed_window_over(int64_t elements, int64_t size, int64_t stride, int64_t dilation,
                                      const char *padding);
 
+/* How Resize2D makes `out` elements of `in` by its method: rows of weights (out, in), into zeros. */
+void heed_resize2d_matrix(const char *method, int64_t in, int64_t out, float *matrix);
+
 #endif

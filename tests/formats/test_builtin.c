@@ -1,0 +1,174 @@
+/* Models of the collections' layers, written in layers of Keras: heed reads its own file, which holds nothing else, and
+ * computes what the collections' own software did. That real Keras opens these files, tests/fixtures/make/check_builtin.py
+ * has seen. */
+#define _POSIX_C_SOURCE 200809L
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "formats/json.h"
+#include "heed/files.h"
+#include "heed/layers.h"
+#include "support/files.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 32 };
+static const char written[] = "test_builtin.keras";
+
+typedef struct trial {
+    heed_context *context;
+    heed_arrays   arrays;
+    heed_zone     zone;
+    heed_json    *json;
+    heed_model   *model, *reread;
+} trial;
+
+static heed_array *numbered(trial *t, const char *prefix, int index)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s%d", prefix, index);
+    return heed_arrays_get(&t->arrays, name);
+}
+
+static heed_status open_fixture(trial *t, const char *path)
+{
+    const heed_json *from;
+    HEED_TRY(heed_arrays_load(t->context, path, &t->arrays));
+    const heed_array *text = heed_arrays_get(&t->arrays, "json");
+    HEED_TRY(heed_json_parse(&t->zone, path, text->data, (size_t)heed_array_count(text), &t->json));
+    from = heed_json_find(t->json, "from");
+    const char *choices[] = {heed_json_is(from, HEED_JSON_STRING) ? from->text : NULL, NULL};
+    heed_text config = {.context = t->context};
+    heed_json_write(&config, heed_json_find(t->json, "config"), 0);
+    heed_status status = heed_load_model_memory(t->context, path, config.bytes, config.length,
+                                                &(heed_load_config){.from = choices}, &t->model);
+    heed_text_free(&config);
+    return status;
+}
+
+static heed_status set_weights(trial *t)
+{
+    heed_array weights[MOST];
+    int count = 0;
+    for (heed_array *a; count < MOST && (a = numbered(t, "w", count)) != NULL; count++)
+        weights[count] = *a;
+    return heed_set_weights(t->model, weights, count);
+}
+
+static bool is_of_keras(heed_model *m)
+{
+    bool all = true;
+    for (int i = 0; i < heed_model_layer_count(m); i++) {
+        const char *collection = heed_layer_class_of(heed_model_layer_at(m, i))->collection;
+        all &= strcmp(collection, "keras") == 0 || strcmp(collection, "keras.ops") == 0;
+    }
+    return all;
+}
+
+static heed_status predict(trial *t, heed_model *m, heed_arrays *y)
+{
+    heed_arrays x = {.context = t->context};
+    heed_status status = HEED_OK;
+    for (int i = 0; i < heed_model_input_count(m) && status == HEED_OK; i++) {
+        heed_array *given = numbered(t, "x", i), *copy;
+        status = heed_array_convert(t->context, given, given->dtype, &copy);
+        if (status == HEED_OK)
+            status = heed_arrays_add(&x, heed_model_input_name(m, i), copy);
+    }
+    if (status == HEED_OK)
+        status = heed_predict(m, &x, y, .batch_size = 1000);
+    heed_arrays_free(&x);
+    return status;
+}
+
+static double distance(const heed_array *a, const heed_array *b)
+{
+    const float *x = a->data, *y = b->data;
+    double worst = heed_shape_equal(&a->shape, &b->shape) ? 0.0 : INFINITY;
+    for (int64_t i = 0; i < heed_array_count(a) && worst < INFINITY; i++)
+        worst = fmax(worst, fabs((double)x[i] - y[i]) / fmax(1.0, fabs((double)y[i])));
+    return worst;
+}
+
+/* Single precision is poor where 10000 was subtracted, as the fixture's "rounding" tells. */
+static bool compare(trial *t, const char *name)
+{
+    heed_arrays y = {.context = t->context};
+    const heed_json *rounding = heed_json_find(t->json, "rounding");
+    double limit = fmax(1e-5, heed_json_is(rounding, HEED_JSON_REAL) ? 2.0 * rounding->real : 0.0);
+    bool good = predict(t, t->reread, &y) == HEED_OK;
+    if (!good)
+        print_error("%s: %s\n", name, heed_error(t->context));
+    for (int k = 0; k < heed_model_output_count(t->reread) && good; k++) {
+        const char *output = heed_model_output_name(t->reread, k);
+        double found = distance(heed_arrays_get(&y, output), numbered(t, "y", k));
+        good = found <= limit && strcmp(output, heed_model_output_name(t->model, k)) == 0;
+        if (!good)
+            print_error("%s: output '%s' differs by %.2g (expected at most %.2g)\n", name, output, found, limit);
+    }
+    heed_arrays_free(&y);
+    return good;
+}
+
+static bool check_fixture(heed_context *c, const char *group, const char *name, int keras)
+{
+    char path[600];
+    trial t = {.context = c, .arrays = {.context = c}};
+    heed_zone_init(&t.zone, c);
+    snprintf(path, sizeof path, "%s/keras/%s/%s", HEED_FIXTURES, group, name);
+    heed_status status = open_fixture(&t, path);
+    if (status == HEED_OK)
+        status = set_weights(&t);
+    if (status == HEED_OK)
+        status = heed_save_model(t.model, written, .builtin = true, .keras = keras);
+    if (status == HEED_OK)
+        status = heed_load_model(c, written, &t.reread);
+    if (status != HEED_OK)
+        print_error("%s/%s: %s\n", group, name, heed_error(c));
+    bool good = status == HEED_OK && is_of_keras(t.reread) && compare(&t, name);
+    heed_model_free(t.model);
+    heed_model_free(t.reread);
+    heed_arrays_free(&t.arrays);
+    heed_zone_free(&t.zone);
+    return good;
+}
+
+static int is_fixture(const struct dirent *e) { return strstr(e->d_name, ".npz") != NULL; }
+
+static void check_group(void **state)
+{
+    struct dirent **files;
+    char folder[600];
+    heed_context *c;
+    int bad = 0;
+    assert_int_equal(heed_context_create(&(heed_context_config){.threads = 1}, &c), HEED_OK);
+    snprintf(folder, sizeof folder, "%s/keras/%s", HEED_FIXTURES, (const char *)*state);
+    int count = scandir(folder, &files, is_fixture, alphasort);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        for (int keras = 2; keras <= 3; keras++)
+            bad += !check_fixture(c, *state, files[i]->d_name, keras);
+        free(files[i]);
+    }
+    free(files);
+    remove(written);
+    heed_context_free(c);
+    assert_int_equal(bad, 0);
+}
+
+int main(void)
+{
+    static char groups[][24] = {"self_attention", "multi_head", "attention_layer", "layer_collection"};
+    struct CMUnitTest tests[sizeof groups / sizeof *groups];
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        tests[i] = (struct CMUnitTest){groups[i], check_group, NULL, NULL, groups[i]};
+    return _cmocka_run_group_tests("builtin", tests, sizeof groups / sizeof *groups, NULL, NULL);
+}
