@@ -8,8 +8,8 @@
 #include "heed/normalization.h"
 #include "model/model.h"
 
-/* A model of Keras' layers alone, those of Keras 2 or 3, that computes what m does, compiled as m is. Layers of Keras are
- * shared with m, which must outlive *out. HEED_EUNSUPPORTED names a layer that Keras has no equal of, and says why. */
+/* A model of Keras' layers alone, those of Keras 2 or 3, that computes what m does, compiled as m is. Layers of Keras
+ * are shared with m, which must outlive *out. HEED_EUNSUPPORTED names a layer that Keras has no equal of, and says why. */
 heed_status heed_builtin_model(heed_model *m, int keras, heed_model **out);
 
 /* ---- for those who write one layer ---- */
@@ -48,8 +48,8 @@ heed_status heed_builtin_refuse(const heed_builtin *b, const char *why);
 /* A layer as one of Keras, held by the model that calls it: itself, or what takes its place. */
 heed_status heed_builtin_layer(heed_layer *layer, const heed_builtin_call *call, heed_layer **out);
 
-/* Arithmetic: Keras' operations, by their class, and options as in Python. `constants` stand behind the tensors. NULL for
- * a NULL symbol. */
+/* Arithmetic: Keras' operations, by their class, and options as in Python. `constants` stand behind the tensors. NULL
+ * for a NULL symbol. */
 heed_symbol *heed_formula(const char *operation, const char *options, heed_symbol *x, const char *constants);
 heed_symbol *heed_formula_of(const char *operation, heed_symbol *a, heed_symbol *b);
 heed_symbol *heed_formula_matmul(heed_symbol *a, heed_symbol *b);
@@ -112,8 +112,8 @@ heed_symbol *heed_builtin_dense(heed_builtin *b, heed_symbol *x, int64_t units, 
 /* Sums over u of tanh(q_iu + k_ju) kernel_u, plus bias: (B, Tq, Tk). */
 heed_symbol *heed_builtin_additive_scores(heed_builtin *b, heed_symbol *q, heed_symbol *k, heed_weight_part kernel,
                                           heed_weight_part bias, const heed_dense_manner *manner);
-/* Keras' Attention of query, value and key, or its AdditiveAttention, if `scale` is not NULL. Sets the outputs: what comes
- * of it and, if wanted, the weights. */
+/* Keras' Attention of query, value and key, or its AdditiveAttention, if `scale` is not NULL. Sets the outputs: what
+ * comes of it and, if wanted, the weights. */
 heed_status heed_builtin_attend(heed_builtin *b, heed_symbol *const query_value_key[3], const heed_variable *scale,
                                 bool causal, bool wanted);
 /* Copies numbers into the weight `index` of a layer that is built; their counts are equal. */

@@ -34,13 +34,13 @@ heed_status heed_builtin_collection_scaled_dot_product(heed_builtin *b)
 
 /* ---- LayerNormalization ---- */
 
-/* The collection adds epsilon to the deviation, Keras its square to the variance: the same but for deviations as small as
- * epsilon, where they differ by up to the root of 2. */
+/* The collection adds epsilon to the deviation, Keras its square to the variance: the same but for deviations as small
+ * as epsilon, where they differ by up to the root of 2. */
 heed_status heed_builtin_collection_layer_normalization(heed_builtin *b)
 {
     const heed_layer_collection_layer_normalization_config *o = heed_layer_config(b->layer);
     if (o->epsilon > 1e-7)
-        return heed_builtin_refuse(b, "its epsilon counts, and is added to the deviation where Keras adds it to the variance");
+        return heed_builtin_refuse(b, "its epsilon counts, and is added to the deviation; Keras adds it to the variance");
     heed_layer *layer = heed_make(b->model, heed_layer_normalization(.epsilon = o->epsilon * o->epsilon));
     if (layer != NULL)
         b->outputs[0] = heed_call_layer(layer, b->inputs, 1, NULL, NULL, 0);
@@ -123,7 +123,8 @@ static heed_status run_recurrence(heed_builtin *b, heed_symbol *x, int first_sta
 
 heed_status heed_builtin_attention_rnn(heed_builtin *b)
 {
-    const heed_external_attention_rnn_wrapper_config *o = heed_layer_config(b->layer); /* the other one's begins alike */
+    /* the other one's begins alike */
+    const heed_external_attention_rnn_wrapper_config *o = heed_layer_config(b->layer);
     bool external = b->layer->layer_class == &heed_external_attention_rnn_wrapper_class;
     const heed_dense_manner manner = {.kernel_initializer = o->weight_initializer,
                                       .bias_initializer = o->weight_initializer};
@@ -135,15 +136,14 @@ heed_status heed_builtin_attention_rnn(heed_builtin *b)
     heed_symbol *a = attention_of_all_steps(b, source, features, &manner), *seen = heed_formula_matmul(a, source);
     heed_symbol *own = heed_builtin_dense(b, x, features, (heed_weight_part){w3, 0, features, 0, 0},
                                           HEED_WHOLE(heed_builtin_weight(b, "b3")), &manner);
+    heed_weight_part of_seen = {w3, features, heed_formula_features(source), 0, 0};
     heed_symbol *both = heed_formula_of("Add", own,
-                                        heed_builtin_dense(b, seen, features,
-                                                           (heed_weight_part){w3, features, heed_formula_features(source), 0, 0},
-                                                           HEED_NO_WEIGHT, &manner));
+                                        heed_builtin_dense(b, seen, features, of_seen, HEED_NO_WEIGHT, &manner));
     heed_symbol *input = b->masked[0] ? heed_formula_masked(both, heed_formula_mask(x)) : both;
     HEED_TRY(run_recurrence(b, input, 1 + external));
     if (external && o->return_attention) {
-        heed_symbol *ones = heed_formula("OnesLike", NULL, heed_formula("Max", "axis=-1, keepdims=True", x, NULL), NULL);
-        b->outputs[b->output_count++] = heed_formula_matmul(ones, a);
+        heed_symbol *column = heed_formula("Max", "axis=-1, keepdims=True", x, NULL);
+        b->outputs[b->output_count++] = heed_formula_matmul(heed_formula("OnesLike", NULL, column, NULL), a);
     }
     return HEED_OK;
 }

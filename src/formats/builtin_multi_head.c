@@ -15,9 +15,9 @@ static const char *const weights[PROJECTIONS][2] = {{"Wq", "bq"}, {"Wk", "bk"}, 
 static bool is_linear(const options *o) { return o->activation == NULL || strcmp(o->activation, "linear") == 0; }
 
 /* Keras' layer has no activation; its projections are these ones, cut into heads. */
-static heed_status attend_linearly(heed_builtin *b, const options *o, heed_symbol *const query_value_key[3], int64_t width)
+static heed_status attend_linearly(heed_builtin *b, const options *o, heed_symbol *const query_value_key[3],
+                                   int64_t width)
 {
-    static const int order[PROJECTIONS] = {QUERY, KEY, VALUE, OUTPUT};
     heed_spec spec = heed_multi_head_attention(.num_heads = o->head_num, .key_dim = (int)(width / o->head_num),
                                                .use_bias = o->use_bias, .output_shape = {1, {width}},
                                                HEED_MANNER_OF(o));
@@ -27,7 +27,7 @@ static heed_status attend_linearly(heed_builtin *b, const options *o, heed_symbo
         b->outputs[0] = heed_call_layer(attention, query_value_key, 3, keywords, NULL, 0);
     for (int i = 0, at = 0; i < PROJECTIONS; i++)
         for (int j = 0; j < 1 + o->use_bias; j++)
-            HEED_TRY(heed_builtin_fill(b, attention, at++, HEED_WHOLE(heed_builtin_weight(b, weights[order[i]][j]))));
+            HEED_TRY(heed_builtin_fill(b, attention, at++, HEED_WHOLE(heed_builtin_weight(b, weights[i][j]))));
     return HEED_OK;
 }
 
@@ -119,6 +119,7 @@ heed_status heed_builtin_multi_head(heed_builtin *b)
             mask = heed_formula_mask(outputs[0]);
         outputs[i] = heed_formula("ExpandDims", "axis=-1", outputs[i], NULL);
     }
-    b->outputs[0] = heed_formula_masked(heads == 1 ? outputs[0] : heed_apply_list(heed_concatenate(), outputs, heads), mask);
+    heed_symbol *all = heads == 1 ? outputs[0] : heed_apply_list(heed_concatenate(), outputs, heads);
+    b->outputs[0] = heed_formula_masked(all, mask);
     return HEED_OK;
 }

@@ -20,8 +20,8 @@ heed_status heed_builtin_discrete_resize2d(heed_builtin *b)
 
 /* ---- Resize2D ---- */
 
-/* Sums along an axis of x (B, H, W, C) by weights that are not trained. TensorFlow 1 laid elements over a picture of another
- * size in a way of its own, which no layer of Keras has. */
+/* Sums along an axis of x (B, H, W, C) by weights that are not trained. TensorFlow 1 laid elements over a picture of
+ * another size in a way of its own, which no layer of Keras has. */
 static heed_status resize_axis(heed_builtin *b, int axis, int64_t out, heed_symbol **x)
 {
     static const char *const equations[] = {"bhwc,hi->biwc", "bhwc,wi->bhic"};
@@ -29,7 +29,7 @@ static heed_status resize_axis(heed_builtin *b, int axis, int64_t out, heed_symb
     heed_shape sizes = {3, {(*x)->shape.dims[1], (*x)->shape.dims[2], (*x)->shape.dims[3]}};
     int64_t in = sizes.dims[axis];
     if (in == HEED_ANY)
-        return heed_builtin_refuse(b, "how its elements are summed depends on the picture's size, which the model leaves open");
+        return heed_builtin_refuse(b, "how elements are summed depends on the picture's size, which the model leaves open");
     sizes.dims[axis] = out;
     heed_layer *layer = heed_make(b->model, heed_einsum_dense(.equation = equations[axis], .output_shape = sizes,
                                                               .trainable = false));

@@ -17,8 +17,8 @@ static bool has_window(const self_options *o)
     return applied && (o->history_only || o->attention_width != HEED_NONE);
 }
 
-/* Whether Keras' own attention computes it: nothing but, at most, the steps behind is hidden. Keras 2 wants additive scores
- * to be of as many features as the values. */
+/* Whether Keras' own attention computes it: nothing but, at most, the steps behind is hidden. Keras 2 wants additive
+ * scores to be of as many features as the values. */
 static bool is_plain(const heed_builtin *b, const self_options *o)
 {
     if (b->keras == 2 && is_additive(o) && o->units != heed_formula_features(b->inputs[0]))
@@ -68,10 +68,11 @@ static heed_symbol *add_number(heed_builtin *b, const self_options *o, heed_symb
 static heed_symbol *scores(heed_builtin *b, const self_options *o)
 {
     const heed_dense_manner manner = {.name = "score", HEED_MANNER_OF(o)};
+    const heed_variable *wa = heed_builtin_weight(b, "Add_Wa");
     const heed_variable *ba = heed_builtin_weight(b, is_additive(o) ? "Add_ba" : "Mul_ba");
     heed_symbol *q = query_of(b, o), *k = key_of(b, o), *e;
     if (is_additive(o)) {
-        e = heed_builtin_additive_scores(b, q, k, HEED_WHOLE(heed_builtin_weight(b, "Add_Wa")), HEED_WHOLE(ba), &manner);
+        e = heed_builtin_additive_scores(b, q, k, HEED_WHOLE(wa), HEED_WHOLE(ba), &manner);
     } else {
         e = heed_formula_matmul(q, heed_formula_turned(k));
         e = ba == NULL || is_linear(o->attention_activation) ? e : add_number(b, o, e, ba);

@@ -11,28 +11,30 @@ const heed_variable *heed_builtin_weight(const heed_builtin *b, const char *name
     return NULL;
 }
 
+/* Numbers in a row of a weight. */
+static int64_t width_of(const heed_variable *v) { return v->shape.rank == 0 ? 1 : v->shape.dims[v->shape.rank - 1]; }
+
+static int64_t rows_of(const heed_weight_part *p)
+{
+    int64_t width = width_of(p->variable);
+    return p->rows > 0 || width == 0 ? p->rows : p->variable->count / width;
+}
+
+static int64_t columns_of(const heed_weight_part *p) { return p->columns == 0 ? width_of(p->variable) : p->columns; }
+
 /* The part's numbers, dense. */
 static void copy_part(float *to, const heed_weight_part *p)
 {
-    const heed_variable *v = p->variable;
-    int64_t width = v->shape.rank == 0 ? 1 : v->shape.dims[v->shape.rank - 1], height = width == 0 ? 0 : v->count / width;
-    int64_t rows = p->rows == 0 ? height : p->rows, columns = p->columns == 0 ? width : p->columns;
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(to + i * columns, v->data + (p->row + i) * width + p->column, (size_t)columns * sizeof *to);
-}
-
-static int64_t part_count(const heed_weight_part *p)
-{
-    const heed_variable *v = p->variable;
-    int64_t width = v->shape.rank == 0 ? 1 : v->shape.dims[v->shape.rank - 1], height = width == 0 ? 0 : v->count / width;
-    return (p->rows == 0 ? height : p->rows) * (p->columns == 0 ? width : p->columns);
+    int64_t width = width_of(p->variable), columns = columns_of(p);
+    for (int64_t i = 0; i < rows_of(p); i++)
+        memcpy(to + i * columns, p->variable->data + (p->row + i) * width + p->column, (size_t)columns * sizeof *to);
 }
 
 heed_status heed_builtin_fill(heed_builtin *b, heed_layer *layer, int index, heed_weight_part part)
 {
     HEED_TRY(heed_model_status(b->model));
     heed_variable *v = heed_layer_weight_at(layer, index);
-    if (v == NULL || part.variable == NULL || v->count != part_count(&part))
+    if (v == NULL || part.variable == NULL || v->count != rows_of(&part) * columns_of(&part))
         return heed_layer_fail(b->layer, HEED_EINTERNAL, "weight %d of '%s' does not fit", index, layer->name);
     copy_part(v->data, &part);
     v->drawn = true;

@@ -284,11 +284,11 @@ static heed_status convert_operation(heed_zone *z, const heed_json *layers, cons
 {
     const heed_json *class_name = heed_json_find(layer, "class_name"), *name = heed_json_find(layer, "name");
     const heed_json *nodes = heed_json_find(layer, "inbound_nodes"), *call = heed_json_at(nodes, 0);
-    const heed_json *args = heed_json_find(call, "args");
+    const heed_json *args = heed_json_find(call, "args"), *options = heed_json_find(layer, "config");
     const char *function, *operands;
     heed_json *keywords = heed_json_object(z), *config = heed_json_object(z), *tensors = heed_json_array(z);
     bool fit = true;
-    HEED_TRY(heed_old_operation_write(z, class_name->text, heed_json_find(layer, "config"), &function, &operands, keywords));
+    HEED_TRY(heed_old_operation_write(z, class_name->text, options, &function, &operands, keywords));
     if (function == NULL || nodes->count != 1 || heed_json_find(call, "kwargs")->count > 0)
         return refuse_operation(z, layer);
     HEED_TRY(name_operands(z, layers, args, operands, keywords, &fit));

@@ -299,8 +299,8 @@ static heed_status is_fixed(heed_zone *z, const struct old_function *f, const he
     return b == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config, const char **function,
-                                     const char **operands, heed_json *keywords)
+heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config,
+                                     const char **function, const char **operands, heed_json *keywords)
 {
     const struct old_function *f = NULL;
     *function = NULL;

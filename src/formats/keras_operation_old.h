@@ -24,7 +24,7 @@ heed_value *heed_old_operand_value(heed_zone *z, const heed_json *v);
 
 /* The way back: the function that an operation of Keras 3 is in Keras 2 (NULL: none that is known), what of its config goes
  * with a call, into `keywords`, and the names of its operands behind the first, with spaces between. */
-heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config, const char **function,
-                                     const char **operands, heed_json *keywords);
+heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config,
+                                     const char **function, const char **operands, heed_json *keywords);
 
 #endif

@@ -1,6 +1,6 @@
 /* Models of the collections' layers, written in layers of Keras: heed reads its own file, which holds nothing else, and
- * computes what the collections' own software did. That real Keras opens these files, tests/fixtures/make/check_builtin.py
- * has seen. */
+ * computes what the collections' own software did. That real Keras opens these files,
+ * tests/fixtures/make/check_builtin.py has seen. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
