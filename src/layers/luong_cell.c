@@ -146,6 +146,18 @@ static heed_luong_source take_source(const feeding *f, heed_tensor *const **cons
     return s;
 }
 
+/* (R, D) as (S, W, D): of each item of the source its rows, which stand one after another; in training one. */
+static heed_tensor *by_item(heed_tensor *rows, const heed_luong_source *source)
+{
+    heed_shape shape = {3, {heed_tensor_dim(source->states, 0), HEED_ANY, heed_tensor_dim(rows, -1)}};
+    return heed_op_reshape(rows, &shape);
+}
+
+static heed_tensor *by_row(heed_tensor *items)
+{
+    return heed_op_reshape(items, &(heed_shape){2, {HEED_ANY, heed_tensor_dim(items, -1)}});
+}
+
 static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step *step)
 {
     const luong_cell *l = cell_of(layer);
@@ -159,14 +171,16 @@ static heed_status cell_step(heed_layer *layer, const heed_loop *loop, heed_step
     part.outputs = outputs;
     HEED_TRY(l->cell->layer_class->cell->step(l->cell, &f->inner, &part));
     if (counts_steps(layer)) {
-        number = heed_op_expand(step->states[states + 1], -1);
+        number = by_item(step->states[states + 1], &source);
         step->new_states[states + 1] = heed_op_scale(step->states[states + 1], 1.0f, 1.0f);
     }
-    heed_luong_result r = heed_luong_attend(options_of(layer), &l->luong, heed_op_expand(outputs[0], 1), number, &source,
+    HEED_TRY(heed_graph_status(step->graph));
+    heed_luong_result r = heed_luong_attend(options_of(layer), &l->luong, by_item(outputs[0], &source), number, &source,
                                             false);
-    step->outputs[0] = step->new_states[states] = heed_op_squeeze(r.vector, 1);
+    HEED_TRY(heed_graph_status(step->graph));
+    step->outputs[0] = step->new_states[states] = by_row(r.vector);
     if (loop->attention > 0)
-        step->outputs[loop->attention] = heed_op_squeeze(r.weights, 1);
+        step->outputs[loop->attention] = by_row(r.weights);
     return HEED_OK;
 }
 

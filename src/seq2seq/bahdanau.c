@@ -66,7 +66,7 @@ typedef struct memory {
     heed_symbol *x, *state;
 } memory;
 
-static memory read(const wiring *w, heed_symbol *source, int32_t size)
+static memory read_source(const wiring *w, heed_symbol *source, int32_t size)
 {
     const bahdanau_settings *s = w->s;
     heed_symbol *outputs[3] = {NULL};
@@ -125,10 +125,10 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
 {
     wiring w = {.m = m, .s = settings};
     heed_symbol *source = ids(&w, "source", HEED_ANY), *target = ids(&w, "target", HEED_ANY);
-    memory read_source = read(&w, source, source_size);
+    memory of_source = read_source(&w, source, source_size);
     heed_layer *tokens = target_table(&w, target_size);
     heed_symbol *y = drop(&w, heed_recipe_call(tokens, target, NULL), w.s->target_dropout);
-    heed_symbol *inputs[] = {y, read_source.state, read_source.x};
+    heed_symbol *inputs[] = {y, of_source.state, of_source.x};
     heed_symbol *written = heed_call_layer(decoder(&w), inputs, 3, NULL, NULL, 1);
     *out = logits(&w, tokens, written, y, target_size);
     return HEED_OK;
@@ -138,7 +138,7 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
 
 static heed_status wire_encoder(const wiring *w)
 {
-    memory m = read(w, ids(w, "source", HEED_ANY), 0);
+    memory m = read_source(w, ids(w, "source", HEED_ANY), 0);
     heed_symbol *outputs[2] = {NULL};
     heed_call_layer(heed_make(w->m, heed_start_of_cell(heed_shared(decoder(w)))), &m.x, 1, NULL, outputs, 2);
     return heed_outputs(w->m, outputs[0], outputs[1], m.state);

@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind, &heed_bahdanau_kind, &heed_transformer_kind};
+static const heed_recipe_kind *const kinds[] = {&heed_gru_attention_kind, &heed_bahdanau_kind, &heed_luong_kind,
+                                               &heed_attention_keras_kind, &heed_transformer_kind};
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+/* How recurrent models of sentences are trained: few pairs a step, few pieces of words. */
+#define RECURRENT                                                                                                      \
+    "source_tokens='bpe', target_tokens='bpe', vocabulary=6000, batch_tokens=1024, learning_rate=0.001, "              \
+    "warmup_steps=500, label_smoothing=0.1, longest=200, validate_by='loss', average=5"
 
 /* Each with the settings in which it differs from what its kind of model has by default. */
 static const heed_recipe_info recipes[] = {
@@ -20,8 +26,17 @@ static const heed_recipe_info recipes[] = {
      "conditional form), of the size that suits some ten thousand pairs of sentences; the cell that attends is heed's, "
      "Keras has none",
      "bahdanau",
-     "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=10000, batch_tokens=1536, "
-     "learning_rate=0.001, warmup_steps=500, label_smoothing=0.1, longest=200, validate_by='loss', average=3"},
+     RECURRENT},
+    {"luong",
+     "stacks of LSTM read and write, attention by products of their states (Luong et al. 2015), fed back or not; as "
+     "large as bahdanau; the layers that attend are heed's, Keras has none",
+     "luong", RECURRENT},
+    {"attention-keras",
+     "the example of attention_keras as it is, a baseline: one GRU reads words, one writes, AttentionLayer is behind "
+     "it; of sentences up to 20 words, without dropout or token vectors",
+     "attention-keras",
+     "source_tokens='words', target_tokens='words', lowercase=True, target_lowercase=True, batch_size=64, "
+     "learning_rate=0.001, schedule='constant', warmup_steps=0, clip_norm=0.0, longest=20, validate_by='loss'"},
     {"transformer",
      "attention alone reads and writes (Vaswani et al. 2017), of the size that suits some ten thousand pairs of "
      "sentences",

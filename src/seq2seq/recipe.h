@@ -95,7 +95,8 @@ typedef struct heed_recipe_kind {
 #define HEED_RECIPE_OPTIONS(config, LIST)                                                                              \
     HEED_CLASS_OPTIONS(config, LIST), .settings = (const heed_setting_info[]) { LIST(HEED_SETTING_INFO, ) }
 
-extern const heed_recipe_kind heed_gru_attention_kind, heed_bahdanau_kind, heed_transformer_kind;
+extern const heed_recipe_kind heed_gru_attention_kind, heed_bahdanau_kind, heed_luong_kind,
+    heed_attention_keras_kind, heed_transformer_kind;
 
 /* A recipe's settings, as they are used and kept. */
 typedef struct heed_recipe {

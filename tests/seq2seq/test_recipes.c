@@ -30,6 +30,7 @@ typedef struct recipe_case {
     "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, " \
     "longest=20"
 #define TRANSFORMER SMALL ", size=16, heads=4, feed_forward=24, encoder_layers=2"
+#define LUONG SMALL ", units=12, embedding=8"
 #define BAHDANAU SMALL ", units=12, embedding=8, attention_units=10"
 
 static const recipe_case cases[] = {
@@ -37,7 +38,12 @@ static const recipe_case cases[] = {
     {"gru-attention", "units=5, embedding=8, target_embedding=6, output_units=10, attention='dot'", 1},
     {"bahdanau", BAHDANAU, 1},
     {"bahdanau",
-     BAHDANAU ", step='paper', start='last', share='none', encoder_layers=2, shared_vocabulary=False, average=1", 1},
+     BAHDANAU ", step='paper', start='last', share='none', encoder_layers=2, average=1", 1},
+    {"luong", LUONG, 1},
+    {"luong", LUONG ", score='concat', layers=1", 1},
+    {"luong", LUONG ", score='dot', feeding=False, directions='forward', layers=3, share='none'", 1},
+    {"luong", LUONG ", score='concat', feeding=False, average=1", 1},
+    {"attention-keras", SMALL ", units=12, learning_rate=0.01", 1},
     {"transformer", TRANSFORMER ", decoder_layers=2", 8},
     {"transformer", TRANSFORMER ", normalize='before', positions='learned', share='target', decoder_layers=1", 4},
     {"transformer", TRANSFORMER ", decoder_layers=1, validate_by='bleu', bleu_tokens='char', average=3, patience=9", 4},
