@@ -240,6 +240,21 @@ static const refusal refusals[] = {
      "LuongAttention layer: reach is out of range (expected [1,), found 0)"},
     {"heed", "LuongAttention", "", 2, {X, S(3, 5, 3)}, {{0}},
      "LuongAttention layer: input 2 is of another batch than input 1 (expected 2, found 3)"},
+    {"heed", "BahdanauAttentionCell", "", 0, {{0}}, {{0}}, "BahdanauAttentionCell layer: its cell is missing"},
+    {"heed", "BahdanauAttentionCell", "Dense(3)", 0, {{0}}, {{0}},
+     "BahdanauAttentionCell layer: \"cell\" is no cell (expected LSTMCell, GRUCell or another, found Dense)"},
+    {"heed", "BahdanauAttentionCell", "GRUCell(3), first=Dense(3)", 0, {{0}}, {{0}},
+     "BahdanauAttentionCell layer: \"first\" is no cell (expected LSTMCell, GRUCell or another, found Dense)"},
+    {"heed", "BahdanauAttentionCell", "GRUCell(3), first=LSTMCell(3)", 0, {{0}}, {{0}},
+     "BahdanauAttentionCell layer: its first cell has not as many states as its cell (expected 1, found 2)"},
+    {"heed", "BahdanauAttentionCell", "GRUCell(3), first=GRUCell(4)", 0, {{0}}, {{0}},
+     "BahdanauAttentionCell layer: state 1 of its first cell is not as its cell's (expected (1, 3), found (1, 4))"},
+    {"keras", "RNN", "BahdanauAttentionCell(GRUCell(3))", 1, {X}, {{0}},
+     "RNN layer: BahdanauAttentionCell layer 'bahdanau_attention_cell': the source is missing (expected RNN to be "
+     "called on a sequence and the source, found a sequence alone)"},
+    {"keras", "RNN", "BahdanauAttentionCell(GRUCell(3))", 2, {X, S(2, 4)}, {{0}},
+     "RNN layer: BahdanauAttentionCell layer 'bahdanau_attention_cell': the source is no sequence (expected (B, S, E), "
+     "found (None, 4))"},
 };
 
 static heed_status call_on(const refusal *r, heed_layer *layer, heed_graph *g)

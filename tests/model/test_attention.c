@@ -117,6 +117,10 @@ static void every_layer_tells(void **state)
     check_tells(c, heed_external_attention_rnn_wrapper(heed_lstm(.units = 2)), 2, "external_attention_rnn_wrapper",
                 cross);
     check_tells(c, heed_luong_attention(.units = 5, .score = "concat"), 2, "luong_attention", cross);
+    check_tells(c, heed_rnn(heed_luong_attention_cell(heed_gru_cell(.units = 2))), 2, "rnn", cross);
+    check_tells(c, heed_rnn(heed_bahdanau_attention_cell(heed_gru_cell(.units = 2))), 2, "rnn", cross);
+    check_tells(c, heed_rnn(heed_bahdanau_attention_cell(heed_lstm_cell(.units = 2), .first = heed_lstm_cell(.units = 2)),
+                            .return_sequences = true), 2, "rnn", cross);
 }
 
 static void wrappers_pass_it_on(void **state)
