@@ -48,6 +48,7 @@ void  heed_generic_layer_norm(int64_t n, const float *x, const float *gamma, con
                               float *mean, float *rstd);
 void  heed_generic_layer_norm_gradient(int64_t n, const float *x, const float *gamma, float mean, float rstd,
                                        const float *dy, float *dx, float *dgamma, float *dbeta);
+float heed_generic_exponentials(int64_t n, const float *x, float *y, float *top);
 float heed_generic_softmax_cross_entropy(int64_t n, const float *x, int64_t label, float *p);
 
 void heed_generic_lstm(int64_t u, const float *zx, const float *zh, const float *c_previous, float *gates, float *c,

@@ -143,6 +143,8 @@ typedef struct heed_kernels {
     /* dx as above; dgamma += dy (x-mean) rstd and dbeta += dy where not NULL */
     void (*layer_norm_gradient)(int64_t n, const float *x, const float *gamma, float mean, float rstd, const float *dy,
                                 float *dx, float *dgamma, float *dbeta);
+    /* y = e^(x - top), top the largest of x; gives the sum of y. All of it minus infinity: zeros */
+    float (*exponentials)(int64_t n, const float *x, float *y, float *top);
     /* loss of one row of logits against class `label` (0..n-1): log(sum e^x) - x[label]; p = softmax(x), may be NULL */
     float (*softmax_cross_entropy)(int64_t n, const float *x, int64_t label, float *p);
 

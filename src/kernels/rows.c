@@ -98,6 +98,17 @@ void heed_generic_layer_norm_gradient(int64_t n, const float *x, const float *ga
     }
 }
 
+float heed_generic_exponentials(int64_t n, const float *x, float *y, float *top)
+{
+    double total = 0;
+    *top = heed_generic_maximum(n, x);
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = *top == -INFINITY ? 0.0f : expf(x[i] - *top);
+        total += y[i];
+    }
+    return (float)total;
+}
+
 float heed_generic_softmax_cross_entropy(int64_t n, const float *x, int64_t label, float *p)
 {
     float top = heed_generic_maximum(n, x);

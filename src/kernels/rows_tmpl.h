@@ -11,7 +11,7 @@ static void clear(int64_t n, float *y)
 }
 
 /* y = e^(x - top) of what is kept, else 0; y may be NULL. Gives the sum. */
-INLINE float exponentials(int64_t n, const float *x, const uint8_t *keep, float top, float *y)
+INLINE float sum_of_exponentials(int64_t n, const float *x, const uint8_t *keep, float top, float *y)
 {
     vec total = v_zero();
     for (int64_t i = 0; i < n; i += VL) {
@@ -39,7 +39,7 @@ static void softmax(int64_t n, const float *x, const uint8_t *keep, float *y)
         clear(n, y);
         return;
     }
-    float total = keep ? exponentials(n, x, keep, top, y) : exponentials(n, x, NULL, top, y); /* two loops, inlined */
+    float total = keep ? sum_of_exponentials(n, x, keep, top, y) : sum_of_exponentials(n, x, NULL, top, y); /* two loops, inlined */
     scale(n, keep, 1.0f / total, y);
 }
 
@@ -53,7 +53,7 @@ static void softmax_gradient(int64_t n, const float *y, const float *dy, float *
 
 static void log_softmax(int64_t n, const float *x, float *y)
 {
-    float top = maximum(n, x), shift = logf(exponentials(n, x, NULL, top, NULL));
+    float top = maximum(n, x), shift = logf(sum_of_exponentials(n, x, NULL, top, NULL));
     for (int64_t i = 0; i < n; i += VL)
         v_store_some(y + i, n - i, v_subtract(v_subtract(v_load_some(x + i, n - i), v_set(top)), v_set(shift)));
 }
@@ -65,10 +65,19 @@ static void log_softmax_gradient(int64_t n, const float *y, const float *dy, flo
         v_store_some(dx + i, n - i, v_fnma(v_exp(v_load_some(y + i, n - i)), total, v_load_some(dy + i, n - i)));
 }
 
+static float exponentials(int64_t n, const float *x, float *y, float *top)
+{
+    *top = maximum(n, x);
+    if (*top != -INFINITY)
+        return sum_of_exponentials(n, x, NULL, *top, y);
+    clear(n, y);
+    return 0.0f;
+}
+
 static float softmax_cross_entropy(int64_t n, const float *x, int64_t label, float *p)
 {
     float top = maximum(n, x), right = x[label];
-    float total = p ? exponentials(n, x, NULL, top, p) : exponentials(n, x, NULL, top, NULL);
+    float total = p ? sum_of_exponentials(n, x, NULL, top, p) : sum_of_exponentials(n, x, NULL, top, NULL);
     if (p)
         scale(n, NULL, 1.0f / total, p);
     return logf(total) + (top - right);

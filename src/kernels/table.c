@@ -29,6 +29,7 @@ static const heed_kernels generic = {
     .log_softmax_gradient = heed_generic_log_softmax_gradient,
     .layer_norm = heed_generic_layer_norm,
     .layer_norm_gradient = heed_generic_layer_norm_gradient,
+    .exponentials = heed_generic_exponentials,
     .softmax_cross_entropy = heed_generic_softmax_cross_entropy,
     .lstm = heed_generic_lstm,
     .lstm_gradient = heed_generic_lstm_gradient,

@@ -44,6 +44,7 @@ const heed_kernels TABLE = {
     .log_softmax_gradient = log_softmax_gradient,
     .layer_norm = layer_norm,
     .layer_norm_gradient = layer_norm_gradient,
+    .exponentials = exponentials,
     .softmax_cross_entropy = softmax_cross_entropy,
     .lstm = lstm,
     .lstm_gradient = lstm_gradient,

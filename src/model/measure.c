@@ -1,5 +1,7 @@
 #include "model/measure_parts.h"
 
+#include "ops/output_loss.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -157,18 +159,28 @@ heed_tensor *heed_labels_for(heed_tensor *t, const heed_tensor *p)
     return t == NULL || t->dtype == HEED_INT32 ? t : heed_op_cast(t, HEED_INT32);
 }
 
+/* What comes before the softmax; NULL where that is not known. */
+static heed_tensor *sparse_logits(const sparse_config *o, heed_tensor *p)
+{
+    return o->from_logits ? p : heed_logits_behind(p, &heed_kind_softmax);
+}
+
+/* Which labels count; NULL: all. */
+static heed_tensor *sparse_valid(const sparse_config *o, heed_tensor *labels)
+{
+    if (isinf(o->ignore_class) || labels == NULL)
+        return NULL;
+    return heed_op_not_equal(labels, heed_op_cast(number(labels, (float)o->ignore_class), HEED_INT32));
+}
+
 static heed_tensor *sparse(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
     const sparse_config *o = config;
-    heed_tensor *labels = heed_labels_for(t, p);
-    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, &heed_kind_softmax);
+    heed_tensor *labels = heed_labels_for(t, p), *logits = sparse_logits(o, p);
     heed_tensor *values = heed_op_softmax_cross_entropy(logits != NULL ? logits : heed_op_log(clipped(p)), labels,
                                                         o->label_smoothing);
-    if (isinf(o->ignore_class) || values == NULL)
-        return values;
-    heed_tensor *ignored = heed_op_cast(number(values, (float)o->ignore_class), HEED_INT32);
-    *valid = heed_op_not_equal(labels, ignored);
-    return heed_op_select(*valid, values, number(values, 0.0f));
+    *valid = sparse_valid(o, labels);
+    return *valid == NULL || values == NULL ? values : heed_op_select(*valid, values, number(values, 0.0f));
 }
 
 heed_tensor *heed_binary_entropy(heed_tensor *t, heed_tensor *p, heed_tensor *logits)
@@ -405,35 +417,75 @@ static heed_tensor *mask_weights(heed_tensor *mask, bool mean)
     return heed_op_multiply(ones, factor);
 }
 
-heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
-                              heed_tensor *weights, heed_tensor *mask)
+/* How losses become one number: each counts by the weight that comes of sample weights and masks. */
+typedef struct reduction {
+    bool         over_all, over_weights; /* the sum is divided by their number, or by that of the weights */
+    heed_tensor *weights;                /* NULL: each counts as 1 */
+} reduction;
+
+static reduction reduction_of(const heed_object *loss, heed_tensor *weights, heed_tensor *mask, heed_tensor *valid)
 {
-    const heed_measure_class *class = (const heed_measure_class *)loss->object_class;
     const heed_measure_common *o = loss->config;
     bool over_weights = strcmp(o->reduction, "mean_with_sample_weight") == 0;
     bool over_all = !over_weights && strcmp(o->reduction, "sum") != 0;
-    heed_tensor *valid = NULL;
+    mask = mask != NULL && valid != NULL ? heed_op_and(mask, valid) : mask != NULL ? mask : valid;
+    return (reduction){over_all, over_weights, both(mask == NULL ? NULL : mask_weights(mask, over_all), weights)};
+}
+
+/* From the weighted sum of `count` losses. */
+static heed_tensor *reduce(const reduction *r, heed_tensor *sum, int64_t count)
+{
+    if (r->over_weights && r->weights != NULL) {
+        heed_tensor *total = heed_op_sum(r->weights, NULL, 0, false);
+        heed_tensor *none = heed_op_equal(total, number(total, 0.0f));
+        return heed_op_select(none, number(total, 0.0f), heed_op_divide(sum, total));
+    }
+    if ((!r->over_all && !r->over_weights) || count == 0)
+        return sum;
+    return heed_op_scale(sum, 1.0f / (float)count, 0.0f);
+}
+
+/* The same without the logits, where there are many of them and nothing else needs them; NULL where it is not so. */
+static heed_tensor *number_without_logits(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
+                                          heed_tensor *weights, heed_tensor *mask)
+{
+    const sparse_config *o = loss->config;
+    if (loss->object_class != &heed_measure_sparse.class)
+        return NULL;
+    heed_tensor *logits = sparse_logits(o, prediction);
+    if (!heed_output_loss_fits(logits, prediction))
+        return NULL;
+    heed_tensor *labels = heed_labels_for(truth, prediction), *each = NULL;
+    reduction r = reduction_of(loss, weights, mask, sparse_valid(o, labels));
+    if (r.weights != NULL && labels != NULL) {
+        bool behind = rank_of(r.weights) == rank_of(labels) + 1 && heed_tensor_dim(r.weights, -1) == 1;
+        r.weights = behind ? heed_op_squeeze(r.weights, -1) : extend(r.weights, rank_of(labels));
+        each = heed_op_broadcast(r.weights, &labels->shape);
+    }
+    heed_tensor *sum = heed_op_output_loss(logits, labels, each, o->label_smoothing);
+    return sum == NULL ? NULL : reduce(&r, sum, labels->count);
+}
+
+heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
+                              heed_tensor *weights, heed_tensor *mask, bool alone)
+{
+    const heed_measure_class *class = (const heed_measure_class *)loss->object_class;
+    heed_tensor *valid = NULL, *number = alone ? number_without_logits(loss, truth, prediction, weights, mask) : NULL;
+    if (number != NULL)
+        return number;
     heed_tensor *values = class->values(loss->config, truth, prediction, &valid);
     if (values == NULL)
         return NULL;
-    mask = mask != NULL && valid != NULL ? heed_op_and(mask, valid) : mask != NULL ? mask : valid;
-    weights = both(mask == NULL ? NULL : mask_weights(mask, over_all), weights);
-    if (weights != NULL) {
-        match_ranks(&values, &weights);
-        weights = extend(weights, rank_of(values));
-        values = heed_op_multiply(values, weights);
+    reduction r = reduction_of(loss, weights, mask, valid);
+    if (r.weights != NULL) {
+        match_ranks(&values, &r.weights);
+        r.weights = extend(r.weights, rank_of(values));
+        values = heed_op_multiply(values, r.weights);
     }
     if (rank_of(values) == 0)
         return values;
     heed_tensor *sum = heed_op_sum(values, NULL, 0, false);
-    if (over_weights && weights != NULL) {
-        heed_tensor *total = heed_op_sum(weights, NULL, 0, false);
-        heed_tensor *none = heed_op_equal(total, number(total, 0.0f));
-        return heed_op_select(none, number(total, 0.0f), heed_op_divide(sum, total));
-    }
-    if ((!over_all && !over_weights) || values == NULL || values->count == 0)
-        return sum;
-    return heed_op_scale(sum, 1.0f / (float)values->count, 0.0f);
+    return reduce(&r, sum, values == NULL ? 0 : values->count);
 }
 
 heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out)

@@ -35,9 +35,9 @@ typedef struct heed_measure_common {
 const char *heed_measure_resolve(const char *name, const heed_shape *truth, const heed_shape *prediction);
 
 /* A loss as one number: values weighted by `weights` (float, NULL: 1) and `mask` (bool, NULL: all count), and reduced.
- */
+ * `alone`: nobody else asks for the prediction, which then need not be made whole (see ops/output_loss.h). */
 heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
-                              heed_tensor *weights, heed_tensor *mask);
+                              heed_tensor *weights, heed_tensor *mask, bool alone);
 /* The loss when this share of the truth is spread over all classes; itself when it is 0. HEED_EINVAL for a loss without
  * classes by number. */
 heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out);

@@ -94,6 +94,15 @@ static heed_tensor *weights_with_mask(heed_tensor *weights, heed_tensor *mask)
     return own == NULL || weights == NULL ? (own == NULL ? weights : own) : heed_op_multiply(weights, own);
 }
 
+/* Whether a metric looks at an output. */
+static bool is_measured(const struct heed_training *t, int output)
+{
+    for (int i = 0; i < t->tally_count; i++)
+        if (t->tallies[i].metric != NULL && t->tallies[i].output == output)
+            return true;
+    return false;
+}
+
 static heed_status append_losses(heed_model *m, heed_program *p, const heed_batch *b)
 {
     const struct heed_training *t = m->training;
@@ -109,7 +118,7 @@ static heed_status append_losses(heed_model *m, heed_program *p, const heed_batc
             weights = weights_with_mask(weights, mask);
             mask = NULL;
         }
-        heed_tensor *value = heed_loss_number(loss, p->targets[k], p->outputs[k], weights, mask);
+        heed_tensor *value = heed_loss_number(loss, p->targets[k], p->outputs[k], weights, mask, !is_measured(t, k));
         HEED_TRY(explain(m, p, k, o->text));
         p->losses[o->slot] = value;
         heed_tensor *weighted = o->weight == 1.0 ? value : heed_op_scale(value, (float)o->weight, 0.0f);

@@ -72,16 +72,6 @@ static inline int64_t heed_range_first_block(heed_range seen)
 
 #define HEED_LOG2_E 1.44269504088896341f
 
-/* The next `count` of `size` bytes of a thread's memory; with memory NULL they are only counted. */
-static inline void *heed_take(unsigned char *memory, size_t *used, int64_t count, size_t size)
-{
-    void *here = memory == NULL ? NULL : memory + *used;
-    *used += heed_aligned((size_t)count * size);
-    return here;
-}
-
-static inline int64_t heed_round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
-
 /* c (m, columns) += a (m, depth) b, b's rows from `row` on of a block packed with `rows` of them. */
 void heed_attention_product(const heed_kernels *k, int64_t m, int64_t columns, int64_t depth, const float *a, int64_t lda,
                             const float *packed, int64_t rows, int64_t row, float *c, int64_t ldc);

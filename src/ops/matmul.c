@@ -206,6 +206,14 @@ heed_tensor *heed_op_dense(heed_tensor *x, heed_tensor *kernel, heed_tensor *bia
 
 /* ---- the matrix packed ahead */
 
+bool heed_matmul_is_dense(const heed_node *n, bool *transposed)
+{
+    const matmul_attributes *at = n->attributes;
+    bool is_dense = heed_matmul_packable(n) && n->inputs[1]->shape.rank == 2 && !at->transpose_a;
+    *transposed = is_dense && at->transpose_b;
+    return is_dense;
+}
+
 bool heed_matmul_packable(const heed_node *n)
 {
     if (n->op != &heed_kind_matmul)

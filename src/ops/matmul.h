@@ -4,6 +4,8 @@
 
 #include "ops/op.h"
 
+/* Is this node a product of rows with one matrix, (d, n), or (n, d) transposed? */
+bool heed_matmul_is_dense(const heed_node *n, bool *transposed);
 /* Is this node a product of rows with one matrix that could be packed ahead? */
 bool heed_matmul_packable(const heed_node *n);
 /* Floats that the packed matrix takes. */

@@ -120,7 +120,7 @@ struct heed_op {
 #define HEED_OP_MAP(X)                                                                                                 \
     X(fill) X(unary) X(unary_gradient) X(binary) X(compare) X(logical) X(select) X(cast)                               \
     X(matmul) X(reduce) X(argmax) X(softmax) X(softmax_gradient) X(log_softmax) X(log_softmax_gradient)                \
-    X(softmax_cross_entropy) X(softmax_cross_entropy_gradient)                                                         \
+    X(softmax_cross_entropy) X(softmax_cross_entropy_gradient) X(output_loss)                                          \
     X(reshape) X(transpose) X(broadcast) X(concatenate) X(slice) X(pad) X(reverse) X(repeat) X(blend) X(cumsum)        \
     X(stop_gradient) X(gather) X(gather_gradient) X(one_hot) X(layer_norm) X(layer_norm_gradient) X(dropout) X(random) \
     X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \
@@ -191,6 +191,16 @@ static inline uint64_t heed_exec_stream(const heed_exec *x, uint32_t draw) { ret
 
 /* Bytes rounded up to what keeps whatever lies behind them aligned to 64. */
 static inline size_t heed_aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* The next `count` of `size` bytes of scratch memory; with memory NULL they are only counted. */
+static inline void *heed_take(unsigned char *memory, size_t *used, int64_t count, size_t size)
+{
+    void *here = memory == NULL ? NULL : memory + *used;
+    *used += heed_aligned((size_t)count * size);
+    return here;
+}
+
+static inline int64_t heed_round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
 /* Elements a tile of elementwise work should have: small enough to share out, large enough to be worth it. */
 enum { HEED_TILE_ELEMENTS = 8192 };

@@ -196,6 +196,33 @@ static void test_log_softmax(void **state)
     }
 }
 
+static void test_exponentials(void **state)
+{
+    (void)state;
+    EACH_TABLE (k) {
+        EACH_LENGTH (n) {
+            float range = heed_random_below(&source, 2) ? 3.0f : 60.0f;
+            float *x = random_input(n, -range, range), *y = output_block(n), top;
+            double sum = 0, largest = -INFINITY;
+            for (int64_t i = 0; i < n; i++)
+                largest = fmax(largest, x[i]);
+            float total = k->exponentials(n, x, y, &top);
+            CHECK_NEAR(k, "top", n, top, largest, 0);
+            for (int64_t i = 0; i < n; i++) {
+                CHECK_NEAR(k, "exponentials", i, y[i], exp(x[i] - largest), softmax_bound(exp(x[i] - largest)));
+                sum += exp(x[i] - largest);
+            }
+            CHECK_NEAR(k, "their sum", n, total, sum, 4 * FLT_EPSILON * sum);
+            for (int64_t i = 0; i < n; i++)
+                x[i] = -INFINITY;
+            assert_true(k->exponentials(n, x, x, &top) == 0 && top == -INFINITY);
+            for (int64_t i = 0; i < n; i++)
+                assert_true(x[i] == 0);
+            release_blocks();
+        }
+    }
+}
+
 static void test_cross_entropy(void **state)
 {
     (void)state;
@@ -274,7 +301,7 @@ int main(void)
         cmocka_unit_test(test_add_columns),     cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_softmax_strange), cmocka_unit_test(test_softmax_gradient),
         cmocka_unit_test(test_log_softmax),     cmocka_unit_test(test_cross_entropy),
-        cmocka_unit_test(test_layer_norm),
+        cmocka_unit_test(test_layer_norm),      cmocka_unit_test(test_exponentials),
     };
     return cmocka_run_group_tests(tests, set_seed, NULL);
 }

@@ -9,7 +9,7 @@
     X(sum, "rows") X(maximum, "rows") X(dot, "rows") X(sum_of_squares, "rows") X(add_columns, "rows")                  \
     X(depthwise, "window") X(depthwise_gradient, "window") X(claim, "window") X(blend, "window")                       \
     X(softmax, "rows") X(softmax_gradient, "rows") X(log_softmax, "rows") X(log_softmax_gradient, "rows")              \
-    X(layer_norm, "rows") X(layer_norm_gradient, "rows") X(softmax_cross_entropy, "rows")                              \
+    X(layer_norm, "rows") X(layer_norm_gradient, "rows") X(exponentials, "rows") X(softmax_cross_entropy, "rows")      \
     X(lstm, "recurrent") X(lstm_gradient, "recurrent") X(gru, "recurrent") X(gru_gradient, "recurrent")                \
     X(additive_exp, "additive") X(additive_scores, "additive") X(additive_scores_tanh, "additive")                     \
     X(additive_gradient, "additive") X(additive_gradient_tanh, "additive")                                             \

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "ops/op.h"
+#include "ops/output_loss.h"
 #include "support/failing_allocator.h"
 #include "support/op_check.h"
 
@@ -44,6 +45,12 @@ static heed_tensor *with_noise(heed_tensor *x)
     heed_graph *g = heed_tensor_graph(x);
     const heed_shape *shape = heed_tensor_shape(x);
     return heed_op_multiply(x, heed_op_add(heed_op_random_normal(g, shape), heed_op_random_uniform(g, shape)));
+}
+
+/* Weights are whole numbers, which have no gradient. */
+static heed_tensor *output_loss(heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing)
+{
+    return heed_op_output_loss(logits, labels, weights == NULL ? NULL : heed_op_cast(weights, HEED_FLOAT32), smoothing);
 }
 
 static const float weights_3_4[4 * 3] = {1, 0, 0, 0.5f, 0, -2, 0, 0, 0, 0.25f, 3, 1};
@@ -200,6 +207,12 @@ static heed_tensor *pooled(heed_tensor *const *x, bool mean, int64_t size, int64
       IDS(5, 9))                                                                                                       \
     X(softmax_cross_entropy, cross_entropy_smoothed, heed_op_softmax_cross_entropy(x[0], x[1], 0.3f), ANY(9, 4),       \
       IDS(5, 9))                                                                                                       \
+    X(output_loss, output_loss, output_loss(heed_op_dense(x[0], x[1], NULL), x[2], NULL, 0), ANY(2, 3, 4), ANY(4, 5),  \
+      IDS(5, 2, 3))                                                                                                    \
+    X(output_loss, output_loss_bias, output_loss(heed_op_dense(x[0], x[1], x[2]), x[3], x[4], 0.2f), ANY(9, 3),        \
+      ANY(3, 4), ANY(4), IDS(5, 9), IDS(3, 9))                                                                         \
+    X(output_loss, output_loss_transposed, output_loss(heed_op_matmul_transposed(x[0], false, x[1], true), x[2], x[3], \
+      0.4f), ANY(9, 3), ANY(4, 3), IDS(5, 9), IDS(3, 9))                                                               \
     X(reshape, reshape, heed_op_reshape(x[0], SHAPE(4, HEED_ANY)), ANY(2, 3, 2))                                       \
     X(reshape, expand, heed_op_expand(x[0], -1), ANY(2, 3))                                                            \
     X(reshape, squeeze, heed_op_squeeze(x[0], 1), ANY(2, 1, 3))                                                        \
