@@ -35,7 +35,7 @@
     X(config, TEXT, schedule, "cosine", "cosine|linear|inverse_root|constant",                                         \
       "how the rate falls: to final_rate at the end, or with the root of the steps, or not at all")                    \
     X(config, FLOAT, final_rate, 0.01, "[0,1]", "share of the rate that is left at the end")                           \
-    X(config, INT, warmup_steps, 200, "[0,)", "steps in which the rate rises from zero")                               \
+    X(config, INT, warmup_steps, 200, "[0,)", "steps in which the rate rises from zero; at most a fifth of the run's") \
     X(config, FLOAT, clip_norm, 1.0, "[0,)", "the length to which the gradient is cut; 0: it is not")                  \
     X(config, FLOAT, label_smoothing, 0.0, "[0,1)", "share of the truth that is spread over all tokens")               \
     X(config, INT, longest, 400, "[1,)", "tokens a side of a pair may have")                                           \

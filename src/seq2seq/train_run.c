@@ -25,11 +25,14 @@ static double rate_left(const heed_recipe_settings *s, double step, double done)
     return 1;
 }
 
+/* A short run does not spend more than this share of its steps on its warm-up. */
+static const double WARMUP_SHARE = 0.2;
+
 static double rate_at(const heed_trainer *t)
 {
     const heed_recipe_settings *s = t->translator->recipe.settings;
     double step = t->state.step + 1, planned = t->state.steps > 0 ? t->state.steps : INFINITY;
-    double warm = s->warmup_steps > 0 && step < s->warmup_steps ? step / s->warmup_steps : 1;
+    double rising = fmin(s->warmup_steps, WARMUP_SHARE * planned), warm = step < rising ? step / rising : 1;
     return s->learning_rate * warm * rate_left(s, step, fmin(step / planned, 1));
 }
 

@@ -22,7 +22,8 @@
     X(config, FLOAT, attention_dropout, 0.0, "[0,1)", "of the weights of attention")                                   \
     X(config, FLOAT, activation_dropout, 0.0, "[0,1)", "inside of the feed-forward layers")                            \
     X(config, ACTIVATION, activation, "relu", "", "inside of the feed-forward layers")                                 \
-    X(config, TEXT, normalize, "after", "before|after", "whether a layer's input is normalized, or the sum behind it") \
+    X(config, TEXT, normalize, "before", "before|after",                                                               \
+      "whether a layer's input is normalized, from which it learns soon; or the sum behind it, as the paper has it")   \
     X(config, TEXT, positions, "sinusoidal", "sinusoidal|learned", "how a token's place is told")                      \
     X(config, TEXT, share, "all", "all|target|none",                                                                   \
       "which tables are one: source's, target's and the output's; the latter two; or none")
@@ -156,14 +157,20 @@ static heed_symbol *leave(const block *b, const char *norm, heed_symbol *x, heed
     return before(b->w) ? sum : normalize(b->w, name_in(b, norm, name), sum);
 }
 
+/* Keras counts the fans of a projection's kernel (size, heads, key_dim) as those of a convolution, and so begins with
+ * attention at a fraction of its strength, from which it is slow to recover. This is glorot_uniform of the matrix that
+ * the projection is. */
 static heed_layer *attention(const block *b, const char *what)
 {
     const transformer_settings *s = b->w->s;
-    char name[NAME];
+    char name[NAME], uniform[NAME];
+    double most = sqrt(6.0 / (double)(2 * s->size));
+    snprintf(uniform, sizeof uniform, "random_uniform(minval=%.6g, maxval=%.6g)", -most, most);
     name_in(b, what, name);
     return layer_of(b->w, name, heed_multi_head_attention(.name = name, .num_heads = s->heads,
                                                           .key_dim = s->size / s->heads,
-                                                          .dropout = s->attention_dropout));
+                                                          .dropout = s->attention_dropout,
+                                                          .kernel_initializer = uniform));
 }
 
 static heed_symbol *feed_forward(const block *b, heed_symbol *x)
