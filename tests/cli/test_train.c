@@ -315,7 +315,7 @@ static void test_bad_input(void **state)
          "run/checkpoint.keras: not a model file (expected a .keras archive, HDF5 or JSON)\n"},
         {"heed train pairs.tsv --save m.keras --recipe alchemy", 2,
          "alchemy: no recipe of this name\n"
-         "hint: the recipes are gru-attention, dates, bahdanau, luong, attention-keras and transformer; heed train --list-recipes explains them\n"},
+         "hint: the recipes are gru-attention, dates, bahdanau, luong, attention-keras, transformer and pronunciation; heed train --list-recipes explains them\n"},
         {"heed train pairs.tsv --save m.keras --set unit=3", 2,
          "gru-attention: no option of this name: unit\nhint: did you mean units?\n"},
         {"heed train pairs.tsv --save m.keras --set units=0", 2,
