@@ -11,7 +11,7 @@
 
 typedef struct train_values {
     const char *pairs, *source, *target, *save, *recipe, *source_tokens, *target_tokens, *validation, *checkpoint;
-    const char *tensorboard, *history;
+    const char *validation_target, *tensorboard, *history;
     cli_list    set;
     double      epochs, minutes, checkpoint_seconds;
     int64_t     steps;
@@ -32,6 +32,8 @@ static const cli_option options[] = {
      .help = "what the target is cut into (default: the recipe's)"},
     {"--validation", CLI_BIND(train_values, validation), "FILE",
      .help = "pairs to try along the way; the weights that do best on them are kept"},
+    {"--validation-target", CLI_BIND(train_values, validation_target), "FILE",
+     .help = "target lines of --validation, which then holds the source lines"},
     {"--epochs", CLI_BIND(train_values, epochs), "N",
      .help = "passes over the pairs (default: 10, unless --steps or --minutes)", CLI_ABOVE(0)},
     {"--steps", CLI_BIND(train_values, steps), "N", .help = "training steps", CLI_AT_LEAST(1)},
@@ -49,9 +51,9 @@ static const cli_option options[] = {
 
 static const cli_example examples[] = {
     {"heed train pairs.tsv --recipe dates --minutes 3 --save dates.keras", "a translator of dates"},
-    {"heed train --source en.txt --target de.txt --source-tokens bpe --target-tokens bpe --set vocabulary=8000 "
-     "--set shared_vocabulary=True --save en-de.keras",
-     "from two files, in pieces of words"},
+    {"heed train --source train.en --target train.de --validation val.en --validation-target val.de --recipe transformer "
+     "--set validate_by=bleu --epochs 20 --save en-de.keras",
+     "from two files of sentences, in pieces of words; the weights with the best BLEU are kept"},
     {"heed train pairs.tsv --save m.keras --resume", "go on with a run that was interrupted"},
     {0},
 };
@@ -204,6 +206,8 @@ static int check(const train_values *v)
                          "what to learn from is missing (expected PAIRS, or --source and --target)");
     if (v->pairs != NULL && (v->source != NULL || v->target != NULL))
         return cli_error(CLI_WRONG_USAGE, hint, "PAIRS and --source, --target are two ways to say the same");
+    if (v->validation_target != NULL && v->validation == NULL)
+        return cli_error(CLI_WRONG_USAGE, hint, "--validation-target goes with --validation, the source lines");
     if (v->save == NULL)
         return cli_error(CLI_WRONG_USAGE, hint, "--save is missing: where the translator goes");
     if (!cli_ends_with(v->save, ".keras"))
@@ -229,7 +233,8 @@ static int train(cli_session *s, const train_values *v, const char *settings, co
     train_watch w = {.session = s, .minutes = v->minutes};
     heed_train_config config = {
         .recipe = v->recipe, .settings = settings, .pairs = v->pairs != NULL ? v->pairs : v->source,
-        .targets = v->pairs != NULL ? NULL : v->target, .validation = v->validation, .epochs = v->epochs, .steps = v->steps,
+        .targets = v->pairs != NULL ? NULL : v->target, .validation = v->validation,
+        .validation_targets = v->validation_target, .epochs = v->epochs, .steps = v->steps,
         .minutes = v->minutes, .seed = (uint64_t)s->seed, .checkpoint = checkpoint,
         .checkpoint_seconds = v->checkpoint_seconds, .resume = v->resume, .tensorboard = v->tensorboard,
         .history = v->history, .report = watch, .user = &w};

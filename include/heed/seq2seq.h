@@ -138,7 +138,8 @@ typedef struct heed_train_config {
     const char *settings;   /**< "units=128, learning_rate=0.002": changes to the recipe's settings */
     const char *pairs;      /**< file of `source TAB target` lines; or, with `targets`, of the source lines */
     const char *targets;    /**< file of the target lines */
-    const char *validation; /**< file of pairs; default: none */
+    const char *validation; /**< file of pairs; or, with `validation_targets`, of source lines; default: none */
+    const char *validation_targets; /**< file of the target lines */
     double      epochs;     /**< passes over the data; default 10, unless steps or minutes are given */
     int64_t     steps;
     double      minutes;    /**< the planned number of steps follows from the speed; see heed_trainer_run() */

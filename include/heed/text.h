@@ -69,6 +69,8 @@ HEED_API heed_status heed_corpus_open(heed_context *c, const char *path, const c
 HEED_API void heed_corpus_skip_faults(heed_corpus *s);
 /** Pairs passed over for a fault. */
 HEED_API int64_t heed_corpus_skipped(const heed_corpus *s, heed_pair_fault fault);
+/** The line of the first of them, counted from 1; 0: there is none. */
+HEED_API int64_t heed_corpus_first_skipped(const heed_corpus *s, heed_pair_fault fault);
 /** Reads the next pair; *more is false when there is none. */
 HEED_API heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair);
 HEED_API void        heed_corpus_free(heed_corpus *s); /**< NULL is allowed */

@@ -1,5 +1,6 @@
 #include "seq2seq/examples.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef heed_status pair_function(void *user, const heed_pair *pair);
@@ -8,7 +9,7 @@ typedef heed_status pair_function(void *user, const heed_pair *pair);
 typedef struct pair_source {
     const heed_recipe_settings *settings;
     const char                 *pairs, *targets;
-    int64_t                     skipped[HEED_PAIR_FAULTS];
+    int64_t                     skipped[HEED_PAIR_FAULTS], first[HEED_PAIR_FAULTS]; /* how many; the first one's line */
 } pair_source;
 
 static heed_status for_each_pair(heed_context *c, pair_source *from, pair_function *f, void *user)
@@ -25,8 +26,10 @@ static heed_status for_each_pair(heed_context *c, pair_source *from, pair_functi
         if (status == HEED_OK && more)
             status = f(user, &pair);
     }
-    for (int i = 0; i < HEED_PAIR_FAULTS; i++)
+    for (int i = 0; i < HEED_PAIR_FAULTS; i++) {
         from->skipped[i] = heed_corpus_skipped(corpus, (heed_pair_fault)i);
+        from->first[i] = heed_corpus_first_skipped(corpus, (heed_pair_fault)i);
+    }
     heed_corpus_free(corpus);
     return status;
 }
@@ -66,7 +69,7 @@ heed_status heed_examples_learn(heed_context *c, const heed_recipe_settings *s, 
     if (status == HEED_OK)
         status = heed_tokenizer_create(c, &sides[1], &l.target);
     if (status == HEED_OK)
-        status = for_each_pair(c, &(pair_source){s, pairs, targets, {0}}, count_pair, &l);
+        status = for_each_pair(c, &(pair_source){.settings = s, .pairs = pairs, .targets = targets}, count_pair, &l);
     if (status == HEED_OK)
         status = learn_vocabularies(c, &l, s->shared_vocabulary);
     if (status != HEED_OK) {
@@ -132,10 +135,15 @@ static heed_status read_pair(void *user, const heed_pair *p)
     if (source > longest || target > longest || source == 0 || target == 0) {
         if (strcmp(r->settings->long_pairs, "error") == 0 && source > 0 && target > 0)
             return too_long(r, p, source > target ? source : target);
-        e->left_out++;
+        if (e->left_out++ == 0)
+            e->first_left_out = p->number;
         e->ids.count = begin;
         return HEED_OK;
     }
+    for (size_t i = 0; i < source + target; i++)
+        e->unknown[i >= source] += e->ids.ids[begin + i] == HEED_UNKNOWN;
+    e->tokens[0] += (int64_t)source;
+    e->tokens[1] += (int64_t)target;
     size_t *begins = e->begins + 2 * e->count++;
     begins[0] = e->spooled + begin;
     begins[1] = begins[0] + source;
@@ -167,21 +175,34 @@ static heed_status finish(heed_examples *e)
     return HEED_OK;
 }
 
+static void tell_one(const heed_examples *e, const pair_source *from, int64_t left_out, int64_t first, const char *why)
+{
+    bool two = from->targets != NULL;
+    int64_t all = e->count + e->left_out;
+    for (int i = 0; i < HEED_PAIR_FAULTS; i++)
+        all += from->skipped[i];
+    if (left_out > 0)
+        heed_log(e->context, HEED_LOG_WARNING, "%s%s%s: %lld of %lld pairs left out (%s), the first in line %lld",
+                 from->pairs, two ? ", " : "", two ? from->targets : "", (long long)left_out, (long long)all, why,
+                 (long long)first);
+}
+
+/* What is not learnt from, or tried. */
 static void tell_left_out(const heed_examples *e, const pair_source *from)
 {
     static const char *const faults[] = {[HEED_PAIR_NOT_TEXT] = "no UTF-8", [HEED_PAIR_NOT_TWO] = "not one TAB",
                                          [HEED_PAIR_EMPTY] = "an empty side"};
-    int64_t all = e->count + e->left_out;
     for (int i = 0; i < HEED_PAIR_FAULTS; i++)
-        all += from->skipped[i];
-    for (int i = 0; i < HEED_PAIR_FAULTS; i++)
-        if (from->skipped[i] > 0)
-            heed_log(e->context, HEED_LOG_WARNING, "%s: %lld of %lld pairs left out (%s)", from->pairs,
-                     (long long)from->skipped[i], (long long)all, faults[i]);
-    if (e->left_out > 0)
-        heed_log(e->context, HEED_LOG_WARNING,
-                 "%s: %lld of %lld pairs left out (a side of more than %d tokens, or none)", from->pairs,
-                 (long long)e->left_out, (long long)all, from->settings->longest);
+        tell_one(e, from, from->skipped[i], from->first[i], faults[i]);
+    char too_long[64];
+    snprintf(too_long, sizeof too_long, "a side of more than %d tokens, or none", from->settings->longest);
+    tell_one(e, from, e->left_out, e->first_left_out, too_long);
+    for (int side = 0; side < 2; side++)
+        if (e->unknown[side] > 0)
+            heed_log(e->context, HEED_LOG_NOTE, "%s: %lld of the %s's %lld tokens (%.2f %%) are not in the vocabulary",
+                     side == 1 && from->targets != NULL ? from->targets : from->pairs, (long long)e->unknown[side],
+                     side == 0 ? "source" : "target", (long long)e->tokens[side],
+                     100 * (double)e->unknown[side] / (double)e->tokens[side]);
 }
 
 heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, const char *pairs, const char *targets,
@@ -189,7 +210,7 @@ heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, c
 {
     *out = (heed_examples){.context = c, .ids = {.context = c}, .spool.context = c};
     reading r = {out, source, target, s, pairs};
-    pair_source from = {s, pairs, targets, {0}};
+    pair_source from = {.settings = s, .pairs = pairs, .targets = targets};
     heed_status status = for_each_pair(c, &from, read_pair, &r);
     if (status == HEED_OK)
         tell_left_out(out, &from);

@@ -9,6 +9,8 @@
 typedef struct heed_examples {
     heed_context  *context;
     int64_t        count, left_out; /* left out: pairs with a side longer than the recipe allows, or without tokens */
+    int64_t        first_left_out;  /* its line */
+    int64_t        tokens[2], unknown[2]; /* of the source's and of the target's side; unknown: not in the vocabulary */
     heed_ids       ids;             /* sources and targets, one after another, as far as memory holds them */
     heed_spool     spool;           /* those before them, or all */
     const int32_t *all;             /* once they are all there */

@@ -3,6 +3,8 @@
 #include "seq2seq/trainer.h"
 
 #include <math.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 heed_status heed_trainer_make_batches(heed_trainer *t, const heed_examples *e, int64_t count, uint64_t epoch,
@@ -44,9 +46,24 @@ double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_conf
     return config->steps > 0 ? (double)config->steps : ceil(config->epochs * (double)t->batches_an_epoch);
 }
 
+/* Pairs are read twice: for the vocabularies, then as tokens. */
+static heed_status check_readable_twice(heed_context *c, const char *path)
+{
+    struct stat info;
+    bool stream = path != NULL && (strcmp(path, "-") == 0 ||
+                                   (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)));
+    if (!stream)
+        return HEED_OK;
+    heed_fail(c, HEED_EINVAL, "%s: cannot be read twice, as pairs to learn from are (expected a file)", path);
+    heed_hint(c, "write it to a file first; a file may be compressed by gzip");
+    return HEED_EINVAL;
+}
+
 static heed_status make_model(heed_trainer *t, const heed_train_config *config)
 {
     heed_context *c = t->context;
+    HEED_TRY(check_readable_twice(c, config->pairs));
+    HEED_TRY(check_readable_twice(c, config->targets));
     heed_zone z;
     heed_zone_init(&z, c);
     heed_recipe recipe;
@@ -146,7 +163,8 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
     HEED_TRY(heed_checkpoint_name(t, config));
     HEED_TRY(t->resumed ? resume_model(t, config) : make_model(t, config));
     if (config->validation != NULL)
-        HEED_TRY(heed_examples_read(t->context, t->translator->recipe.settings, config->validation, NULL,
+        HEED_TRY(heed_examples_read(t->context, t->translator->recipe.settings, config->validation,
+                                    config->validation_targets,
                                     t->translator->source,
                                     t->translator->target, &t->validation));
     HEED_TRY(make_room(t));

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct heed_corpus {
@@ -9,7 +10,7 @@ struct heed_corpus {
     heed_lines   *lines;
     heed_lines   *targets; /* NULL when one file holds both sides */
     bool          skips;   /* pairs with a fault */
-    int64_t       skipped[HEED_PAIR_FAULTS];
+    int64_t       skipped[HEED_PAIR_FAULTS], first[HEED_PAIR_FAULTS]; /* how many, and the first one's line */
 };
 
 heed_status heed_corpus_open(heed_context *c, const char *path, const char *target_path, heed_corpus **out)
@@ -44,6 +45,7 @@ void heed_corpus_free(heed_corpus *s)
 void heed_corpus_skip_faults(heed_corpus *s) { s->skips = true; }
 
 int64_t heed_corpus_skipped(const heed_corpus *s, heed_pair_fault fault) { return s->skipped[fault]; }
+int64_t heed_corpus_first_skipped(const heed_corpus *s, heed_pair_fault fault) { return s->first[fault]; }
 
 /* Cuts a line in two at its TAB. */
 static heed_status split(const heed_lines *l, const heed_line *line, heed_pair *pair)
@@ -65,6 +67,18 @@ static heed_status split(const heed_lines *l, const heed_line *line, heed_pair *
 
 static bool is_blank(const char *text) { return text[strspn(text, " \t")] == '\0'; }
 
+/* One of two files ended with the line before `line`; the other goes on, and is read to tell how far. */
+static heed_status fail_by_length(const heed_corpus *s, const heed_lines *shorter, heed_lines *longer, heed_line line)
+{
+    int64_t found = line.number - 1, lines = line.number;
+    for (bool more = true; more; lines += more)
+        HEED_TRY(heed_lines_read(longer, &more, &line));
+    heed_fail(s->context, HEED_EFORMAT, "%s: too few lines (expected %lld, as %s has, found %lld)",
+              heed_lines_name(shorter), (long long)lines, heed_lines_name(longer), (long long)found);
+    heed_hint(s->context, "a line of one file must belong to the line of the same number in the other");
+    return HEED_EFORMAT;
+}
+
 /* The lines of the next pair; `target` is none when one file holds both sides. */
 static heed_status read_lines(heed_corpus *s, bool *more, heed_line *source, heed_line *target)
 {
@@ -74,9 +88,9 @@ static heed_status read_lines(heed_corpus *s, bool *more, heed_line *source, hee
         return HEED_OK;
     HEED_TRY(heed_lines_read(s->targets, &more_targets, target));
     if (*more && !more_targets)
-        return heed_lines_fail(s->targets, "ends too early (expected a target for every source)");
+        return fail_by_length(s, s->targets, s->lines, *source);
     if (!*more && more_targets)
-        return heed_lines_fail(s->lines, "ends too early (expected a source for every target)");
+        return fail_by_length(s, s->lines, s->targets, *target);
     return HEED_OK;
 }
 
@@ -105,6 +119,17 @@ static heed_status make_pair(heed_corpus *s, const heed_line *source, const heed
     return HEED_OK;
 }
 
+/* Adds to the hint that there may be. */
+static heed_status hint_at_skipping(const heed_corpus *s)
+{
+    char hint[HEED_ERROR_SIZE];
+    const char *known = heed_error_hint(s->context);
+    snprintf(hint, sizeof hint, "%s%s--set bad_pairs=skip leaves such pairs out, and counts them", known,
+             *known != '\0' ? "; " : "");
+    heed_hint(s->context, "%s", hint);
+    return HEED_EFORMAT;
+}
+
 heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair)
 {
     for (;;) {
@@ -115,8 +140,11 @@ heed_status heed_corpus_next(heed_corpus *s, bool *more, heed_pair *pair)
         if (!*more)
             return HEED_OK;
         heed_status status = make_pair(s, &source, &target, pair, &fault);
-        if (status == HEED_OK || !s->skips)
+        if (status != HEED_EFORMAT)
             return status;
-        s->skipped[fault]++;
+        if (!s->skips)
+            return hint_at_skipping(s);
+        if (s->skipped[fault]++ == 0)
+            s->first[fault] = source.number;
     }
 }

@@ -44,6 +44,8 @@ void heed_lines_free(heed_lines *l)
     heed_release(l->context, l);
 }
 
+const char *heed_lines_name(const heed_lines *l) { return heed_input_name(l->input); }
+
 /* Where in the file an error is: "pairs.tsv:12". */
 static const char *place(const heed_lines *l, char text[HEED_ERROR_SIZE])
 {

@@ -182,7 +182,7 @@ static void test_interrupt(void **state)
     heed_test_fails("heed train pairs.tsv --save endless.keras --steps 5 --resume", 2,
                     "heed: endless.keras.checkpoint/checkpoint.keras: not the run that was begun "
                     "(expected 100000000 steps of training, found 5)\n");
-    heed_test_fails("heed train few.tsv --save endless.keras --resume", 2,
+    heed_test_fails("heed train few.tsv --save endless.keras --resume --quiet", 2,
                     "heed: endless.keras.checkpoint/checkpoint.keras: not the run that was begun "
                     "(expected 60 pairs to learn from, found 5)\n");
     heed_test_fails("heed train pairs.tsv --save endless.keras --resume --set units=5", 2,
@@ -266,9 +266,9 @@ static void test_faults_and_large_corpora(void **state)
              "tr '\\n' a >>faulty.tsv; printf '\\tb\\n' >>faulty.tsv");
     must_run("heed train faulty.tsv --save skipped.keras --steps 5 --set bad_pairs=skip --set corpus_megabytes=0 " TINY);
     static const char *const told[] = {
-        "faulty.tsv: 1 of 65 pairs left out (no UTF-8)\n", "faulty.tsv: 1 of 65 pairs left out (not one TAB)\n",
-        "faulty.tsv: 2 of 65 pairs left out (an empty side)\n",
-        "faulty.tsv: 1 of 65 pairs left out (a side of more than 400 tokens, or none)\n"};
+        "faulty.tsv: 1 of 65 pairs left out (no UTF-8), the first in line 63\n", "faulty.tsv: 1 of 65 pairs left out (not one TAB), the first in line 61\n",
+        "faulty.tsv: 2 of 65 pairs left out (an empty side), the first in line 62\n",
+        "faulty.tsv: 1 of 65 pairs left out (a side of more than 400 tokens, or none), the first in line 65\n"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         assert_non_null(strstr(heed_test_err, told[i]));
     heed_test_fails("heed train faulty.tsv --save m.keras --set bad_pairs=skip --set long_pairs=error " TINY, 1,
@@ -278,7 +278,19 @@ static void test_faults_and_large_corpora(void **state)
     must_run("for m in straight spooled; do cut -f 1 pairs.tsv | heed translate $m.keras --scores >$m.txt; done; "
              "cmp straight.txt spooled.txt");
     must_run("rm -f *.keras straight.txt spooled.txt faulty.tsv");
+    /* two files are the same as one; what the vocabulary does not have is counted */
+    must_run("for f in pairs few; do cut -f 1 $f.tsv >$f.source.txt; cut -f 2 $f.tsv >$f.target.txt; done; "
+             "heed train --source pairs.source.txt --target pairs.target.txt --validation few.source.txt "
+             "--validation-target few.target.txt --save two.keras --steps 5 " TINY);
+    must_run("heed train pairs.tsv --validation few.tsv --save one.keras --steps 5 " TINY);
+    check_same("one.keras", "two.keras");
+    must_run("heed train pairs.tsv --save m.keras --steps 1 --set vocabulary=12 " TINY);
+    assert_non_null(strstr(heed_test_err, "%) are not in the vocabulary\n"));
+    must_run("rm -f *.keras *.txt");
 }
+
+#define SAME_LINE "hint: a line of one file must belong to the line of the same number in the other\n"
+#define SKIPPING "--set bad_pairs=skip leaves such pairs out, and counts them\n"
 
 static void test_bad_input(void **state)
 {
@@ -290,17 +302,22 @@ static void test_bad_input(void **state)
     } cases[] = {
         {"heed train no.tsv --save m.keras", 1, "no.tsv: cannot open: No such file or directory\n"},
         {"heed train . --save m.keras", 1, ".: cannot read: Is a directory\n"},
-        {"heed train /dev/null --save m.keras", 1, "/dev/null: no pair to learn from\n"},
+        {": >bad.tsv; heed train bad.tsv --save m.keras", 1, "bad.tsv: no pair to learn from\n"},
+        {"heed train - --save m.keras <pairs.tsv", 2,
+         "-: cannot be read twice, as pairs to learn from are (expected a file)\n"
+         "hint: write it to a file first; a file may be compressed by gzip\n"},
+        {"heed train pairs.tsv --validation-target few.tsv --save m.keras", 2,
+         "--validation-target goes with --validation, the source lines\nhint: see heed train --help\n"},
         {"printf 'a\\tb\\nc\\n' >bad.tsv; heed train bad.tsv --save m.keras", 1,
-         "bad.tsv:2: no TAB (expected source TAB target, found one text)\n"},
+         "bad.tsv:2: no TAB (expected source TAB target, found one text)\nhint: " SKIPPING},
         {"printf 'a\\tb\\nc\\td\\te\\n' >bad.tsv; heed train bad.tsv --save m.keras", 1,
-         "bad.tsv:2: more than one TAB (expected source TAB target, found a third text)\n"},
+         "bad.tsv:2: more than one TAB (expected source TAB target, found a third text)\nhint: " SKIPPING},
         {"printf 'a\\tb\\ncaf\\351\\td\\n' >bad.tsv; heed train bad.tsv --save m.keras", 1,
-         "bad.tsv:2: not UTF-8 (found 0xE9 at byte 4)\nhint: if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8\n"},
+         "bad.tsv:2: not UTF-8 (found 0xE9 at byte 4)\nhint: if it is Latin-1, convert it: iconv -f LATIN1 -t UTF-8; " SKIPPING},
         {"printf 'a\\nb\\n' >bad.txt; printf 'c\\n' >short.txt; heed train --source bad.txt --target short.txt --save m.keras", 1,
-         "short.txt:2: ends too early (expected a target for every source)\n"},
+         "short.txt: too few lines (expected 2, as bad.txt has, found 1)\n" SAME_LINE},
         {"heed train --source short.txt --target bad.txt --save m.keras", 1,
-         "short.txt:2: ends too early (expected a source for every target)\n"},
+         "short.txt: too few lines (expected 2, as bad.txt has, found 1)\n" SAME_LINE},
         {"heed train pairs.tsv --validation no.tsv --save m.keras", 1,
          "no.tsv: cannot open: No such file or directory\n"},
         {"heed train pairs.tsv --save no/m.keras", 1, "no/m.keras: cannot write: No such file or directory\n"},

@@ -234,8 +234,8 @@ static void test_pairs(void **state)
     check_pairs_fail("a\t\xff\n", NULL, FILE_ONE ":1: not UTF-8 (found 0xFF at byte 3)");
     check_pairs_fail("a\n\n", "1\n2\n", FILE_ONE ":2: the source is empty");
     check_pairs_fail("a\nb\n", "1\n\n", FILE_TWO ":2: the target is empty");
-    check_pairs_fail("a\nb\n", "1\n", FILE_TWO ":2: ends too early (expected a target for every source)");
-    check_pairs_fail("a\n", "1\n2\n", FILE_ONE ":2: ends too early (expected a source for every target)");
+    check_pairs_fail("a\nb\n", "1\n", FILE_TWO ": too few lines (expected 2, as " FILE_ONE " has, found 1)");
+    check_pairs_fail("a\n", "1\n2\n3", FILE_ONE ": too few lines (expected 3, as " FILE_TWO " has, found 1)");
 }
 
 /* With faults passed over, the other pairs stay, and those of two files stay together. */
