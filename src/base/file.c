@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size)
@@ -84,32 +85,71 @@ heed_status heed_output_open_special(heed_context *c, const char *path, int *out
     return HEED_OK;
 }
 
+/* The folder that the bytes stand in until they are whole: the one that `path` is in or, for a special one, another. */
+static char *output_folder(heed_context *c, const char *path, bool special)
+{
+    const char *elsewhere = getenv("TMPDIR");
+    if (special)
+        return heed_strdup(c, elsewhere != NULL && *elsewhere != '\0' ? elsewhere : "/tmp");
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return heed_strdup(c, ".");
+    size_t length = slash == path ? 1 : (size_t)(slash - path);
+    char *folder = heed_alloc(c, length + 1, 1);
+    if (folder != NULL)
+        memcpy(folder, path, length);
+    return folder;
+}
+
+/* Opens a file without a name, if the file system has such, and the system a way to give it one. */
+static bool open_nameless(heed_output *o, const char *folder, char *temporary, size_t size)
+{
+#ifdef O_TMPFILE
+    o->descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    snprintf(temporary, size, "/proc/self/fd/%d", o->descriptor);
+    if (o->descriptor < 0 || access(temporary, F_OK) == 0)
+        return o->descriptor >= 0;
+    close(o->descriptor);
+    o->descriptor = -1;
+#endif
+    return false;
+}
+
+static bool open_named(heed_output *o, const char *folder, char *temporary, size_t size)
+{
+    if (o->special)
+        snprintf(temporary, size, "%s/heed.XXXXXX", folder);
+    else
+        snprintf(temporary, size, "%s.XXXXXX", o->path);
+    o->descriptor = mkostemp(temporary, O_CLOEXEC);
+    o->named = o->descriptor >= 0;
+    return o->named;
+}
+
+static heed_status open_output(heed_output *o)
+{
+    heed_context *c = o->context;
+    char *folder = output_folder(c, o->path, o->special);
+    size_t size = folder == NULL ? 0 : strlen(folder) + strlen(o->path) + sizeof "/proc/self/fd/.XXXXXX" + 16;
+    o->temporary = folder == NULL ? NULL : heed_alloc(c, size, 1);
+    heed_status status = o->temporary == NULL ? HEED_ENOMEM : HEED_OK;
+    if (status == HEED_OK && !open_nameless(o, folder, o->temporary, size) && !open_named(o, folder, o->temporary, size))
+        status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", output_name(o->path), strerror(errno));
+    heed_release(c, folder);
+    return status;
+}
+
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out)
 {
     *out = (heed_output){.context = c, .descriptor = -1, .special = heed_output_is_special(path)};
     struct stat info;
     if (out->special && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) /* better known before the work than after */
         return heed_fail(c, HEED_EIO, "%s: cannot write: %s", path, strerror(EISDIR));
-    const char *folder = getenv("TMPDIR");
-    const char *stem = !out->special ? path : folder != NULL && *folder != '\0' ? folder : "/tmp";
-    const char *suffix = out->special ? "/heed.XXXXXX" : ".XXXXXX";
-    size_t length = strlen(stem) + strlen(suffix) + 1;
     out->path = heed_strdup(c, path);
-    out->temporary = heed_alloc(c, length, 1);
-    if (out->path == NULL || out->temporary == NULL) {
+    heed_status status = out->path == NULL ? HEED_ENOMEM : open_output(out);
+    if (status != HEED_OK)
         heed_output_abandon(out);
-        return HEED_ENOMEM;
-    }
-    snprintf(out->temporary, length, "%s%s", stem, suffix);
-    out->descriptor = mkostemp(out->temporary, O_CLOEXEC);
-    if (out->descriptor < 0) {
-        heed_status status = heed_fail(c, HEED_EIO, "%s: cannot write: %s", output_name(path), strerror(errno));
-        heed_release(c, out->temporary); /* nothing was made, so nothing is to be removed */
-        out->temporary = NULL;
-        heed_output_abandon(out);
-        return status;
-    }
-    return HEED_OK;
+    return status;
 }
 
 static heed_status cannot_write(const heed_output *o)
@@ -167,24 +207,61 @@ static heed_status copy_bytes(const heed_output *o, int from, int to)
     }
 }
 
-static heed_status copy_into_place(const heed_output *o, int fd)
+static heed_status copy_into_place(const heed_output *o)
 {
     int destination;
     HEED_TRY(heed_output_open_special(o->context, o->path, &destination));
-    heed_status status = copy_bytes(o, fd, destination);
+    heed_status status = lseek(o->descriptor, 0, SEEK_SET) < 0 ? cannot_write(o) : copy_bytes(o, o->descriptor, destination);
     if (close(destination) != 0 && status == HEED_OK)
         status = cannot_write(o);
     return status;
 }
 
-/* Makes the bytes durable and gives them their name; the temporary name is gone afterwards. */
-static heed_status rename_into_place(heed_output *o, int fd)
+/* Gives bytes that have no name a temporary one, `name`, which none has yet. */
+static bool name_bytes(const heed_output *o, char *name, size_t size)
 {
-    if (fchmod(fd, usual_mode()) != 0 || fsync(fd) != 0 || rename(o->temporary, o->path) != 0)
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    unsigned long mark = (unsigned long)now.tv_nsec ^ (unsigned long)getpid() << 8;
+    for (int tries = 0; tries < 100; tries++) {
+        snprintf(name, size, "%s.%06lx", o->path, (mark + (unsigned long)tries) & 0xffffff);
+        if (linkat(AT_FDCWD, o->temporary, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0)
+            return true;
+        if (errno != EEXIST)
+            return false;
+    }
+    return false;
+}
+
+/* A name that is free is taken at once; another is replaced by a rename, which leaves the earlier file whole until then. */
+static bool take_name(const heed_output *o, char *name, size_t size)
+{
+    if (!o->named && linkat(AT_FDCWD, o->temporary, AT_FDCWD, o->path, AT_SYMLINK_FOLLOW) == 0)
+        return true;
+    if (!o->named && (errno != EEXIST || !name_bytes(o, name, size)))
+        return false;
+    bool renamed = rename(o->named ? o->temporary : name, o->path) == 0;
+    int reason = errno;
+    if (!renamed && !o->named)
+        unlink(name);
+    errno = reason;
+    return renamed;
+}
+
+/* Makes the bytes durable and gives them their name. */
+static heed_status put_into_place(heed_output *o)
+{
+    if ((o->named && fchmod(o->descriptor, usual_mode()) != 0) || fsync(o->descriptor) != 0)
         return cannot_write(o);
-    heed_release(o->context, o->temporary);
-    o->temporary = NULL;
-    return HEED_OK;
+    size_t size = strlen(o->path) + 8;
+    char *name = heed_alloc(o->context, size, 1);
+    if (name == NULL)
+        return HEED_ENOMEM;
+    heed_status status = take_name(o, name, size) ? HEED_OK : cannot_write(o);
+    heed_release(o->context, name);
+    if (status == HEED_OK)
+        o->named = false; /* it is gone */
+    return status;
 }
 
 heed_status heed_output_close(heed_output *o)
@@ -196,12 +273,7 @@ heed_status heed_output_close(heed_output *o)
 
 heed_status heed_output_commit(heed_output *o)
 {
-    /* opened anew: a library may have replaced what stands under the temporary name */
-    int fd = open(o->temporary, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return cannot_write(o);
-    heed_status status = o->special ? copy_into_place(o, fd) : rename_into_place(o, fd);
-    close(fd);
+    heed_status status = o->special ? copy_into_place(o) : put_into_place(o);
     if (status == HEED_OK)
         heed_output_abandon(o);
     return status;
@@ -213,7 +285,7 @@ void heed_output_abandon(heed_output *o)
         return;
     if (o->descriptor >= 0)
         close(o->descriptor);
-    if (o->temporary != NULL)
+    if (o->named)
         unlink(o->temporary);
     heed_release(o->context, o->temporary);
     heed_release(o->context, o->path);

@@ -8,22 +8,24 @@
  * with heed_release. HEED_EIO names the path and the system's reason; more than `limit` bytes are HEED_EFORMAT. */
 heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size);
 
-/* A file being written. Bytes go to a temporary name beside `path`; heed_output_commit makes them durable (fsync) and
- * renames; heed_output_abandon removes them, and is allowed after a commit and on a zeroed struct, so that a function
- * can end with it on every way out. Where the destination is special the temporary file stands in $TMPDIR or /tmp, and
- * heed_output_commit copies it there. */
+/* A file being written. Its bytes have no name until heed_output_commit makes them durable (fsync) and gives them theirs, so
+ * that a killed program leaves nothing behind; where a file system cannot do that, they have a temporary name beside `path`.
+ * heed_output_abandon gives them up, and is allowed after a commit and on a zeroed struct, so that a function can end with
+ * it on every way out. Where the destination is special the bytes stand in $TMPDIR or /tmp, and heed_output_commit copies
+ * them there. */
 typedef struct heed_output {
     heed_context *context;
-    char         *path, *temporary;
-    int           descriptor; /* open for writing while temporary != NULL */
+    char         *path;
+    char         *temporary;  /* a name to open the bytes by; NULL: they go to the destination as they come */
+    int           descriptor; /* open for reading and writing */
     bool          special;    /* to standard output or a device */
+    bool          named;      /* the temporary name stands in a folder, and is to be removed */
 } heed_output;
 
 heed_status heed_output_open(heed_context *c, const char *path, heed_output *out);
 heed_status heed_output_write(heed_output *o, const void *bytes, size_t size);
 /* Replaces the first bytes. */
 heed_status heed_output_write_at_begin(heed_output *o, const void *bytes, size_t size);
-/* For libraries that write to a name of their own: they open o->temporary themselves, close it, then commit. */
 heed_status heed_output_commit(heed_output *o);
 /* Closes the descriptor, for outputs without a temporary file; that is when some systems report a failed write. */
 heed_status heed_output_close(heed_output *o);

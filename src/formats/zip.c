@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "formats/zip.h"
 
 #include "base/file.h"
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 #include <zip.h>
 
 /* Deflate cannot do better than 258 bytes for 2 bits, and a few for the block around them. */
@@ -334,23 +336,89 @@ static heed_status write_members(heed_context *c, const char *path, zip_t *zip, 
     return status;
 }
 
+/* Where libzip writes: to an output's descriptor, for it would make a temporary file of its own beside a named one. */
+typedef struct sink {
+    int         descriptor;
+    zip_error_t error;
+} sink;
+
+static zip_int64_t sink_fail(sink *s)
+{
+    zip_error_set(&s->error, ZIP_ER_WRITE, errno);
+    return -1;
+}
+
+static zip_int64_t sink_write(sink *s, const char *bytes, zip_uint64_t size)
+{
+    for (zip_uint64_t done = 0; done < size;) {
+        ssize_t put = write(s->descriptor, bytes + done, (size_t)(size - done));
+        if (put < 0 && errno != EINTR)
+            return sink_fail(s);
+        done += put > 0 ? (zip_uint64_t)put : 0;
+    }
+    return (zip_int64_t)size;
+}
+
+static zip_int64_t sink_seek(sink *s, void *data, zip_uint64_t size)
+{
+    const zip_source_args_seek_t *to = ZIP_SOURCE_GET_ARGS(zip_source_args_seek_t, data, size, &s->error);
+    if (to == NULL)
+        return -1;
+    return lseek(s->descriptor, (off_t)to->offset, to->whence) < 0 ? sink_fail(s) : 0;
+}
+
+static zip_int64_t sink_describe(void *data)
+{
+    zip_stat_t *info = data;
+    zip_stat_init(info);
+    info->valid = ZIP_STAT_SIZE;
+    info->size = 0; /* it is made anew */
+    return sizeof *info;
+}
+
+static zip_int64_t serve_sink(void *user, void *data, zip_uint64_t size, zip_source_cmd_t command)
+{
+    sink *s = user;
+    switch (command) {
+    case ZIP_SOURCE_SUPPORTS:
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
+                                              ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
+                                              ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE,
+                                              ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE,
+                                              ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_REMOVE, ZIP_SOURCE_SUPPORTS, -1);
+    case ZIP_SOURCE_STAT: return sink_describe(data);
+    case ZIP_SOURCE_ERROR: return zip_error_to_data(&s->error, data, size);
+    case ZIP_SOURCE_WRITE: return sink_write(s, data, size);
+    case ZIP_SOURCE_SEEK_WRITE: return sink_seek(s, data, size);
+    case ZIP_SOURCE_TELL_WRITE: return (zip_int64_t)lseek(s->descriptor, 0, SEEK_CUR);
+    default: return 0; /* there is nothing to read, and what was written counts once the output is committed */
+    }
+}
+
+/* Opens an archive to be written there; NULL with *error. The sink is borrowed until it is closed. */
+static zip_t *open_sink(sink *s, zip_error_t *error)
+{
+    zip_source_t *source = zip_source_function_create(serve_sink, s, error);
+    zip_t *zip = source == NULL ? NULL : zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, error);
+    if (zip == NULL)
+        zip_source_free(source); /* NULL is allowed */
+    return zip;
+}
+
 static heed_status write_archive(heed_context *c, const char *path, const content *all)
 {
     if (all->count == 0)
         return heed_fail(c, HEED_EINVAL, "%s: an archive of no members", path);
     heed_output output;
     HEED_TRY(heed_output_open(c, path, &output));
-    int code;
-    heed_status status;
-    zip_t *zip = zip_open(output.temporary, ZIP_CREATE | ZIP_TRUNCATE, &code);
-    if (zip != NULL) {
-        status = write_members(c, path, zip, all);
-    } else {
-        zip_error_t error;
-        zip_error_init_with_code(&error, code);
-        status = fail(c, path, "cannot write", &error);
-        zip_error_fini(&error);
-    }
+    sink s = {.descriptor = output.descriptor};
+    zip_error_t error;
+    zip_error_init(&s.error);
+    zip_error_init(&error);
+    zip_t *zip = open_sink(&s, &error);
+    heed_status status = zip != NULL ? write_members(c, path, zip, all) : fail(c, path, "cannot write", &error);
+    zip_error_fini(&error);
+    zip_error_fini(&s.error);
     if (status == HEED_OK)
         status = heed_output_commit(&output);
     heed_output_abandon(&output);
