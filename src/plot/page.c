@@ -68,8 +68,9 @@ static const char *const head[] = {
     "'use strict';",
 };
 
-/* `ramp`: colours from weight 0 on. `texts`: {title, across and down (may be null), source, target, parts}; `parts`: {name,
- * most (the weight of the last colour), text (the same, rounded), weights (row by row, in ten-thousandths)}. */
+/* `ramp`: colours from weight 0 on. `texts`: {title, across and down (may be null), source, target, parts}; `parts`: {name
+ * (null when there is but one), most (the weight of the last colour), text (the same, rounded), weights (row by row, in
+ * ten-thousandths)}. */
 static const char *const tail[] = {
     "const element = id => document.getElementById(id);",
     "const [map, aside, tip] = ['map', 'parts-seen', 'tip'].map(element);",
@@ -115,6 +116,7 @@ static const char *const tail[] = {
     "function showThumbnails() {",
     "  aside.replaceChildren();",
     "  aside.hidden = shown.parts.length < 2;",
+    "  if (aside.hidden) return;",
     "  let row, name;",
     "  shown.parts.forEach((part, index) => {",
     "    const group = part.name.split(', ')[0];",
@@ -236,7 +238,7 @@ static heed_status put_part(heed_text *out, heed_zone *zone, const heed_alignmen
 {
     heed_scale scale = heed_alignment_scale(a, maximum);
     put(out, "{\n");
-    HEED_TRY(put_member(out, zone, "name", a->part != NULL ? a->part : ""));
+    HEED_TRY(put_member(out, zone, "name", a->part));
     put(out, " most: ");
     heed_scale_number(out, heed_scale_end(&scale), 6);
     put(out, ", text: \"");

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "support/background.h"
 #include "support/command.h"
 #include "support/files.h"
 
@@ -26,9 +27,6 @@
 #define TINY "--set units=4 --set embedding=4 --set target_embedding=4 --set output_units=4 --set batch_size=8"
 #define OFTEN "--checkpoint-seconds 1e-6" /* after each step */
 #define CHECKPOINT "run/checkpoint.keras"
-
-/* Seconds after which a program that says nothing is taken for dead; nothing is ever waited for that long otherwise. */
-enum { PATIENCE = 300 };
 
 static void must_run(const char *line)
 {
@@ -57,63 +55,6 @@ static int remove_all(void **state)
     return heed_test_forget_command(state);
 }
 
-/* ---- a program that is watched while it runs */
-
-/* Starts a line of the shell in a process of its own, which becomes the program; its standard streams are as given. */
-static pid_t start(const char *line, int input, int output, int errors)
-{
-    char command[2048];
-    snprintf(command, sizeof command, "exec \"$HEED_BINARY\" %s", line);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        dup2(input, STDIN_FILENO);
-        dup2(output, STDOUT_FILENO);
-        dup2(errors, STDERR_FILENO);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
-    return child;
-}
-
-static pid_t start_quietly(const char *line)
-{
-    int nothing = open("/dev/null", O_RDWR), errors = open("cli_err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    assert_true(nothing >= 0 && errors >= 0);
-    pid_t child = start(line, nothing, nothing, errors);
-    close(nothing);
-    close(errors);
-    return child;
-}
-
-static void nap(long milliseconds)
-{
-    nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000}, NULL);
-}
-
-static ino_t file_number(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 ? info.st_ino : 0;
-}
-
-/* Waits until the file was replaced, or the program ended (then true, and *status is how). */
-static bool wait_for_new_file(pid_t child, const char *path, int *status)
-{
-    ino_t before = file_number(path);
-    for (long naps = 0; naps < PATIENCE * 1000L; naps++) {
-        pid_t ended = waitpid(child, status, WNOHANG);
-        if (ended == child)
-            return true;
-        if (file_number(path) != before)
-            return false;
-        nap(1);
-    }
-    kill(child, SIGKILL);
-    fail_msg("%s: nothing new for %d s", path, PATIENCE);
-    return true;
-}
-
 /* ---- killed */
 
 /* A run that is killed or interrupted again and again, at any moment, ends with the same bytes as one that was left alone. */
@@ -130,12 +71,12 @@ static void test_killed_runs_end_with_the_same_bytes(void **state)
         char line[512];
         snprintf(line, sizeof line, "train pairs.tsv --validation few.tsv --save killed.keras --steps 120 --threads %u "
                  "--checkpoint run --resume " OFTEN " " TINY, 1 + heed_random_below(&r, 3));
-        pid_t child = start_quietly(line);
+        pid_t child = heed_test_start_quietly(line);
         /* now and then before anything is saved, else in the midst of a step or of saving */
-        bool ended = kills % 4 != 0 && wait_for_new_file(child, CHECKPOINT, &status);
+        bool ended = kills % 4 != 0 && heed_test_wait_for_new_file(child, CHECKPOINT, &status);
         if (ended)
             break;
-        nap((long)heed_random_below(&r, 12));
+        heed_test_nap((long)heed_random_below(&r, 12));
         kill(child, signals[heed_random_below(&r, 5)]);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) <= 1);
@@ -160,8 +101,8 @@ static void test_interrupt(void **state)
         char line[512];
         snprintf(line, sizeof line, "%s%s", endless, i > 0 ? " --resume" : "");
         int status;
-        pid_t child = start_quietly(line);
-        assert_false(wait_for_new_file(child, saved, &status));
+        pid_t child = heed_test_start_quietly(line);
+        assert_false(heed_test_wait_for_new_file(child, saved, &status));
         kill(child, signals[i]);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status));
@@ -216,8 +157,8 @@ static void test_full_disk_keeps_the_checkpoint(void **state)
 {
     (void)state;
     int status;
-    pid_t child = start_quietly("train pairs.tsv --save full.keras --steps 100000000 --checkpoint run " OFTEN " " TINY);
-    assert_false(wait_for_new_file(child, CHECKPOINT, &status));
+    pid_t child = heed_test_start_quietly("train pairs.tsv --save full.keras --steps 100000000 --checkpoint run " OFTEN " " TINY);
+    assert_false(heed_test_wait_for_new_file(child, CHECKPOINT, &status));
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
     must_run("cp " CHECKPOINT " before.keras");
@@ -225,8 +166,8 @@ static void test_full_disk_keeps_the_checkpoint(void **state)
                     "heed: " CHECKPOINT ": cannot write: Write error: File too large\n");
     check_same(CHECKPOINT, "before.keras");
     heed_test_prints("ls run", "checkpoint.keras\n");
-    child = start_quietly("train pairs.tsv --save full.keras --checkpoint run --resume " OFTEN);
-    assert_false(wait_for_new_file(child, CHECKPOINT, &status)); /* it goes on */
+    child = heed_test_start_quietly("train pairs.tsv --save full.keras --checkpoint run --resume " OFTEN);
+    assert_false(heed_test_wait_for_new_file(child, CHECKPOINT, &status)); /* it goes on */
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
     must_run("rm -r run");
@@ -378,7 +319,7 @@ static bool watch_terminal(int master, size_t width)
     char shown[4096];
     size_t used = 0;
     struct pollfd ready = {.fd = master, .events = POLLIN};
-    while (poll(&ready, 1, PATIENCE * 1000) == 1) {
+    while (poll(&ready, 1, HEED_TEST_PATIENCE * 1000) == 1) {
         char c;
         if (read(master, &c, 1) != 1)
             return false;
@@ -410,7 +351,7 @@ static void test_terminal(void **state)
     assert_true(terminal >= 0);
     assert_int_equal(ioctl(terminal, TIOCSWINSZ, &(struct winsize){.ws_row = 24, .ws_col = WIDTH}), 0);
     /* more steps than are done before it is seen; a twentieth of them comes before the first validation */
-    pid_t child = start("train pairs.tsv --validation few.tsv --save seen.keras --steps 20000 " TINY, terminal,
+    pid_t child = heed_test_start("train pairs.tsv --validation few.tsv --save seen.keras --steps 20000 " TINY, terminal,
                         terminal, terminal);
     close(terminal);
     bool seen = watch_terminal(master, WIDTH);
@@ -458,9 +399,9 @@ static void test_history(void **state)
     char whole[512];
     snprintf(whole, sizeof whole, "%s %s --save killed.keras", line, OFTEN);
     for (int kills = 0; kills < 3; kills++) {
-        pid_t child = start_quietly(whole);
-        if (!wait_for_new_file(child, CHECKPOINT, &status)) {
-            nap(20);
+        pid_t child = heed_test_start_quietly(whole);
+        if (!heed_test_wait_for_new_file(child, CHECKPOINT, &status)) {
+            heed_test_nap(20);
             kill(child, SIGKILL);
             assert_int_equal(waitpid(child, &status, 0), child);
         }
