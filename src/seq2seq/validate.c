@@ -112,10 +112,11 @@ static void keep_result(heed_trainer *t, const heed_validation *v)
     s->best_chrf = v->chrf;
 }
 
-static bool better(const heed_trainer *t, const heed_validation *now)
+/* How much better than the best so far. */
+static double gain(const heed_trainer *t, const heed_validation *now)
 {
     heed_validation best = heed_trainer_best(t);
-    return t->state.validations == 0 || worth(t, now) >= worth(t, &best);
+    return t->state.validations == 0 ? INFINITY : worth(t, now) - worth(t, &best);
 }
 
 /* Counts these weights in, if this is one of the run's last validations. */
@@ -131,10 +132,10 @@ static heed_status try_weights(heed_trainer *t, heed_validation *out)
 {
     int64_t all = t->validation.count, some = settings_of(t)->validation_lines;
     HEED_TRY(measure(t, some < all ? some : all, out));
-    t->state.worse++;
-    if (better(t, out)) {
+    double gained = gain(t, out);
+    t->state.worse = gained > 0 ? 0 : t->state.worse + 1;
+    if (gained >= 0) { /* of equals, those that have learnt for longer */
         keep_result(t, out);
-        t->state.worse = 0;
         heed_keep_weights(t->model, t->best);
     }
     t->state.validations++;
