@@ -278,6 +278,9 @@ static void test_bad_input(void **state)
          "gru-attention: no option of this name: unit\nhint: did you mean units?\n"},
         {"heed train pairs.tsv --save m.keras --set units=0", 2,
          "gru-attention: units is out of range (expected [1,), found 0)\n"},
+        {"heed train pairs.tsv --save m.keras --recipe luong --source-tokens characters --target-tokens characters "
+         "--set units=5", 2,
+         "luong: both directions share the units, which are odd (expected an even number, found 5)\n"},
         {"heed train pairs.tsv --save m.keras --set units", 2,
          "--set: not a setting (expected NAME=VALUE, found \"units\")\n"},
         {"heed train pairs.tsv --save m.keras --set =3", 2,
