@@ -34,7 +34,8 @@ static heed_layer *gru(const wiring *w, const char *name)
                                                               .return_sequences = true, .return_state = true));
 }
 
-/* Tokens as the original gives them, a one among zeros; padding, number 0, as zeros alone, which are masked. */
+/* Tokens as the original gives them, a one among zeros. Padding, number 0, is zeros alone, and masked: the original,
+ * whose sentences are all padded to one length, learns it as a word. */
 static heed_symbol *one_hot(const wiring *w, heed_symbol *ids, int32_t size)
 {
     char options[64];
@@ -69,16 +70,12 @@ static heed_symbol *predict(const wiring *w, heed_symbol *state, heed_symbol *at
     return heed_recipe_call(output, heed_apply_to(heed_concatenate(.name = "concat_layer"), state, attended), NULL);
 }
 
-static heed_symbol *ids(const wiring *w, const char *name, int64_t length)
-{
-    return heed_input(w->m, .name = name, .dtype = HEED_INT32, .shape = {1, {length}});
-}
-
 static heed_status wire(heed_model *m, const void *settings, int32_t source_size, int32_t target_size,
                         heed_symbol **out)
 {
     wiring w = {.m = m, .s = settings};
-    heed_symbol *source = ids(&w, "source", HEED_ANY), *target = ids(&w, "target", HEED_ANY), *state, *weights;
+    heed_symbol *source = heed_recipe_ids(m, "source", HEED_ANY), *target = heed_recipe_ids(m, "target", HEED_ANY);
+    heed_symbol *state, *weights;
     heed_symbol *read = run(gru(&w, ENCODER), one_hot(&w, source, source_size), NULL, &state);
     heed_symbol *written = run(gru(&w, DECODER), one_hot(&w, target, target_size), state, &state);
     *out = predict(&w, written, attend(&w, read, written, &weights), target_size);
@@ -98,7 +95,7 @@ static int32_t size_of(heed_model *trained, const char *name)
 
 static heed_status wire_encoder(const wiring *w)
 {
-    heed_symbol *state, *source = one_hot(w, ids(w, "source", HEED_ANY), size_of(w->trained, ENCODER));
+    heed_symbol *state, *source = one_hot(w, heed_recipe_ids(w->m, "source", HEED_ANY), size_of(w->trained, ENCODER));
     heed_symbol *read = run(gru(w, ENCODER), source, NULL, &state);
     return heed_outputs(w->m, read, state);
 }
@@ -106,9 +103,9 @@ static heed_status wire_encoder(const wiring *w)
 static heed_status wire_step(const wiring *w, bool with)
 {
     int units = w->s->units;
-    heed_symbol *source = ids(w, "source", HEED_ANY), *state, *weights;
+    heed_symbol *source = heed_recipe_ids(w->m, "source", HEED_ANY), *state, *weights;
     heed_symbol *read = heed_input(w->m, .name = "memory", .shape = {2, {HEED_ANY, units}});
-    heed_symbol *token = one_hot(w, ids(w, "token", 1), size_of(w->trained, DECODER));
+    heed_symbol *token = one_hot(w, heed_recipe_ids(w->m, "token", 1), size_of(w->trained, DECODER));
     heed_symbol *from = heed_input(w->m, .name = "state", .shape = {1, {units}});
 
     heed_symbol *written = run(gru(w, DECODER), token, from, &state);

@@ -54,11 +54,6 @@ static heed_symbol *drop(const wiring *w, heed_symbol *x, double rate)
     return w->trained == NULL && rate > 0 ? heed_apply(heed_dropout(.rate = rate), x) : x;
 }
 
-static heed_symbol *ids(const wiring *w, const char *name, int64_t length)
-{
-    return heed_input(w->m, .name = name, .dtype = HEED_INT32, .shape = {1, {length}});
-}
-
 /* ---- reading */
 
 /* What was read (B, Ts, 2 units), and the decoder's first state. */
@@ -124,7 +119,7 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
                         heed_symbol **out)
 {
     wiring w = {.m = m, .s = settings};
-    heed_symbol *source = ids(&w, "source", HEED_ANY), *target = ids(&w, "target", HEED_ANY);
+    heed_symbol *source = heed_recipe_ids(m, "source", HEED_ANY), *target = heed_recipe_ids(m, "target", HEED_ANY);
     memory of_source = read_source(&w, source, source_size);
     heed_layer *tokens = target_table(&w, target_size);
     heed_symbol *y = drop(&w, heed_recipe_call(tokens, target, NULL), w.s->target_dropout);
@@ -138,7 +133,7 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
 
 static heed_status wire_encoder(const wiring *w)
 {
-    memory m = read_source(w, ids(w, "source", HEED_ANY), 0);
+    memory m = read_source(w, heed_recipe_ids(w->m, "source", HEED_ANY), 0);
     heed_symbol *outputs[2] = {NULL};
     heed_call_layer(heed_make(w->m, heed_start_of_cell(heed_shared(decoder(w)))), &m.x, 1, NULL, outputs, 2);
     return heed_outputs(w->m, outputs[0], outputs[1], m.state);
@@ -147,10 +142,10 @@ static heed_status wire_encoder(const wiring *w)
 static heed_status wire_step(const wiring *w, bool weights)
 {
     const bahdanau_settings *s = w->s;
-    heed_symbol *source = ids(w, "source", HEED_ANY);
+    heed_symbol *source = heed_recipe_ids(w->m, "source", HEED_ANY);
     heed_symbol *read = heed_input(w->m, .name = "memory", .shape = {2, {HEED_ANY, 2 * s->units}});
     heed_symbol *keys = heed_input(w->m, .name = "keys", .shape = {2, {HEED_ANY, s->attention_units}});
-    heed_symbol *token = ids(w, "token", 1);
+    heed_symbol *token = heed_recipe_ids(w->m, "token", 1);
     heed_symbol *state = heed_input(w->m, .name = "state", .shape = {1, {s->units}});
 
     heed_layer *tokens = target_table(w, 0);

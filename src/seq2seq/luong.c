@@ -51,11 +51,6 @@ static heed_symbol *drop(const wiring *w, heed_symbol *x)
     return w->trained == NULL && w->s->dropout > 0 ? heed_apply(heed_dropout(.rate = w->s->dropout), x) : x;
 }
 
-static heed_symbol *ids(const wiring *w, const char *name, int64_t length)
-{
-    return heed_input(w->m, .name = name, .dtype = HEED_INT32, .shape = {1, {length}});
-}
-
 /* What a layer drops of its input: the first one's are token vectors, which are dropped already. */
 static double dropout_of(const wiring *w, int layer) { return layer == 0 ? 0 : w->s->dropout; }
 
@@ -170,7 +165,7 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
     if (strcmp(w.s->directions, "both") == 0 && w.s->units % 2 != 0)
         return heed_fail(heed_model_context(m), HEED_EINVAL, "luong: both directions share the units, which are odd "
                          "(expected an even number, found %d)", w.s->units);
-    heed_symbol *source = ids(&w, "source", HEED_ANY), *target = ids(&w, "target", HEED_ANY);
+    heed_symbol *source = heed_recipe_ids(m, "source", HEED_ANY), *target = heed_recipe_ids(m, "target", HEED_ANY);
     memory of_source = read_source(&w, source, source_size);
     heed_layer *tokens = target_table(&w, target_size);
     heed_symbol *y = drop(&w, heed_recipe_call(tokens, target, NULL));
@@ -192,7 +187,7 @@ static heed_status wire(heed_model *m, const void *settings, int32_t source_size
 
 static heed_status wire_encoder(const wiring *w, int memories)
 {
-    memory m = read_source(w, ids(w, "source", HEED_ANY), 0);
+    memory m = read_source(w, heed_recipe_ids(w->m, "source", HEED_ANY), 0);
     heed_symbol *outputs[2 + MOST_STATES] = {m.x};
     if (w->s->feeding)
         heed_call_layer(heed_make(w->m, heed_start_of_cell(heed_shared(fed_decoder(w)))), &m.x, 1, NULL, outputs,
@@ -230,10 +225,10 @@ static heed_status wire_step(const wiring *w, int memory_count, bool weights)
     const luong_settings *s = w->s;
     int states = state_count(s);
     char name[NAME];
-    heed_symbol *source = ids(w, "source", HEED_ANY), *memories[2], *state[MOST_STATES];
+    heed_symbol *source = heed_recipe_ids(w->m, "source", HEED_ANY), *memories[2], *state[MOST_STATES];
     for (int i = 0; i < memory_count; i++) /* keys are as wide as states */
         memories[i] = heed_input(w->m, .name = i == 0 ? "memory" : "keys", .shape = {2, {HEED_ANY, s->units}});
-    heed_symbol *token = ids(w, "token", 1);
+    heed_symbol *token = heed_recipe_ids(w->m, "token", 1);
     for (int i = 0; i < states; i++) {
         snprintf(name, sizeof name, "state_%d", i + 1);
         state[i] = heed_input(w->m, .name = name, .shape = {1, {i < 2 * s->layers ? s->units : s->embedding}});

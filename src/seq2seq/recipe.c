@@ -227,6 +227,11 @@ void heed_decoding_models_free(heed_decoding_models *d)
     *d = (heed_decoding_models){0};
 }
 
+heed_symbol *heed_recipe_ids(heed_model *m, const char *name, int64_t length)
+{
+    return heed_input(m, .name = name, .dtype = HEED_INT32, .shape = {1, {length}});
+}
+
 heed_status heed_recipe_find_layer(heed_model *m, const char *name, heed_layer **out)
 {
     *out = heed_model_find_layer(m, name);

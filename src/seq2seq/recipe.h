@@ -131,7 +131,9 @@ heed_status heed_recipe_decoding_models(const heed_recipe *r, heed_model *traine
                                         heed_decoding_models *out);
 void        heed_decoding_models_free(heed_decoding_models *d);
 
-/* For the kinds: a layer of the trained model by its name, or HEED_EFORMAT; the same, or where nothing is trained yet
+/* For the kinds: an input of so many ids a row, or HEED_ANY. */
+heed_symbol *heed_recipe_ids(heed_model *m, const char *name, int64_t length);
+/* A layer of the trained model by its name, or HEED_EFORMAT; the same, or where nothing is trained yet
  * (NULL) a layer made by the spec for `m`; a layer called on one or two (b may be NULL). */
 heed_status  heed_recipe_find_layer(heed_model *m, const char *name, heed_layer **out);
 heed_layer  *heed_recipe_layer(heed_model *m, heed_model *trained, const char *name, heed_spec spec);
