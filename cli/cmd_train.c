@@ -1,4 +1,5 @@
 #include "command.h"
+#include "help.h"
 #include "heed/output.h"
 #include "heed/seq2seq.h"
 #include "report.h"
@@ -24,7 +25,7 @@ static const cli_option options[] = {
     {"--target", CLI_BIND(train_values, target), "FILE", .help = "target lines, one for each source line"},
     {"--save", CLI_BIND(train_values, save), "FILE", .help = "where the translator is written: a .keras file"},
     {"--recipe", CLI_BIND(train_values, recipe), "NAME", .help = "the model and its settings (default: gru-attention)"},
-    {"--set", CLI_BIND(train_values, set), "NAME=VALUE", .help = "change a setting of the recipe; may be repeated"},
+    {"--set", CLI_BIND(train_values, set), "NAME=VALUE", .help = "change a setting of the recipe"},
     {"--list-recipes", CLI_BIND(train_values, list_recipes), .help = "explain the recipes and their settings"},
     {"--source-tokens", CLI_BIND(train_values, source_tokens), .choices = "characters|words|bpe|unigram",
      .help = "what the source is cut into (default: the recipe's)"},
@@ -69,12 +70,15 @@ static void on_interrupt(int signal_number)
     signal(SIGINT, SIG_DFL); /* asked again, it ends at once */
 }
 
+enum { SUMMARY = 18, MEANING = 21 }; /* columns */
+
 static void list_settings(int recipe, int first, int end)
 {
     for (int i = first; i < end; i++) {
         const heed_setting_info *s = heed_setting_at(recipe, i);
-        printf("  %-19s%s%s%s%s\n%21s%s\n", s->name, s->standard, *s->range != '\0' ? "  (" : "", s->range,
-               *s->range != '\0' ? ")" : "", "", s->meaning);
+        printf("  %-19s%s%s%s%s\n%*s", s->name, s->standard, *s->range != '\0' ? "  (" : "", s->range,
+               *s->range != '\0' ? ")" : "", MEANING, "");
+        cli_write_wrapped(s->meaning, MEANING, MEANING);
     }
 }
 
@@ -92,9 +96,14 @@ static int list_recipes(void)
     printf("Recipes:\n");
     for (int i = 0; i < heed_recipe_count(); i++) {
         const heed_recipe_info *r = heed_recipe_at(i);
-        printf("  %-16s%s\n", r->name, r->summary);
-        if (*r->changes != '\0')
-            printf("  %-16s%s with %s\n", "", r->model, r->changes);
+        printf("  %-*s", SUMMARY - 2, r->name);
+        cli_write_wrapped(r->summary, SUMMARY, SUMMARY);
+        if (*r->changes != '\0') {
+            char changes[1024];
+            snprintf(changes, sizeof changes, "%s with %s", r->model, r->changes);
+            printf("%*s", SUMMARY, "");
+            cli_write_wrapped(changes, SUMMARY, SUMMARY);
+        }
     }
     int common = heed_common_setting_count();
     printf("\nSettings of every recipe (--set NAME=VALUE), with their defaults and ranges:\n");
@@ -298,7 +307,7 @@ static int run(cli_session *s, const void *values)
 const cli_command cli_train = {
     .name = "train",
     .purpose = "make a translator from pairs of sequences",
-    .description = "Learns from lines `source TAB target` and writes a translator, one .keras file, for heed translate and "
+    .description = "Learns from lines `source TAB target`, or from two files whose lines belong together, and writes a translator, one .keras file, for heed translate and "
                    "heed plot. A recipe picks the whole model; --set changes any of its settings.\n\n"
                    "The run is saved along the way. Interrupted by Ctrl-C or anything else, the same command with --resume "
                    "goes on where it was, or begins if nothing was saved yet; when its length was given in epochs or steps it ends with the same bits as a run "

@@ -9,7 +9,10 @@
 /* The plan of a run by minutes is looked at anew after so many steps. */
 enum { PLAN_STEPS = 25 };
 
-bool heed_trainer_finished(const heed_trainer *t) { return t->state.steps > 0 && t->state.step >= t->state.steps; }
+bool heed_trainer_finished(const heed_trainer *t)
+{
+    return t->state.over || (t->state.steps > 0 && t->state.step >= t->state.steps);
+}
 
 /* ---- steps */
 

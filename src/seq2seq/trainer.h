@@ -28,6 +28,7 @@
     X(config, FLOAT, best_bleu, -1, "", "")                                                                            \
     X(config, FLOAT, best_chrf, -1, "", "")                                                                            \
     X(config, FLOAT, worse, 0, "", "validations since then")                                                           \
+    X(config, BOOL, over, false, "", "ended before its plan: no better weights were found for too long")               \
     X(config, FLOAT, averaged, 0, "", "weights that the average is of")                                                \
     X(config, FLOAT, tokens, 0, "", "target tokens, without padding")                                                  \
     X(config, FLOAT, step_seconds, 0, "", "spent in steps: neither in validations nor in checkpoints")                 \

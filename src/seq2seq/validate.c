@@ -148,7 +148,7 @@ static void lose_patience(heed_trainer *t)
     int64_t patience = settings_of(t)->patience;
     if (patience == 0 || t->state.worse < patience || heed_trainer_finished(t))
         return;
-    t->state.steps = t->state.step;
+    t->state.over = true;
     heed_log(t->context, HEED_LOG_NOTE, "%lld validations in a row were no better than that after step %.0f: the run ends",
              (long long)patience, t->state.best_step);
 }

@@ -424,6 +424,23 @@ static void test_history(void **state)
     must_run("rm -rf run events straight.keras killed.keras *.csv *.txt");
 }
 
+/* A run that ends early is over as any other: it may be resumed to be saved again. */
+static void test_patience(void **state)
+{
+    (void)state;
+    static const char line[] = "heed train pairs.tsv --validation few.tsv --save early.keras --steps 400 --set validate_by=loss "
+                               "--set validations=100 --set patience=2 --set learning_rate=0.5 --checkpoint run " TINY;
+    must_run(line);
+    assert_non_null(strstr(heed_test_err, "2 validations in a row were no better than that after step "));
+    assert_null(strstr(heed_test_err, "step 400,"));
+    must_run("mv early.keras first.keras");
+    char again[512];
+    snprintf(again, sizeof again, "%s --resume", line);
+    must_run(again);
+    check_same("first.keras", "early.keras");
+    must_run("rm -rf run first.keras early.keras");
+}
+
 int main(void)
 {
     if (!heed_test_has_command())
@@ -439,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_history),
+        cmocka_unit_test(test_patience),
     };
     return cmocka_run_group_tests(tests, make_pairs, remove_all);
 }
