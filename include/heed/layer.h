@@ -63,6 +63,7 @@ typedef enum heed_option_type {
     HEED_OPTION_SHAPE,       /**< heed_shape: a list of integers; rank 0 is an empty list, or None where `range` ends so */
     HEED_OPTION_SIZES,       /**< heed_shape: one integer for all axes, one for each, or a pair for each, a pair's two after
                                   each other; rank 0 is None */
+    HEED_OPTION_NUMBERS,     /**< const char *, an expression: a number or a list of numbers, "[0.5, 0.25]"; NULL: None */
     HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */
     HEED_OPTION_INITIALIZER, /**< const char *, an expression */
     HEED_OPTION_REGULARIZER, /**< const char *, an expression */
@@ -91,6 +92,7 @@ typedef struct heed_option {
 #define HEED_FIELD_TEXT        const char *
 #define HEED_FIELD_SHAPE       heed_shape
 #define HEED_FIELD_SIZES       heed_shape
+#define HEED_FIELD_NUMBERS     const char *
 #define HEED_FIELD_ACTIVATION  const char *
 #define HEED_FIELD_INITIALIZER const char *
 #define HEED_FIELD_REGULARIZER const char *

@@ -14,7 +14,8 @@ extern "C" {
 
 /** Every class here, as X(name). */
 #define HEED_NORMALIZATION_CLASS_MAP(X)                                                                                \
-    X(batch_normalization) X(layer_normalization) X(group_normalization) X(rms_normalization) X(unit_normalization)
+    X(batch_normalization) X(layer_normalization) X(group_normalization) X(rms_normalization) X(unit_normalization)     \
+    X(normalization)
 
 /* beta and gamma: what is added to, and multiplied with, the normalized numbers. */
 #define HEED_SHIFT_OPTIONS(X, config)                                                                                  \
@@ -93,6 +94,20 @@ typedef struct heed_unit_normalization_config {
 } heed_unit_normalization_config;
 extern HEED_API const heed_layer_class heed_unit_normalization_class;
 #define heed_unit_normalization(...) HEED_SPEC(unit_normalization, HEED_UNIT_NORMALIZATION_OPTIONS, __VA_ARGS__)
+
+/** y = (x - mean) / sqrt(variance), by what is known of the features beforehand: given, or weights that a file brings and
+ *  that are not trained: mean, variance and count. An axis of no number: one mean and one variance for all. */
+#define HEED_NORMALIZATION_OPTIONS(X, config)                                                                          \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, SHAPE, axis, HEED_DIMS(1, -1), "None", "which have a mean and a variance for each of their places")      \
+    X(config, NUMBERS, mean, NULL, "", "one, or one for each place; None: a weight")                                   \
+    X(config, NUMBERS, variance, NULL, "", "likewise")                                                                 \
+    X(config, BOOL, invert, false, "", "whether the way back is gone")
+typedef struct heed_normalization_config {
+    HEED_NORMALIZATION_OPTIONS(HEED_OPTION_FIELD, )
+} heed_normalization_config;
+extern HEED_API const heed_layer_class heed_normalization_class;
+#define heed_normalization(...) HEED_SPEC(normalization, HEED_NORMALIZATION_OPTIONS, __VA_ARGS__)
 
 #ifdef __cplusplus
 }

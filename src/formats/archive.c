@@ -249,12 +249,13 @@ heed_status heed_archive_open_memory(heed_context *c, const char *name, const vo
     return read_description(out);
 }
 
-/* Whether an object begins behind white space. */
+/* Whether an object begins behind white space; or a text of one, as which some pack it once more. */
 static bool is_json(const char *text, size_t size)
 {
     size_t at = 0;
     while (at < size && strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
         at++;
+    at += at + 1 < size && text[at] == '"';
     return at < size && text[at] == '{';
 }
 

@@ -70,7 +70,8 @@ bool heed_hdf5_is(const void *bytes, size_t size);
 
 /* Reads a whole file. `name` is what errors call it. Integers narrower than 32 bits become int32 (uint8 stays), uint32 and
  * uint64 int64, float16 and bfloat16 float32. HEED_EUNSUPPORTED: links other than hard ones, data outside the file, filters
- * other than gzip and shuffle, types and layouts that Keras does not write. Attributes of other types are left out. */
+ * other than gzip and shuffle, layouts that Keras does not write. Attributes of other types are left out, and arrays of other
+ * types are groups of nothing. */
 heed_status heed_hdf5_read(heed_context *c, const char *name, const void *bytes, size_t size, heed_hdf5 **out);
 
 heed_status heed_hdf5_read_file(heed_context *c, const char *path, heed_hdf5 **out);

@@ -157,7 +157,7 @@ heed_status heed_hdf5_read_dataset(hdf5_reader *r, const hdf5_dataset *d)
         type.encoding = (heed_encoding){.kind = HEED_BFLOAT16, .size = 2};
     }
     if (type.class != HDF5_NUMBER)
-        return heed_hdf5_fail(r, HEED_EUNSUPPORTED, "an array that is not of numbers of a known type");
+        return HEED_OK; /* what programs beside Keras keep in its files: no weight */
     uint64_t bytes;
     if (__builtin_mul_overflow(space.count, type.size, &bytes))
         return heed_hdf5_fail(r, HEED_EFORMAT, "an impossible shape");

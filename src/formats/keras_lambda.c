@@ -149,6 +149,8 @@ static operand call_function(parser *p, const char *name, const arguments *a)
         return of_tensor(heed_op_minimum(x, tensor_of(p, a->values[1])));
     if (strcmp(name, "clip") == 0 && a->count == 3)
         return of_tensor(heed_op_clip(x, (float)a->values[1].number, (float)a->values[2].number));
+    if (strcmp(name, "random_normal") == 0) /* its mean, 0, where nothing is trained */
+        return p->call->training ? of_tensor(heed_op_random_normal(x->graph, &x->shape)) : of_number(0.0);
     if (strcmp(name, "expand_dims") == 0)
         return of_tensor(heed_op_expand(x, a->axis_count == 1 ? a->axes[0] : -1));
     if (strcmp(name, "squeeze") == 0)

@@ -1,4 +1,5 @@
 /* Reading: a layer, or a stack of them, from what a file says. */
+#include "formats/keras_code.h"
 #include "formats/keras_lambda.h"
 #include "formats/keras_missing.h"
 #include "formats/keras_older.h"
@@ -222,12 +223,15 @@ static heed_status read_lambda(heed_context *c, const heed_json *object, const h
     }
     if (said != NULL)
         return heed_lambda_create(c, name, said, out);
-    const heed_json *code = heed_json_find(config, "function");
+    char code[160];
+    heed_keras_code_text(heed_json_find(config, "function"), code, sizeof code);
     heed_status status =
-        heed_json_fail(c, object, HEED_EUNSUPPORTED, "Lambda layer '%s': code in files is never run (it holds %s%s)",
+        heed_json_fail(c, object, HEED_EUNSUPPORTED, "Lambda layer '%s': code in files is never run (it holds %s%s%s)",
                        name == NULL ? "" : name, function != NULL ? "the function " : "compiled Python code",
-                       function != NULL ? function : heed_json_is(code, HEED_JSON_OBJECT) ? " of Keras 3" : "");
-    heed_hint(c, "say what it computes, as in lambda %s=x ** 2 + 1", name == NULL ? "NAME" : name);
+                       function == NULL && code[0] != '\0' ? " that deals with " : "",
+                       function != NULL ? function : code);
+    heed_hint(c, "say what it computes of x: --lambda '%s=x / 127.5 - 1', or .lambda in heed_load_config",
+              name == NULL ? "NAME" : name);
     return status;
 }
 
@@ -287,6 +291,8 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
         return read_inner_model(c, object, r, out);
     HEED_TRY(heed_json_need(c, object, "config", HEED_JSON_OBJECT, &config));
     const heed_json *own = heed_json_find(config, "name");
+    if (own == NULL)
+        own = heed_json_find(object, "name"); /* classes whose get_config forgets it */
     if (heed_json_is(own, HEED_JSON_STRING))
         name = own->text;
     class_name = heed_older_class(class_name);

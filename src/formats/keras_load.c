@@ -218,6 +218,8 @@ static heed_status read_json(source *s, heed_zone *z, heed_keras_reading *r, hee
 {
     heed_json *object;
     HEED_TRY(heed_json_parse(z, s->name, s->bytes, s->size, &object));
+    if (heed_json_is(object, HEED_JSON_STRING)) /* json.dump(model.to_json()) */
+        HEED_TRY(heed_json_parse(z, s->name, object->text, strlen(object->text), &object));
     return heed_keras_read_model(s->context, object, r, out);
 }
 

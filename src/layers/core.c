@@ -15,13 +15,17 @@ static heed_status activation_call(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
-/* What is drawn for all that share a draw: as the input, but for the sizes that noise_shape gives. */
+/* What is drawn for all that share a draw: as the input, but for the sizes that noise_shape gives, of its last axes where
+ * it has fewer. */
 static heed_shape noise_shape(const heed_dropout_config *o, const heed_shape *input)
 {
     heed_shape shape = *input;
-    for (int i = 0; i < o->noise_shape.rank && i < shape.rank; i++)
+    int before = o->noise_shape.rank == 0 ? 0 : shape.rank - o->noise_shape.rank;
+    for (int i = 0; i < before; i++)
+        shape.dims[i] = 1;
+    for (int i = 0; i < o->noise_shape.rank; i++)
         if (o->noise_shape.dims[i] != HEED_ANY)
-            shape.dims[i] = o->noise_shape.dims[i];
+            shape.dims[before + i] = o->noise_shape.dims[i];
     return shape;
 }
 
@@ -49,9 +53,9 @@ static heed_status dropout_call(heed_layer *layer, heed_call *call)
     const heed_dropout_config *o = heed_layer_config(layer);
     heed_tensor *x = call->inputs[0];
     char text[128];
-    if (o->noise_shape.rank != 0 && o->noise_shape.rank != x->shape.rank)
+    if (o->noise_shape.rank > x->shape.rank)
         return heed_layer_fail(layer, HEED_ESHAPE,
-                               "noise_shape has another rank than the input (expected %d numbers, found %s)",
+                               "noise_shape has a higher rank than the input (expected %d numbers at most, found %s)",
                                x->shape.rank, heed_shape_text(&o->noise_shape, text, sizeof text));
     heed_shape shape = noise_shape(o, &x->shape);
     if (!call->training)

@@ -184,6 +184,31 @@ static heed_status check_expression(heed_context *c, const char *who, const heed
     return heed_fail_in(c, status, who);
 }
 
+/* A number, or a list of numbers and of such lists. */
+static bool are_numbers(const heed_value *v)
+{
+    if (!heed_value_is(v, HEED_VALUE_LIST))
+        return v->type == HEED_VALUE_INT || v->type == HEED_VALUE_REAL;
+    for (const heed_value *item = v->first; item != NULL; item = item->next)
+        if (!are_numbers(item))
+            return false;
+    return true;
+}
+
+static heed_status check_numbers(heed_context *c, const char *who, const heed_option *o, const char *expression)
+{
+    if (expression == NULL)
+        return HEED_OK;
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_value *v;
+    heed_status status = heed_value_parse(&z, o->name, expression, &v);
+    if (status == HEED_OK && !are_numbers(v))
+        status = heed_value_unexpected(c, v, o->name, "a number or a list of numbers");
+    heed_zone_free(&z);
+    return status == HEED_OK ? HEED_OK : heed_fail_in(c, status, who);
+}
+
 static heed_status check_spec(heed_context *c, const char *who, const heed_spec *spec)
 {
     if (spec->layer_class == NULL || heed_spec_shared(*spec) != NULL)
@@ -228,6 +253,7 @@ static heed_status check_option(heed_context *c, const char *who, const heed_opt
     case HEED_OPTION_FLOAT: return check_float(c, who, o, *(const double *)standard, *(const double *)field);
     case HEED_OPTION_BOOL: return HEED_OK;
     case HEED_OPTION_TEXT: return check_words(c, who, o, *(const char *const *)field);
+    case HEED_OPTION_NUMBERS: return check_numbers(c, who, o, *(const char *const *)field);
     case HEED_OPTION_SHAPE:
     case HEED_OPTION_SIZES: return check_shape(c, who, o, field);
     case HEED_OPTION_LAYER: return check_spec(c, who, field);
@@ -330,6 +356,14 @@ static heed_status read_specs(heed_zone *z, const heed_value *v, const char *wha
     return HEED_OK;
 }
 
+static heed_status read_numbers(heed_zone *z, const heed_value *v, const char **out)
+{
+    *out = v->type == HEED_VALUE_NULL   ? NULL
+           : v->type == HEED_VALUE_TEXT ? v->text
+                                        : heed_value_expression(z, v);
+    return *out == NULL && v->type != HEED_VALUE_NULL ? HEED_ENOMEM : HEED_OK;
+}
+
 static heed_status read_option(heed_zone *z, const heed_option *o, const heed_value *v, const void *default_field,
                                void *field)
 {
@@ -339,6 +373,7 @@ static heed_status read_option(heed_zone *z, const heed_option *o, const heed_va
     case HEED_OPTION_FLOAT: return read_float(c, v, o->name, isinf(*(const double *)default_field), field);
     case HEED_OPTION_BOOL: return heed_value_as_bool(c, v, o->name, field);
     case HEED_OPTION_TEXT: return heed_value_as_text(c, v, o->name, field);
+    case HEED_OPTION_NUMBERS: return read_numbers(z, v, field);
     case HEED_OPTION_SHAPE: return read_shape(c, v, o->name, field);
     case HEED_OPTION_SIZES: return read_sizes(c, v, o->name, field);
     case HEED_OPTION_LAYER: return heed_spec_read(z, o->name, v, field);
@@ -413,6 +448,14 @@ static heed_value *specs_value(heed_zone *z, const heed_specs *specs)
     return list;
 }
 
+static heed_value *numbers_value(heed_zone *z, const heed_option *o, const char *expression)
+{
+    heed_value *v;
+    if (expression == NULL)
+        return heed_value_null(z);
+    return heed_value_parse(z, o->name, expression, &v) == HEED_OK ? v : NULL;
+}
+
 static heed_value *option_value(heed_zone *z, const heed_option *o, const void *field)
 {
     switch (o->type) {
@@ -422,6 +465,7 @@ static heed_value *option_value(heed_zone *z, const heed_option *o, const void *
         return isinf(*(const double *)field) ? heed_value_null(z) : heed_value_real(z, *(const double *)field);
     case HEED_OPTION_BOOL: return heed_value_bool(z, *(const bool *)field);
     case HEED_OPTION_TEXT: return heed_value_text(z, *(const char *const *)field);
+    case HEED_OPTION_NUMBERS: return numbers_value(z, o, *(const char *const *)field);
     case HEED_OPTION_SHAPE:
         return ((const heed_shape *)field)->rank == 0 && strstr(o->range, "None") != NULL ? heed_value_null(z)
                                                                                          : shape_value(z, field);

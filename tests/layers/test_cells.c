@@ -365,6 +365,8 @@ static const sample samples[] = {
     {"GaussianNoise", "0.5", 1, {X3}},
     {"GaussianDropout", "0.5", 1, {X3}},
     {"Rescaling", "2, -1", 1, {X3}},
+    {"Normalization", "", 1, {X3}},
+    {"Normalization", "axis=[1, 2], mean=0.5, variance=2, invert=True", 1, {X3}},
     {"keras-layer-collection>LayerNormalization", "epsilon=1e-5", 1, {X3}},
 };
 

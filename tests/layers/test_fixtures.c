@@ -503,6 +503,7 @@ GROUP(batch_normalization)
 GROUP(group_normalization)
 GROUP(rms_normalization)
 GROUP(unit_normalization)
+GROUP(normalization)
 GROUP(einsum_dense)
 GROUP(attention)
 GROUP(attention_decoder)
@@ -527,7 +528,7 @@ int main(void)
         cmocka_unit_test(test_layer_collection),      cmocka_unit_test(test_luong),    cmocka_unit_test(test_bahdanau),
         cmocka_unit_test(test_batch_normalization),
         cmocka_unit_test(test_group_normalization), cmocka_unit_test(test_rms_normalization),
-        cmocka_unit_test(test_unit_normalization),  cmocka_unit_test(test_einsum_dense),
+        cmocka_unit_test(test_normalization),       cmocka_unit_test(test_unit_normalization),  cmocka_unit_test(test_einsum_dense),
         cmocka_unit_test(test_convolution),         cmocka_unit_test(test_pooling),
         cmocka_unit_test(test_resizing),            cmocka_unit_test(test_borders),
     };

@@ -9,12 +9,14 @@
 #include "heed/convolution.h"
 #include "heed/files.h"
 #include "heed/model.h"
+#include "heed/normalization.h"
 
 #include "formats/hdf5.h"
 #include "formats/zip.h"
 #include "support/failing_allocator.h"
 #include "support/files.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +182,101 @@ static void test_unknown_layers_come_before_weights(void **state)
     assert_in_range(heed_memory_peak(c) - before, 0, (5 << 20) + (1 << 18)); /* the file, and no array beside it */
 }
 
+/* ---- architectures packed as a text; names beside configs */
+
+static void test_text_of_a_text(void **state)
+{
+    heed_context *c = *state;
+    heed_model *m = make_tagger(c, 1), *again;
+    char *json, packed[8192];
+    CHECK(c, heed_model_to_json(m, &json));
+    size_t used = 0;
+    packed[used++] = '"';
+    for (const char *at = json; *at != '\0'; at++) {
+        if (*at == '"')
+            packed[used++] = '\\';
+        packed[used++] = *at;
+        assert_in_range(used, 0, sizeof packed - 3);
+    }
+    packed[used++] = '"';
+    heed_test_write_file(written, packed, used);
+    CHECK(c, heed_load(c, written, &again));
+    assert_int_equal(heed_weight_count(again), heed_weight_count(m));
+    heed_free(c, json);
+    heed_model_free(m);
+    heed_model_free(again);
+}
+
+static void test_names_beside_configs(void **state)
+{
+    static const char json[] = "{\"class_name\": \"Sequential\", \"config\": {\"layers\": [{\"class_name\": \"Strange\", "
+                               "\"name\": \"odd\", \"config\": {\"width\": 3}}]}}";
+    heed_test_write_file(written, json, sizeof json - 1);
+    expect_unknown(*state);
+}
+
+/* ---- what code holds is told */
+
+static void test_code_is_told(void **state)
+{
+    heed_context *c = *state;
+    static const struct {
+        const char *code, *told;
+    } codes[] = {
+        /* lambda x: x / 127.5 - 1., by Python 3.7 and 3.11 */
+        {"4wEAAAAAAAAAAQAAAAIAAABDAAAAcwwAAAB8AGQBGwBkAhgAUwApA07nAAAAAADgX0DnAAAAAAAA8D+pACkB2gF4cgMAAAByAwAAANoIPHN0cmlu"
+         "Zz7aCDxsYW1iZGE+AwAAAPMAAAAA",
+         "(it holds compiled Python code that deals with 127.5, 1)"},
+        {"4wEAAAAAAAAAAAAAAAIAAAADAAAA8xIAAACXAHwAZAF6CwAAZAJ6CgAAUwApA07nAAAAAADgX0DnAAAAAAAA8D+pACkB2gF4cwEAAAAg+gg8c3Ry"
+         "aW5nPvoIPGxhbWJkYT5yBwAAAAMAAABzDgAAAIAAiEGIZYlHkEKJSoAA8wAAAAA=",
+         "(it holds compiled Python code that deals with 127.5, 1)"},
+        /* a function with one in it, by the same */
+        {"4wEAAAAAAAAABAAAAAQAAABDAAAAcx4AAAB8AFwCfQF9AmQBZAKEAH0DfAF0AKABfAKhARcAUwApA05jAQAAAAAAAAABAAAAAgAAAFMAAABzCAAA"
+         "AHwAZAEUAFMAKQJO6QMAAACpACkB2gFxcgIAAAByAgAAANoIPHN0cmluZz7aCDxsYW1iZGE+BwAAAPMAAAAAehNnLjxsb2NhbHM+LjxsYW1iZGE+"
+         "KQLaAUvaA2V4cCkE2gFh2gFt2gFz2gFocgIAAAByAgAAAHIEAAAA2gFnBQAAAHMGAAAAAAEIAQgB",
+         "deals with 3, g.<locals>.<lambda>, K, exp)"},
+        {"4wEAAAAAAAAAAAAAAAQAAAADAAAA80wAAACXAHwAXAIAAH0BfQJkAYQAfQN8AXQAAAAAAAAAAAAAAKABAAAAAAAAAAAAAAAAAAAAAAAAAAB8AqYB"
+         "AACrAQAAAAAAAAAAegAAAFMAKQJOYwEAAAAAAAAAAAAAAAIAAAATAAAA8wwAAACXAHwAZAF6BQAAUwApAk7pAwAAAKkAKQHaAXFzAQAAACD6CDxz"
+         "dHJpbmc++gg8bGFtYmRhPnoTZy48bG9jYWxzPi48bGFtYmRhPgcAAABzCgAAAIAAkAGQIZEDgADzAAAAACkC2gFL2gNleHApBNoBYdoBbdoBc9oB"
+         "aHMEAAAAICAgIHIGAAAA2gFncg8AAAAFAAAAcyYAAACAANgICYFDgEGAYdgGE4BtgEHYCwyNUY9VilWQMYlYjFiJOtAEFXIIAAAA",
+         "deals with 3, K, exp)"},
+        {"4w", "(it holds compiled Python code)"},
+        {"", "(it holds compiled Python code)"},
+        {"no code", "(it holds compiled Python code)"},
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        char json[1200];
+        int length = snprintf(json, sizeof json, "{\"class_name\": \"Sequential\", \"config\": {\"layers\": [{\"class_name\": "
+                              "\"Lambda\", \"config\": {\"name\": \"odd\", \"function_type\": \"lambda\", \"function\": "
+                              "[\"%s\", null, null]}}]}}", codes[i].code);
+        heed_model *m;
+        heed_test_write_file(written, json, (size_t)length);
+        assert_int_equal(heed_load(c, written, &m), HEED_EUNSUPPORTED);
+        if (strstr(heed_error(c), codes[i].told) == NULL)
+            fail_msg("expected \"%s\", found \"%s\"", codes[i].told, heed_error(c));
+    }
+}
+
+/* ---- features by mean and variance that a file brings */
+
+static void test_normalization_by_weights(void **state)
+{
+    heed_context *c = *state;
+    heed_model *m = heed_sequential(c, "known");
+    heed_input(m, .name = "x", .shape = {1, {2}});
+    heed_add(m, heed_normalization(.name = "features"));
+    CHECK(c, heed_build(m));
+    float mean[2] = {1, -2}, variance[2] = {4, 0}, count = 6, x[1][2] = {{5, -2 + 3e-7f}}, y[1][2];
+    const heed_array weights[] = {
+        {HEED_FLOAT32, {1, {2}}, mean}, {HEED_FLOAT32, {1, {2}}, variance}, {HEED_FLOAT32, {0}, &count}};
+    CHECK(c, heed_set_weights(m, weights, 3));
+    heed_array in = {HEED_FLOAT32, {2, {1, 2}}, x}, out = {HEED_FLOAT32, {2, {1, 2}}, y};
+    CHECK(c, heed_predict_on_batch(m, &in, 1, &out, 1));
+    assert_true(fabsf(y[0][0] - 2) < 1e-6f);
+    assert_true(fabsf(y[0][1] - (x[0][1] + 2) / 1e-7f) < 1e-3f); /* no division by 0 */
+    heed_model_free(m);
+}
+
 /* ---- unknown lengths of which thousands are cut off */
 
 static void test_long_crops(void **state)
@@ -205,6 +302,10 @@ int main(void)
         cmocka_unit_test(test_names_without_memory),
         cmocka_unit_test_setup_teardown(test_weights_come_whole_or_not_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown_layers_come_before_weights, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_text_of_a_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_beside_configs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_code_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_normalization_by_weights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_crops, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
