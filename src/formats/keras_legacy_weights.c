@@ -79,6 +79,7 @@ typedef struct transfer {
     heed_legacy_weight *weights;
     heed_array        **arrays; /* float32 */
     size_t              weight_count, array_count;
+    bool                theano; /* which turned the kernels of convolutions around */
 } transfer;
 
 static heed_status misfit(const transfer *t, const heed_legacy_weight *w, const heed_array *a)
@@ -176,11 +177,66 @@ static bool is_flat_kernel(const heed_array *a, const heed_variable *v)
            a->shape.dims[2] == v->shape.dims[1] && a->shape.dims[3] == v->shape.dims[2];
 }
 
+/* Places of a kernel (k, F, u) or (h, w, F, u) in space. */
+static int64_t places_of(const heed_variable *v)
+{
+    int64_t places = 1;
+    for (int i = 0; i < v->shape.rank - 2; i++)
+        places *= v->shape.dims[i];
+    return places;
+}
+
+/* With channels first, Keras 1 kept kernels as (u, F, h, w), and (u, F, k, 1) for one dimension. */
+static bool is_channels_first(const heed_array *a, const heed_variable *v)
+{
+    int last = v->shape.rank - 1;
+    return a->shape.rank == 4 && last >= 2 && a->shape.dims[0] == v->shape.dims[last] &&
+           a->shape.dims[1] == v->shape.dims[last - 1] && a->shape.dims[2] == v->shape.dims[0] &&
+           a->shape.dims[3] == (last == 3 ? v->shape.dims[1] : 1);
+}
+
+static void put_channels_last(const float *from, heed_variable *v)
+{
+    int64_t places = places_of(v), pairs = v->count / places, units = v->shape.dims[v->shape.rank - 1];
+    int64_t features = pairs / units;
+    for (int64_t p = 0; p < places; p++)
+        for (int64_t i = 0; i < features; i++)
+            for (int64_t o = 0; o < units; o++)
+                v->data[p * pairs + i * units + o] = from[(o * features + i) * places + p];
+}
+
+/* The first place last. */
+static void turn_around(heed_variable *v)
+{
+    int64_t places = places_of(v), pairs = v->count / places;
+    for (int64_t p = 0; p < places / 2; p++)
+        for (int64_t i = 0; i < pairs; i++) {
+            float *a = &v->data[p * pairs + i], *b = &v->data[(places - 1 - p) * pairs + i], kept = *a;
+            *a = *b;
+            *b = kept;
+        }
+}
+
+static bool is_kernel(const heed_legacy_weight *w)
+{
+    static const char *const classes[] = {"Conv1D", "Conv2D", "Conv2DTranspose"};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strcmp(w->owner->layer_class->name, classes[i]) == 0)
+            return w->variable == w->owner->variables[0] && w->variable->count > 0;
+    return false;
+}
+
 static heed_status take_one(const transfer *t, const heed_legacy_weight *w, const heed_array *a)
 {
-    if (!heed_shape_equal(&a->shape, &w->variable->shape) && !is_flat_kernel(a, w->variable))
+    heed_variable *v = w->variable;
+    if (heed_shape_equal(&a->shape, &v->shape) || is_flat_kernel(a, v))
+        memcpy(v->data, a->data, (size_t)v->count * sizeof(float));
+    else if (is_kernel(w) && is_channels_first(a, v))
+        put_channels_last(a->data, v);
+    else
         return misfit(t, w, a);
-    memcpy(w->variable->data, a->data, (size_t)w->variable->count * sizeof(float));
+    if (t->theano && is_kernel(w))
+        turn_around(v);
     return HEED_OK;
 }
 
@@ -287,10 +343,20 @@ static heed_status dequantize_all(heed_zone *z, transfer *t, const char **names)
     return HEED_OK;
 }
 
+/* As the closest group around says. */
+static bool is_of_theano(const heed_hdf5 *group)
+{
+    const heed_hdf5_attribute *backend = NULL;
+    for (; group != NULL && backend == NULL; group = group->parent)
+        backend = heed_hdf5_attribute_of(group, "backend");
+    return backend != NULL && backend->strings != NULL && backend->count == 1 &&
+           strcmp(backend->strings[0], "theano") == 0;
+}
+
 static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *group, const char *const *names,
                               size_t count)
 {
-    transfer t = {.context = z->context, .layer = layer};
+    transfer t = {.context = z->context, .layer = layer, .theano = is_of_theano(group)};
     t.arrays = heed_alloc(z->context, count, sizeof *t.arrays);
     heed_status status = t.arrays == NULL ? HEED_ENOMEM : heed_legacy_order(z, layer, &t.weights, &t.weight_count);
     while (status == HEED_OK && t.array_count < count)

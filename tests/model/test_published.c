@@ -215,6 +215,52 @@ static void test_names_beside_configs(void **state)
     expect_unknown(*state);
 }
 
+/* ---- kernels of Keras 1 with channels first, and of Theano */
+
+static void put_list(heed_context *c, heed_hdf5 *tree, const char *backend, heed_array *kernel, heed_array *bias)
+{
+    static const char *const layers[] = {"conv"}, *const weights[] = {"conv_W", "conv_b"};
+    heed_hdf5 *group;
+    CHECK(c, heed_hdf5_set_strings(tree, "layer_names", layers, 1));
+    if (backend != NULL)
+        CHECK(c, heed_hdf5_set_string(tree, "backend", backend));
+    CHECK(c, heed_hdf5_put(tree, "conv/conv_W", kernel));
+    CHECK(c, heed_hdf5_put(tree, "conv/conv_b", bias));
+    CHECK(c, heed_hdf5_group(tree, "conv", &group));
+    CHECK(c, heed_hdf5_set_strings(group, "weight_names", weights, 2));
+}
+
+/* A kernel (2, 3, 2, 5) as it was kept: (5, 2, 2, 3), and turned around by Theano. */
+static void test_kernels_of_other_times(void **state)
+{
+    heed_context *c = *state;
+    for (int theano = 0; theano < 2; theano++) {
+        heed_model *m = heed_sequential(c, "old");
+        heed_input(m, .name = "x", .shape = {3, {4, 4, 2}});
+        heed_add(m, heed_conv2d(.filters = 5, .kernel_size = HEED_DIMS(2, 2, 3), .name = "conv"));
+        CHECK(c, heed_build(m));
+        heed_hdf5 *tree;
+        heed_array *kernel, *bias;
+        CHECK(c, heed_hdf5_create(c, &tree));
+        CHECK(c, heed_array_create(c, HEED_FLOAT32, &(heed_shape){4, {5, 2, 2, 3}}, &kernel));
+        CHECK(c, heed_array_create(c, HEED_FLOAT32, &(heed_shape){1, {5}}, &bias));
+        for (int i = 0; i < 60; i++)
+            ((float *)kernel->data)[i] = (float)i;
+        put_list(c, tree, theano ? "theano" : NULL, kernel, bias);
+        CHECK(c, heed_hdf5_write_file(tree, written));
+        CHECK(c, heed_load_weights(m, written));
+        const float *now = heed_variable_data(heed_weight_at(m, 0));
+        for (int place = 0; place < 6; place++)
+            for (int in = 0; in < 2; in++)
+                for (int out = 0; out < 5; out++) {
+                    int was = theano ? 5 - place : place;
+                    assert_true(now[(place * 2 + in) * 5 + out] == (float)((out * 2 + in) * 6 + was));
+                }
+        heed_hdf5_free(tree);
+        heed_model_free(m);
+    }
+}
+
 /* ---- what code holds is told */
 
 static void test_code_is_told(void **state)
@@ -304,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknown_layers_come_before_weights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_text_of_a_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_beside_configs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_kernels_of_other_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_code_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_normalization_by_weights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_crops, set_up, tear_down),
