@@ -273,6 +273,7 @@ static heed_status create_layer(heed_zone *z, const heed_json *object, const hee
     if (options == NULL)
         return HEED_ENOMEM;
     HEED_TRY(heed_keras_complete(z, class_name, name, r, options));
+    HEED_TRY(heed_rescaling_by_feature(z, &class_name, &options));
     HEED_TRY(apply_settings(z, r, options));
     HEED_TRY(choose_origin(c, r, class_name));
     heed_status status = heed_layer_create_value(c, class_name, NULL, options, out);

@@ -163,16 +163,34 @@ heed_status heed_load_weights(heed_model *m, const char *path)
 
 /* ---- models ---- */
 
-/* Training settings that heed does not know do not keep a model from being used. */
-static heed_status read_compile(heed_model *m, const heed_json *settings)
+/* The same settings without metrics, which need no more than names in files. */
+static heed_json *without_metrics(heed_zone *z, const heed_json *settings)
+{
+    static const char *const keys[] = {"metrics", "weighted_metrics"};
+    heed_json *copy = heed_json_copy(z, settings);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && heed_json_is(copy, HEED_JSON_OBJECT); i++)
+        if (heed_json_find(copy, keys[i]) != NULL && heed_json_set(z, copy, keys[i], heed_json_null(z)) != HEED_OK)
+            return NULL;
+    return copy;
+}
+
+/* Training settings that heed does not know do not keep a model from being used, nor metrics it from being trained. */
+static heed_status read_compile(heed_model *m, heed_zone *z, const heed_json *settings)
 {
     heed_context *c = m->context;
+    static const char *const left_out[] = {"the metrics are", "the training settings are"};
     heed_status status = heed_keras_read_compile(m, settings);
-    if (status == HEED_OK || status == HEED_ENOMEM)
-        return status;
-    heed_log(c, HEED_LOG_WARNING, "%s: the training settings are left out: %s", heed_model_name(m), heed_error(c));
-    heed_error_clear(c);
-    return HEED_OK;
+    for (int i = 0; i < 2 && status != HEED_OK && status != HEED_ENOMEM; i++) {
+        const char *why = heed_zone_strdup(z, heed_error(c));
+        const heed_json *rest = i == 0 ? without_metrics(z, settings) : NULL;
+        if (why == NULL || (i == 0 && rest == NULL))
+            return HEED_ENOMEM;
+        heed_error_clear(c);
+        status = i == 0 ? heed_keras_read_compile(m, rest) : HEED_OK;
+        if (status == HEED_OK)
+            heed_log(c, HEED_LOG_WARNING, "%s: %s left out: %s", heed_model_name(m), left_out[i], why);
+    }
+    return status;
 }
 
 static heed_status read_assets(heed_model *m, const heed_archive *archive)
@@ -188,7 +206,7 @@ static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, 
     r->version = s->archive.keras_version;
     HEED_TRY(heed_json_parse(z, "config.json", s->archive.config, s->archive.config_size, &object));
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
-    HEED_TRY(read_compile(*out, heed_json_find(object, "compile_config")));
+    HEED_TRY(read_compile(*out, z, heed_json_find(object, "compile_config")));
     HEED_TRY(read_numbers(s));
     /* else nobody knows the weights' shapes, and the file has none */
     if ((*out)->closed && r->options->weights == NULL) {
@@ -205,7 +223,7 @@ static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, hee
     r->weights = heed_legacy_weights_group(s->tree);
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(heed_legacy_read_settings(z, s->tree, r, &settings));
-    HEED_TRY(read_compile(*out, settings));
+    HEED_TRY(read_compile(*out, z, settings));
     r->weights = NULL;
     if (!(*out)->closed || r->options->weights != NULL)
         return HEED_OK;

@@ -15,6 +15,46 @@ const char *heed_older_class(const char *class_name)
     return class_name;
 }
 
+/* ---- scales by feature ---- */
+
+/* Number `i` of a list, or the one for all. */
+static heed_status number_at(heed_context *c, const heed_value *v, size_t i, const char *what, double *out)
+{
+    if (v == NULL || !heed_value_is(v, HEED_VALUE_LIST))
+        return v == NULL ? HEED_OK : heed_value_as_real(c, v, what, out);
+    const heed_value *item = v->first;
+    while (i-- > 0 && item != NULL)
+        item = item->next;
+    return item != NULL ? heed_value_as_real(c, item, what, out)
+                        : heed_fail(c, HEED_EINVAL, "Rescaling: scale and offset have lists of different lengths");
+}
+
+heed_status heed_rescaling_by_feature(heed_zone *z, const char **class_name, heed_value **options)
+{
+    heed_context *c = z->context;
+    const heed_value *scales = heed_value_find(*options, "scale"), *offsets = heed_value_find(*options, "offset");
+    const heed_value *list = heed_value_is(scales, HEED_VALUE_LIST) ? scales : offsets;
+    if (strcmp(*class_name, "Rescaling") != 0 || !heed_value_is(list, HEED_VALUE_LIST))
+        return HEED_OK;
+    heed_value *mean = heed_value_list(z), *variance = heed_value_list(z), *now = heed_value_dict(z);
+    for (size_t i = 0; i < list->count; i++) {
+        double scale = 1.0, offset = 0.0;
+        HEED_TRY(number_at(c, scales, i, "scale", &scale));
+        HEED_TRY(number_at(c, offsets, i, "offset", &offset));
+        if (!(scale > 0.0))
+            return heed_fail(c, HEED_EUNSUPPORTED, "Rescaling: a list of scales of which one is not above 0");
+        HEED_TRY(heed_value_append(mean, heed_value_real(z, -offset / scale)));
+        HEED_TRY(heed_value_append(variance, heed_value_real(z, 1.0 / (scale * scale))));
+    }
+    for (const heed_value *item = (*options)->first; item != NULL; item = item->next)
+        if (item != scales && item != offsets)
+            HEED_TRY(heed_value_set(z, now, item->key, heed_value_copy(z, item)));
+    *class_name = "Normalization";
+    *options = now;
+    HEED_TRY(heed_value_set(z, now, "mean", mean));
+    return heed_value_set(z, now, "variance", variance);
+}
+
 /* ---- Keras 1 ---- */
 
 static const struct renamed {

@@ -6,6 +6,9 @@
 
 /* Today's name of a class. */
 const char *heed_older_class(const char *class_name);
+/* Rescaling that has a scale or an offset for each feature, as pictures for EfficientNet: the Normalization that does the
+ * same. Leaves others as they are. */
+heed_status heed_rescaling_by_feature(heed_zone *z, const char **class_name, heed_value **options);
 /* Renames what a config of Keras 1 says, in layers within it too. */
 heed_status heed_keras1_config(heed_zone *z, const char *class_name, heed_value *config);
 

@@ -323,6 +323,47 @@ static void test_normalization_by_weights(void **state)
     heed_model_free(m);
 }
 
+/* A scale for each channel, as pictures are prepared for EfficientNet: what it is to heed, and to Keras. */
+static void test_rescaling_by_feature(void **state)
+{
+    heed_context *c = *state;
+    static const char json[] = "{\"class_name\": \"Sequential\", \"config\": {\"layers\": [{\"class_name\": \"Rescaling\", "
+                               "\"config\": {\"name\": \"r\", \"batch_input_shape\": [null, 2], \"scale\": [2.0, 0.5], "
+                               "\"offset\": 3.0}}]}}";
+    heed_model *m;
+    float x[1][2] = {{5, -4}}, y[1][2];
+    heed_test_write_file(written, json, sizeof json - 1);
+    CHECK(c, heed_load(c, written, &m));
+    heed_array in = {HEED_FLOAT32, {2, {1, 2}}, x}, out = {HEED_FLOAT32, {2, {1, 2}}, y};
+    CHECK(c, heed_predict_on_batch(m, &in, 1, &out, 1));
+    assert_true(fabsf(y[0][0] - 13) < 1e-5f && fabsf(y[0][1] - 1) < 1e-5f);
+    heed_model_free(m);
+}
+
+/* A metric that nobody knows does not keep a model from being trained as its file says. */
+static void test_unknown_metrics(void **state)
+{
+    heed_context *c = *state;
+    heed_hdf5 *tree;
+    heed_model *m;
+    CHECK(c, heed_hdf5_create(c, &tree));
+    CHECK(c, heed_hdf5_set_string(tree, "keras_version", "2.1.2"));
+    CHECK(c, heed_hdf5_set_string(tree, "model_config",
+                                  "{\"class_name\": \"Sequential\", \"config\": [{\"class_name\": \"Activation\", \"config\": "
+                                  "{\"name\": \"a\", \"batch_input_shape\": [null, 2], \"activation\": \"tanh\"}}]}"));
+    CHECK(c, heed_hdf5_set_string(tree, "training_config",
+                                  "{\"loss\": \"mse\", \"metrics\": [\"accuracy\", \"qscore\"], \"optimizer_config\": "
+                                  "{\"class_name\": \"RMSprop\", \"config\": {\"lr\": 0.5}}}"));
+    heed_hdf5 *group;
+    CHECK(c, heed_hdf5_group(tree, "model_weights", &group));
+    CHECK(c, heed_hdf5_set_strings(group, "layer_names", NULL, 0));
+    CHECK(c, heed_hdf5_write_file(tree, written));
+    heed_hdf5_free(tree);
+    CHECK(c, heed_load(c, written, &m));
+    assert_true(heed_is_compiled(m));
+    heed_model_free(m);
+}
+
 /* ---- unknown lengths of which thousands are cut off */
 
 static void test_long_crops(void **state)
@@ -353,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kernels_of_other_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_code_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_normalization_by_weights, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rescaling_by_feature, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown_metrics, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_crops, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
