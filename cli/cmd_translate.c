@@ -11,9 +11,9 @@
 
 typedef struct translate_values {
     const char *model, *file, *output, *alignments, *reference;
-    int64_t     beam, n_best, max_length;
-    double      length_penalty;
-    bool        scores;
+    int64_t     beam, n_best, min_length, max_length, top_k, batch_size;
+    double      length_penalty, coverage_penalty, patience, min_ratio, max_ratio, temperature, top_p;
+    bool        sample, scores;
 } translate_values;
 
 static const cli_option options[] = {
@@ -24,11 +24,32 @@ static const cli_option options[] = {
     {"--beam", CLI_BIND(translate_values, beam), "N", "4", "hypotheses kept at each step; 1 is greedy",
      CLI_BETWEEN(1, 64)},
     {"--n-best", CLI_BIND(translate_values, n_best), "N", "1",
-     "translations written for each line, best first; at most as many as --beam", CLI_BETWEEN(1, 64)},
+     "translations written for each line, best first; at most as many as --beam, unless they are drawn",
+     CLI_BETWEEN(1, 64)},
     {"--length-penalty", CLI_BIND(translate_values, length_penalty), "A", "1",
-     "hypotheses are ranked by log probability / length^A", CLI_AT_LEAST(0)},
+     "translations are ranked by log probability / length^A", CLI_AT_LEAST(0)},
+    {"--coverage-penalty", CLI_BIND(translate_values, coverage_penalty), "B", "0",
+     "to which B times the sum of log(min(1, attention it got)) over the source's tokens is added", CLI_AT_LEAST(0)},
+    {"--patience", CLI_BIND(translate_values, patience), "F", "1",
+     "the search is over when F times --beam hypotheses have ended; a large one searches to the end", CLI_ABOVE(0)},
+    {"--min-length", CLI_BIND(translate_values, min_length), "N", "0", "target tokens at least", CLI_AT_LEAST(0)},
     {"--max-length", CLI_BIND(translate_values, max_length), "N",
      .help = "target tokens at most (default: half as many again as in training)", CLI_AT_LEAST(1)},
+    {"--min-ratio", CLI_BIND(translate_values, min_ratio), "R", "0", "target tokens at least, for each of the source",
+     CLI_AT_LEAST(0)},
+    {"--max-ratio", CLI_BIND(translate_values, max_ratio), "R",
+     .help = "target tokens at most, for each of the source (default: --max-length alone)", CLI_ABOVE(0)},
+    {"--sample", CLI_BIND(translate_values, sample),
+     .help = "draw --n-best translations by their probability, instead of searching for the likeliest; they depend on "
+             "--seed and the line's number"},
+    {"--temperature", CLI_BIND(translate_values, temperature), "T", "1",
+     "tokens are drawn in proportion to probability^(1/T)", CLI_ABOVE(0)},
+    {"--top-k", CLI_BIND(translate_values, top_k), "K", .help = "draw among the K likeliest tokens (default: all)",
+     CLI_AT_LEAST(1)},
+    {"--top-p", CLI_BIND(translate_values, top_p), "P", "1",
+     "draw among the likeliest tokens that have a share of P together", .above = true, CLI_BETWEEN(0, 1)},
+    {"--batch-size", CLI_BIND(translate_values, batch_size), "N",
+     .help = "lines translated together at most (default: as many as make 256 hypotheses)", CLI_BETWEEN(1, 4096)},
     {"--scores", CLI_BIND(translate_values, scores),
      .help = "begin each line with the natural logarithm of its probability and a TAB"},
     {"--alignments", CLI_BIND(translate_values, alignments), "FILE",
@@ -42,6 +63,7 @@ static const cli_example examples[] = {
     {"echo '3 mai 1979' | heed translate dates.keras", "one line"},
     {"heed translate dates.keras dates.txt --beam 1 --alignments dates.jsonl",
      "a file, greedily, with what was attended to"},
+    {"heed translate ende.keras in.txt --sample --top-p 0.9 --n-best 3 --seed 7 --scores", "three that it might say"},
     {0},
 };
 
@@ -55,6 +77,7 @@ typedef struct translating {
     heed_lines      *lines, *references;
     heed_scorer     *scorer;
     heed_writer     *output, *alignments;
+    uint64_t         seed;
     int64_t          done;    /* lines */
     int              surplus; /* 1: there are more lines than references; -1: fewer */
 } translating;
@@ -134,12 +157,31 @@ static void write_translation(translating *t, const heed_translation *translatio
     }
 }
 
-static heed_status translate_group(translating *t, char **lines, int count)
+static heed_decode_config config_of(const translating *t)
 {
     const translate_values *v = t->values;
-    heed_decode_config config = {.beam = (int)v->beam, .n_best = (int)v->n_best, .first_line = t->done + 1,
-                                 .length_penalty = v->length_penalty == 0 ? -1 : v->length_penalty,
-                                 .max_length = (int)v->max_length, .no_weights = t->alignments == NULL};
+    return (heed_decode_config){.beam = (int)v->beam,
+                                .n_best = (int)v->n_best,
+                                .length_penalty = v->length_penalty == 0 ? -1 : v->length_penalty,
+                                .coverage_penalty = v->coverage_penalty,
+                                .patience = v->patience,
+                                .sample = v->sample,
+                                .temperature = v->temperature,
+                                .top_k = (int)v->top_k,
+                                .top_p = v->top_p,
+                                .seed = t->seed,
+                                .min_length = (int)v->min_length,
+                                .max_length = (int)v->max_length,
+                                .min_ratio = v->min_ratio,
+                                .max_ratio = v->max_ratio,
+                                .batch_size = (int)v->batch_size,
+                                .first_line = t->done + 1,
+                                .no_weights = t->alignments == NULL};
+}
+
+static heed_status translate_group(translating *t, char **lines, int count)
+{
+    heed_decode_config config = config_of(t);
     heed_translation *translations;
     heed_status status = heed_translate(t->translator, (const char *const *)lines, count, &config, &translations);
     if (status != HEED_OK)
@@ -227,9 +269,15 @@ static void close_all(translating *t)
 static int check(const translate_values *v)
 {
     const char *hint = "see heed translate --help";
-    if (v->n_best > v->beam)
+    if (!v->sample && (v->temperature != 1 || v->top_k > 0 || v->top_p != 1))
+        return cli_error(CLI_WRONG_USAGE, hint, "--temperature, --top-k, --top-p: say how to draw (expected --sample)");
+    if (!v->sample && v->n_best > v->beam)
         return cli_error(CLI_WRONG_USAGE, hint, "--n-best: more than --beam keeps (expected at most %lld, found %lld)",
                          (long long)v->beam, (long long)v->n_best);
+    if (v->max_length > 0 && v->min_length > v->max_length)
+        return cli_error(CLI_WRONG_USAGE, hint, "--min-length: more than --max-length");
+    if (v->max_ratio > 0 && v->min_ratio > v->max_ratio)
+        return cli_error(CLI_WRONG_USAGE, hint, "--min-ratio: more than --max-ratio");
     if (v->reference != NULL && strcmp(v->file, "-") == 0 && strcmp(v->reference, "-") == 0)
         return cli_error(CLI_WRONG_USAGE, hint, "standard input: cannot be both FILE and --reference");
     if (v->alignments != NULL && strcmp(v->alignments, v->output) == 0)
@@ -260,7 +308,7 @@ static int finish_scores(const cli_session *s, const translating *t)
 static int run(cli_session *s, const void *values)
 {
     const translate_values *v = values;
-    translating t = {.values = v, .context = s->context};
+    translating t = {.values = v, .context = s->context, .seed = (uint64_t)s->seed};
     int exit_status = check(v);
     if (exit_status != CLI_DONE)
         return exit_status;
@@ -284,7 +332,7 @@ const cli_command cli_translate = {
     .purpose = "translate lines with a translator that heed train made",
     .description = "A line in, a line out, in order; each as soon as no further line is waiting to be read. With --n-best N each "
                    "line gives N lines, empty ones where there are fewer translations.\n\n"
-                   "A line's translation does not depend on the lines around it.",
+                   "A line's translation does not depend on the lines around it; one that is drawn depends on its number.",
     .options = options,
     .values_size = sizeof(translate_values),
     .examples = examples,

@@ -112,7 +112,7 @@ static void describe_number(const cli_option *o, char *text, size_t size)
     else if (o->maximum == HUGE_VAL)
         snprintf(text, size, o->above ? "%s above %g" : "%s of %g or more", kind, o->minimum);
     else
-        snprintf(text, size, "%s from %g to %g", kind, o->minimum, o->maximum);
+        snprintf(text, size, o->above ? "%s above %g, at most %g" : "%s from %g to %g", kind, o->minimum, o->maximum);
 }
 
 static bool wrong_number(const parser *p, const cli_option *o, const char *text)

@@ -66,18 +66,34 @@ HEED_API void heed_translator_map_name(const heed_translator *t, int map, char *
 
 /** How to decode. Zero means default for every member. */
 typedef struct heed_decode_config {
-    int    beam;           /**< hypotheses kept at each step, 1..64; default 4. 1 is greedy */
-    int    n_best;         /**< hypotheses returned for each line, 1..beam; default 1 */
-    double length_penalty; /**< a: hypotheses are ranked by log probability / length^a; default 1; negative for 0 */
-    int64_t first_line;    /**< number of the first line, for errors; default 1 */
-    bool   no_weights;     /**< whether to leave out what was attended to, which takes some time */
-    int    max_length;     /**< target tokens; default: as many as any training target had, and half as many again */
+    int    beam;             /**< hypotheses kept at each step, 1..64; default 4. 1 is greedy */
+    int    n_best;           /**< hypotheses returned for each line, 1..beam, or 1..64 with sample; default 1 */
+    double length_penalty;   /**< a; default 1; negative for 0. Hypotheses are ranked by log P / length^a + b C, where
+                                  the end counts as a token */
+    double coverage_penalty; /**< b, 0 or more; default 0. C is the sum over the source's tokens of log(min(1, all that
+                                  they got of attention)), of the mean of all maps (Wu et al. 2016, eq. 14) */
+    double patience;         /**< the search is over when patience x beam hypotheses have ended, or when none can come
+                                  to a better end; default 1 (Kasai et al. 2022) */
+    bool   sample;           /**< draws n_best translations, instead of searching for the likeliest. They depend on the seed
+                                  and the line's number, on nothing else */
+    double temperature;      /**< T: tokens are drawn in proportion to p^(1/T); default 1 */
+    int    top_k;            /**< of the k likeliest tokens; default: of all */
+    double top_p;            /**< of the likeliest that have such a share together, (0,1]; default 1. First T, then k, then p */
+    uint64_t seed;           /**< of what is drawn */
+    int    min_length, max_length; /**< target tokens; default 0; and as many as any training target had, and half as many
+                                  again. What has not ended by then is cut, and counts only where nothing has */
+    double min_ratio, max_ratio;   /**< the same as multiples of the source's tokens; max_length holds before min_ratio.
+                                  Default: none */
+    int    batch_size;       /**< lines decoded together at most; default: 256 hypotheses */
+    int64_t first_line;      /**< number of the first line, for errors and sampling; default 1 */
+    bool   no_weights;       /**< whether to leave out what was attended to, which takes some time */
 } heed_decode_config;
 
 /** One line's possible translation. */
 typedef struct heed_hypothesis {
     char   *text;
-    double  score;        /**< natural log of its probability, the end included */
+    double  score;        /**< log P: natural log of its probability, the end included */
+    double  rank;         /**< what hypotheses are ordered by */
     int     token_count;  /**< without the end */
     char  **tokens;       /**< as they may be shown */
     float  *weights;      /**< (token_count, source_count): what each token attended to, the mean of all maps; each row sums

@@ -84,6 +84,25 @@ static void test_order(void **state)
     heed_test_prints("printf '\\n\\n' | heed translate m.keras --n-best 2", "\n\n\n\n");
 }
 
+/* What is drawn depends on the seed and the line's number alone. */
+static void test_samples(void **state)
+{
+    (void)state;
+    char *all = output_of("heed translate m.keras source.txt --scores --sample --n-best 2 --seed 5");
+    static const char *const same[] = {
+        "heed translate m.keras source.txt --scores --sample --n-best 2 --seed 5 --threads 1",
+        "heed translate m.keras source.txt --scores --sample --n-best 2 --seed 5 --batch-size 3",
+        "cat source.txt | heed translate m.keras --scores --sample --n-best 2 --seed 5 --temperature 1 --top-p 1",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        heed_test_prints(same[i], all);
+    free(all);
+    all = output_of("heed translate m.keras source.txt --beam 1");
+    heed_test_prints("heed translate m.keras source.txt --sample --top-k 1 --seed 8", all);
+    free(all);
+    heed_test_prints("heed translate m.keras source.txt --min-length 5 --max-length 5 | awk 'length != 5' | wc -l", "0\n");
+}
+
 /* A line that comes alone is answered before the next one comes. */
 static void test_streaming(void **state)
 {
@@ -200,6 +219,13 @@ static void test_translate_refuses(void **state)
         {"heed translate m.keras --beam 0", 2,
          "--beam: not a value it can take (expected a whole number from 1 to 64, found \"0\")\n"
          "hint: heed translate --help lists arguments and options\n"},
+        {"heed translate m.keras --top-k 3", 2,
+         "--temperature, --top-k, --top-p: say how to draw (expected --sample)\nhint: see heed translate --help\n"},
+        {"heed translate m.keras --sample --top-p 0", 2,
+         "--top-p: not a value it can take (expected a number above 0, at most 1, found \"0\")\n"
+         "hint: heed translate --help lists arguments and options\n"},
+        {"heed translate m.keras --min-length 5 --max-length 4", 2,
+         "--min-length: more than --max-length\nhint: see heed translate --help\n"},
         {"heed translate m.keras --reference -", 2,
          "standard input: cannot be both FILE and --reference\nhint: see heed translate --help\n"},
         {"heed translate m.keras --alignments -", 2,
@@ -356,6 +382,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_samples),
         cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_alignments),
