@@ -66,13 +66,13 @@ heed_status bench_plan(heed_graph *g, bool backward, heed_tensor *seed, heed_ten
     return status == HEED_OK ? heed_graph_plan(g, wanted, count) : status;
 }
 
-heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median)
+heed_status bench_time(heed_status (*work)(void *user), void *user, int64_t steps, double *best, double *median)
 {
     double *seconds = malloc((size_t)steps * sizeof *seconds);
-    heed_status status = seconds == NULL ? HEED_ENOMEM : heed_graph_run(g, 1, 1);
+    heed_status status = seconds == NULL ? HEED_ENOMEM : work(user);
     for (int64_t i = 0; i < steps && status == HEED_OK; i++) {
         double begin = now();
-        status = heed_graph_run(g, 1, 1);
+        status = work(user);
         seconds[i] = now() - begin;
     }
     if (status == HEED_OK) {
@@ -82,4 +82,11 @@ heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *medi
     }
     free(seconds);
     return status;
+}
+
+static heed_status run_graph(void *graph) { return heed_graph_run(graph, 1, 1); }
+
+heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median)
+{
+    return bench_time(run_graph, g, steps, best, median);
 }

@@ -6,9 +6,9 @@
 #include "heed/graph.h"
 
 typedef struct bench_values {
-    const char *what, *recipe;
+    const char *what, *recipe, *model, *input;
     cli_list    set;
-    int64_t     batch, length, target_length, vocabulary, target_vocabulary, steps; /* batch 0: the work's own */
+    int64_t     batch, length, target_length, vocabulary, target_vocabulary, steps, beam; /* batch 0: the work's own */
     int64_t     heads, query_length, key_length, head_size, width;                 /* key_length 0: as query_length */
     int64_t     inputs, units, m, n, k; /* units, length 0: the work's own */
     bool        causal, lengths, weights, backward, json;
@@ -26,6 +26,7 @@ int bench_additive(cli_session *s, const bench_values *v);
 int bench_lstm(cli_session *s, const bench_values *v);
 int bench_gru(cli_session *s, const bench_values *v);
 int bench_gemm(cli_session *s, const bench_values *v);
+int bench_decode(cli_session *s, const bench_values *v);
 
 /* What the work took, and how much of what it was: "gflops" of 1e9 operations, say, counted in `amount`. */
 typedef struct bench_result {
@@ -50,7 +51,9 @@ int bench_refused(const cli_session *s, heed_status status);
  * gradients, by seed, with respect to the operands, for which `wanted` has room. */
 heed_status bench_plan(heed_graph *g, bool backward, heed_tensor *seed, heed_tensor *const *operands,
                        size_t operand_count, heed_tensor **wanted, size_t count);
-/* Runs a graph that is planned and bound once to warm up, then steps times; best and median in seconds. */
+/* Does the work once to warm up, then steps times; best and median in seconds. */
+heed_status bench_time(heed_status (*work)(void *user), void *user, int64_t steps, double *best, double *median);
+/* The same of a graph that is planned and bound. */
 heed_status bench_graph(heed_graph *g, int64_t steps, double *best, double *median);
 
 #endif

@@ -8,19 +8,24 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    {"WHAT", CLI_BIND(bench_values, what), .choices = "attention|additive|lstm|gru|gemm|train",
+    {"WHAT", CLI_BIND(bench_values, what), .choices = "attention|additive|lstm|gru|gemm|train|decode",
      .help = "the work to time; by default all, one after the other, and their backward passes"},
-    {"--recipe", CLI_BIND(bench_values, recipe), "NAME", "gru-attention", .help = "train: whose model is trained"},
-    {"--set", CLI_BIND(bench_values, set), "NAME=VALUE", .help = "train: change a setting of the recipe"},
-    {"--batch", CLI_BIND(bench_values, batch), "N", .help = "sequences at a time (default: the recipe's, or 1)",
-     CLI_AT_LEAST(1)},
+    {"--recipe", CLI_BIND(bench_values, recipe), "NAME", "gru-attention", .help = "train, decode: whose model"},
+    {"--set", CLI_BIND(bench_values, set), "NAME=VALUE", .help = "train, decode: change a setting of the recipe"},
+    {"--batch", CLI_BIND(bench_values, batch), "N",
+     .help = "sequences at a time (default: the recipe's; decode: 32; else 1)", CLI_BETWEEN(1, 1e9)},
     {"--length", CLI_BIND(bench_values, length), "N",
-     .help = "train: source tokens (default: 16); lstm, gru: steps (30)", CLI_BETWEEN(1, 1e8)},
-    {"--target-length", CLI_BIND(bench_values, target_length), "N", "11", "train: target tokens", CLI_AT_LEAST(1)},
-    {"--vocabulary", CLI_BIND(bench_values, vocabulary), "N", "1000", "train: source tokens there are",
+     .help = "train, decode: source tokens (default: 16); lstm, gru: steps (30)", CLI_BETWEEN(1, 1e8)},
+    {"--target-length", CLI_BIND(bench_values, target_length), "N", "11", "train, decode: target tokens",
+     CLI_BETWEEN(1, 1e8)},
+    {"--vocabulary", CLI_BIND(bench_values, vocabulary), "N", "1000", "train, decode: source tokens there are",
      CLI_BETWEEN(5, 1e9)},
-    {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15", "train: target tokens there are",
-     CLI_BETWEEN(5, 1e9)},
+    {"--target-vocabulary", CLI_BIND(bench_values, target_vocabulary), "N", "15",
+     "train, decode: target tokens there are, unless both sides share theirs", CLI_BETWEEN(5, 1e9)},
+    {"--beam", CLI_BIND(bench_values, beam), "N", "4", "decode: hypotheses of each sequence", CLI_BETWEEN(1, 64)},
+    {"--model", CLI_BIND(bench_values, model), "MODEL",
+     .help = "decode: a translator, which translates the lines of --input"},
+    {"--input", CLI_BIND(bench_values, input), "FILE", .help = "decode: lines for --model"},
     {"--heads", CLI_BIND(bench_values, heads), "N", "8", "attention: heads", CLI_BETWEEN(1, 1e6)},
     {"--query-length", CLI_BIND(bench_values, query_length), "N", "512", "attention, additive: queries",
      CLI_BETWEEN(1, 1e8)},
@@ -48,6 +53,8 @@ static const cli_example examples[] = {
     {"heed bench train --recipe dates --batch 128 --length 16 --json", "a training step of the date translator"},
     {"heed bench attention --heads 8 --query-length 2048 --causal --backward", "a layer's share of such a step"},
     {"heed bench additive --query-length 20000 --width 15 --backward", "attention within windows"},
+    {"heed bench decode --recipe transformer --vocabulary 10000 --batch 32 --beam 4 --json", "translating, a batch"},
+    {"heed bench decode --model ende.keras --input test.en --batch 64 --steps 3", "translating a file"},
     {0},
 };
 
@@ -75,7 +82,7 @@ static int bench_train(cli_session *s, const bench_values *v)
 
 static const bench_work works[] = {{"attention", bench_attention, true}, {"additive", bench_additive, true},
                                    {"lstm", bench_lstm, true}, {"gru", bench_gru, true}, {"gemm", bench_gemm, false},
-                                   {"train", bench_train, false}};
+                                   {"train", bench_train, false}, {"decode", bench_decode, false}};
 
 static int run(cli_session *s, const void *values)
 {

@@ -55,7 +55,8 @@ typedef struct heed_translator heed_translator;
 /** Opens a translator. HEED_EFORMAT when the file is a model but no translator. */
 HEED_API heed_status heed_translator_load(heed_context *c, const char *path, heed_translator **out);
 HEED_API void        heed_translator_free(heed_translator *t); /**< NULL is allowed */
-/** The model that was trained; owned by the translator. */
+/** The model that was trained; owned by the translator. Ask again after changing its weights: a translator keeps what it
+ *  makes of them to decode. */
 HEED_API heed_model *heed_translator_model(heed_translator *t);
 /** The recipe's name and its settings as text, owned by the translator. */
 HEED_API const char *heed_translator_recipe(const heed_translator *t);
@@ -74,14 +75,14 @@ typedef struct heed_decode_config {
                                   they got of attention)), of the mean of all maps (Wu et al. 2016, eq. 14) */
     double patience;         /**< the search is over when patience x beam hypotheses have ended, or when none can come
                                   to a better end; default 1 (Kasai et al. 2022) */
-    bool   sample;           /**< draws n_best translations, instead of searching for the likeliest. They depend on the seed
-                                  and the line's number, on nothing else */
+    bool   sample;           /**< draws n_best translations, instead of searching for the likeliest. They depend on the
+                                  seed and the line's number, on nothing else */
     double temperature;      /**< T: tokens are drawn in proportion to p^(1/T); default 1 */
     int    top_k;            /**< of the k likeliest tokens; default: of all */
-    double top_p;            /**< of the likeliest that have such a share together, (0,1]; default 1. First T, then k, then p */
+    double top_p;            /**< of the likeliest that have such a share together, (0,1]; default 1. T, then k, then p */
     uint64_t seed;           /**< of what is drawn */
-    int    min_length, max_length; /**< target tokens; default 0; and as many as any training target had, and half as many
-                                  again. What has not ended by then is cut, and counts only where nothing has */
+    int    min_length, max_length; /**< target tokens; default 0; and as many as any training target had, and half as
+                                  many again. What has not ended by then is cut, and counts only where nothing has */
     double min_ratio, max_ratio;   /**< the same as multiples of the source's tokens; max_length holds before min_ratio.
                                   Default: none */
     int    batch_size;       /**< lines decoded together at most; default: 256 hypotheses */
@@ -199,7 +200,7 @@ typedef struct heed_train_load {
     const char *recipe, *settings; /**< as in heed_train_config */
     int64_t     batch;             /**< default: the recipe's */
     int64_t     source_length, target_length; /**< tokens, START included in the target's; default 16 and 11 */
-    int32_t     source_vocabulary, target_vocabulary; /**< default 1000 and 15 */
+    int32_t     source_vocabulary, target_vocabulary; /**< default 1000 and 15; a shared one has the source's size */
     int         steps;             /**< timed, after two that are not; default 20 */
 } heed_train_load;
 
@@ -210,6 +211,22 @@ typedef struct heed_train_timing {
 } heed_train_timing;
 
 HEED_API heed_status heed_time_training(heed_context *c, const heed_train_load *load, heed_train_timing *out);
+
+/** Decoding to be timed: random weights and random lines, all sequences of full length. */
+typedef struct heed_decode_load {
+    const char *recipe, *settings; /**< as in heed_train_config */
+    int         batch, beam;       /**< lines together, default 32, and hypotheses of each, default 4 */
+    int         source_length, target_length; /**< tokens; default 16 and 11 */
+    int32_t     source_vocabulary, target_vocabulary; /**< default 1000 and 15; a shared one has the source's size */
+    int         steps;             /**< batches that are timed, after one that is not; default 20 */
+} heed_decode_load;
+
+typedef struct heed_decode_timing {
+    int64_t weights; /**< of the model */
+    double  best, median; /**< seconds a batch */
+} heed_decode_timing;
+
+HEED_API heed_status heed_time_decoding(heed_context *c, const heed_decode_load *load, heed_decode_timing *out);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,7 @@
-/* How long a training step takes, on random tokens. */
-#include "seq2seq/recipe.h"
-
+/* How long training and decoding take, on random tokens. */
 #include "base/clock.h"
 #include "base/random.h"
+#include "seq2seq/decode.h"
 
 #include <stdlib.h>
 
@@ -10,6 +9,13 @@ static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
+}
+
+static void settle(double *seconds, int steps, double *best, double *median)
+{
+    qsort(seconds, (size_t)steps, sizeof *seconds, ascending);
+    *best = seconds[0];
+    *median = seconds[steps / 2];
 }
 
 static int32_t *random_tokens(heed_zone *z, int64_t count, int32_t vocabulary, uint64_t stream)
@@ -37,9 +43,23 @@ static heed_status time_steps(heed_zone *z, heed_model *m, const heed_train_load
         if (i >= 0)
             seconds[i] = heed_seconds() - start;
     }
-    qsort(seconds, (size_t)l->steps, sizeof *seconds, ascending);
-    *out = (heed_train_timing){heed_parameter_count(m, false), l->batch, seconds[0], seconds[l->steps / 2]};
+    out->weights = heed_parameter_count(m, false);
+    out->batch = l->batch;
+    settle(seconds, l->steps, &out->best, &out->median);
     return HEED_OK;
+}
+
+static int64_t or_else(int64_t given, int64_t standard) { return given > 0 ? given : standard; }
+
+/* A recipe's model with weights drawn at random; the vocabularies' sizes are settled. */
+static heed_status make_model(heed_context *c, const heed_recipe *r, int32_t *source, int32_t *target, heed_model **out)
+{
+    *source = (int32_t)or_else(*source, 1000);
+    *target = r->settings->shared_vocabulary ? *source : (int32_t)or_else(*target, 15);
+    if (*source <= HEED_SPECIALS || *target <= HEED_SPECIALS)
+        return heed_fail(c, HEED_EINVAL, "a vocabulary has more than its %d special tokens", HEED_SPECIALS);
+    HEED_TRY(heed_recipe_build(c, r, *source, *target, out));
+    return heed_recipe_begin(*out, r);
 }
 
 heed_status heed_time_training(heed_context *c, const heed_train_load *load, heed_train_timing *out)
@@ -50,23 +70,71 @@ heed_status heed_time_training(heed_context *c, const heed_train_load *load, hee
     heed_recipe recipe;
     heed_model *m = NULL;
     heed_status status = heed_recipe_read(&z, l.recipe, l.settings, &recipe);
+    if (status == HEED_OK)
+        status = make_model(c, &recipe, &l.source_vocabulary, &l.target_vocabulary, &m);
     if (status == HEED_OK) {
-        l.batch = l.batch > 0 ? l.batch : recipe.settings->batch_size;
-        l.source_length = l.source_length > 0 ? l.source_length : 16;
-        l.target_length = l.target_length > 0 ? l.target_length : 11;
-        l.source_vocabulary = l.source_vocabulary > 0 ? l.source_vocabulary : 1000;
-        l.target_vocabulary = l.target_vocabulary > 0 ? l.target_vocabulary : 15;
-        l.steps = l.steps > 0 ? l.steps : 20;
-        if (l.source_vocabulary <= HEED_SPECIALS || l.target_vocabulary <= HEED_SPECIALS)
-            status = heed_fail(c, HEED_EINVAL, "a vocabulary has more than its %d special tokens", HEED_SPECIALS);
-    }
-    if (status == HEED_OK)
-        status = heed_recipe_build(c, &recipe, l.source_vocabulary, l.target_vocabulary, &m);
-    if (status == HEED_OK)
-        status = heed_recipe_begin(m, &recipe);
-    if (status == HEED_OK)
+        l.batch = or_else(l.batch, recipe.settings->batch_size);
+        l.source_length = or_else(l.source_length, 16);
+        l.target_length = or_else(l.target_length, 11);
+        l.steps = (int)or_else(l.steps, 20);
         status = time_steps(&z, m, &l, out);
+    }
     heed_model_free(m);
+    heed_zone_free(&z);
+    return status;
+}
+
+/* ---- decoding */
+
+static heed_status forget(void *user, const heed_sentence *s) { return HEED_OK; }
+
+static heed_status time_batches(heed_zone *z, heed_translator *t, const heed_decode_load *l, heed_decode_timing *out)
+{
+    heed_decode_config config = {.beam = l->beam, .n_best = 1, .length_penalty = 1, .patience = 1, .no_weights = true,
+                                 .batch_size = l->batch, .min_length = l->target_length,
+                                 .max_length = l->target_length};
+    int32_t *ids = random_tokens(z, (int64_t)l->batch * l->source_length, l->source_vocabulary, 1);
+    heed_sentence *sentences = heed_zone_alloc(z, 2 * (size_t)l->batch, sizeof *sentences);
+    double *seconds = heed_zone_alloc(z, (size_t)l->steps, sizeof *seconds);
+    if (ids == NULL || sentences == NULL || seconds == NULL)
+        return HEED_ENOMEM;
+    for (int i = -1; i < l->steps; i++) {
+        for (int k = 0; k < l->batch; k++)
+            sentences[k] = (heed_sentence){.ids = ids + (int64_t)k * l->source_length, .length = l->source_length};
+        double start = heed_seconds();
+        HEED_TRY(heed_decode(t, sentences, l->batch, &config, forget, NULL));
+        if (i >= 0)
+            seconds[i] = heed_seconds() - start;
+    }
+    out->weights = heed_parameter_count(t->model, false);
+    settle(seconds, l->steps, &out->best, &out->median);
+    return HEED_OK;
+}
+
+heed_status heed_time_decoding(heed_context *c, const heed_decode_load *load, heed_decode_timing *out)
+{
+    heed_zone z;
+    heed_zone_init(&z, c);
+    heed_decode_load l = *load;
+    heed_recipe recipe;
+    heed_model *m = NULL;
+    heed_translator *t = NULL;
+    heed_status status = heed_recipe_read(&z, l.recipe, l.settings, &recipe);
+    if (status == HEED_OK)
+        status = make_model(c, &recipe, &l.source_vocabulary, &l.target_vocabulary, &m);
+    if (status == HEED_OK)
+        status = heed_translator_wrap(c, m, false, &recipe, 0, NULL, NULL, &t);
+    else
+        heed_model_free(m);
+    if (status == HEED_OK) {
+        l.batch = (int)or_else(l.batch, 32);
+        l.beam = (int)or_else(l.beam, 4);
+        l.source_length = (int)or_else(l.source_length, 16);
+        l.target_length = (int)or_else(l.target_length, 11);
+        l.steps = (int)or_else(l.steps, 20);
+        status = time_batches(&z, t, &l, out);
+    }
+    heed_translator_free(t);
     heed_zone_free(&z);
     return status;
 }

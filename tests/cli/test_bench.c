@@ -29,8 +29,10 @@ static const struct {
     {"heed bench lstm --backward " RECURRENT, "lstm", "gflops", 1},
     {"heed bench gru --backward " RECURRENT, "gru", "gflops", 1},
     {"heed bench gemm --m 5 --n 6 --k 7 --steps 1 --json", "gemm", "gflops", 1},
+    {"heed bench decode --recipe transformer --set size=8 --vocabulary 30 --batch 2 --beam 3 --steps 1 --json",
+     "decode transformer", "tokens_per_second", 1},
     {"heed bench --steps 1 --batch 2 --length 3 --target-length 3 --query-length 5 --units 4 --inputs 4 --json "
-     "--set units=4 --set embedding=4", "attention", "gflops", 10},
+     "--set units=4 --set embedding=4", "attention", "gflops", 11},
 };
 
 static double number(const heed_json *object, const char *key, const char *line)
@@ -71,10 +73,14 @@ static void test_refusals(void **state)
 {
     (void)state;
     heed_test_fails("heed bench addittive", 2,
-                    "heed: WHAT: not a value it can take (expected attention|additive|lstm|gru|gemm|train, found "
+                    "heed: WHAT: not a value it can take (expected attention|additive|lstm|gru|gemm|train|decode, found "
                     "\"addittive\")\nhint: heed bench --help lists arguments and options\n");
     heed_test_fails("heed bench gemm --m 0", 2, "heed: --m: not a value it can take (expected a whole number from 1 to "
                     "1e+06, found \"0\")\nhint: heed bench --help lists arguments and options\n");
+    heed_test_fails("heed bench decode --model m.keras", 2,
+                    "heed: --model and --input: each needs the other\nhint: see heed bench --help\n");
+    heed_test_fails("heed bench decode --model no.keras --input no.txt", 1,
+                    "heed: no.keras: cannot open: No such file or directory\n");
     heed_test_fails("heed bench lstm --batch 100000000 --length 100000000", 1,
                     "heed: bench: out of memory\nhint: smaller sizes take less\n");
 }
