@@ -52,7 +52,7 @@ heed_status heed_graph_run(heed_graph *g, uint64_t seed, uint64_t training_step)
     }
     HEED_TRY(check_bound(g));
     heed_exec x = {.context = c, .kernels = heed_kernels_for(c->cpu), .pool = c->pool, .threads = heed_threads(c),
-                   .arena = g->arena, .bound = g->bound, .seed = seed, .step = training_step};
+                   .arena = g->arena, .bound = g->bound, .packs = g->packs, .seed = seed, .step = training_step};
     return heed_graph_execute(g, &x);
 }
 

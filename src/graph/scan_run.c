@@ -295,6 +295,7 @@ static void scan_tile(void *work, int64_t tile, int thread)
     r.exec.context = &f->stub;
     r.exec.pool = NULL;
     r.exec.threads = 1;
+    r.exec.packs = NULL; /* not for several threads at a time */
     r.exec.arena = r.memory;
     r.exec.bound = r.bound;
     start_tile(&r);

@@ -34,3 +34,19 @@ void heed_generic_attention_gradient(int64_t m, int64_t n, float *s, float *dp, 
             dp[j] = s[j] * scale * (dp[j] - delta[i]);
         }
 }
+
+void heed_generic_attention_row(int64_t n, int64_t heads, int64_t size, const float *q, const float *const *keys,
+                                const float *const *values, float scale, float *weights, int64_t ldw, float *y)
+{
+    for (int64_t h = 0; h < heads; h++, weights += ldw) {
+        for (int64_t i = 0; i < n; i++)
+            weights[i] = scale * heed_generic_dot(size, q + h * size, keys[i] + h * size);
+        heed_generic_softmax(n, weights, NULL, weights);
+        for (int64_t j = h * size; j < (h + 1) * size; j++) {
+            double sum = 0;
+            for (int64_t i = 0; i < n; i++)
+                sum += (double)weights[i] * (double)values[i][j];
+            y[j] = (float)sum;
+        }
+    }
+}

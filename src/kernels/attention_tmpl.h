@@ -2,7 +2,7 @@
 #ifndef HEED_KERNELS_ATTENTION_TMPL_H
 #define HEED_KERNELS_ATTENTION_TMPL_H
 
-#include "kernels/simd_math.h"
+#include "kernels/rows_tmpl.h"
 
 static void attention_hide(int64_t n, const uint8_t *keep, float *s)
 {
@@ -101,6 +101,34 @@ static void attention_gradient(int64_t m, int64_t n, float *s, float *dp, int64_
             v_store_some(p + j, n - j, weight);
             vec slope = v_multiply(factor, v_subtract(v_load_some(ds + j, n - j), center));
             v_store_some(ds + j, n - j, v_multiply(weight, slope));
+        }
+    }
+}
+
+/* weights[i] = scale q.keys[i], of a head whose part of a key begins at `at` */
+INLINE void scores_of_row(int64_t n, int64_t size, const float *q, const float *const *keys, int64_t at, float scale,
+                          float *weights)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float *key = keys[i] + at;
+        vec total = v_zero();
+        for (int64_t j = 0; j < size; j += VL)
+            total = v_fma(v_load_some(q + at + j, size - j), v_load_some(key + j, size - j), total);
+        weights[i] = scale * v_sum(total);
+    }
+}
+
+static void attention_row(int64_t n, int64_t heads, int64_t size, const float *q, const float *const *keys,
+                          const float *const *values, float scale, float *weights, int64_t ldw, float *y)
+{
+    for (int64_t at = 0; at < heads * size; at += size, weights += ldw) {
+        scores_of_row(n, size, q, keys, at, scale, weights);
+        softmax(n, weights, NULL, weights);
+        for (int64_t j = 0; j < size; j += VL) {
+            vec total = v_zero();
+            for (int64_t i = 0; i < n; i++)
+                total = v_fma(v_set(weights[i]), v_load_some(values[i] + at + j, size - j), total);
+            v_store_some(y + at + j, size - j, total);
         }
     }
 }

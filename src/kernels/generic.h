@@ -31,6 +31,7 @@ void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *
 float heed_generic_sum(int64_t n, const float *x);
 float heed_generic_maximum(int64_t n, const float *x);
 float heed_generic_dot(int64_t n, const float *a, const float *b);
+int64_t heed_generic_find_above(int64_t n, const float *x, float limit);
 void  heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y);
 
 void heed_generic_depthwise(int64_t rows, int64_t taps, int64_t channels, const float *x, int64_t x_row, int64_t x_tap,
@@ -43,6 +44,7 @@ void heed_generic_blend(int64_t rows, int64_t n, const int64_t *starts, const he
 void  heed_generic_softmax(int64_t n, const float *x, const uint8_t *keep, float *y);
 void  heed_generic_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx);
 void  heed_generic_log_softmax(int64_t n, const float *x, float *y);
+float heed_generic_log_sum_exp(int64_t n, const float *x);
 void  heed_generic_log_softmax_gradient(int64_t n, const float *y, const float *dy, float *dx);
 void  heed_generic_layer_norm(int64_t n, const float *x, const float *gamma, const float *beta, float epsilon, float *y,
                               float *mean, float *rstd);
@@ -72,6 +74,8 @@ void heed_generic_additive_gradient_tanh(int64_t tq, int64_t tk, int64_t u, cons
 void heed_generic_attention_hide(int64_t n, const uint8_t *keep, float *s);
 void heed_generic_attention_softmax(int64_t m, int64_t n, float *s, int64_t lds, float *top, float *total, int64_t d,
                                     float *o, int64_t ldo);
+void heed_generic_attention_row(int64_t n, int64_t heads, int64_t size, const float *q, const float *const *keys,
+                                const float *const *values, float scale, float *weights, int64_t ldw, float *y);
 void heed_generic_attention_gradient(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
                                      const float *delta, float scale);
 

@@ -115,6 +115,7 @@ typedef struct heed_kernels {
     float  (*sum)(int64_t n, const float *x);
     float  (*maximum)(int64_t n, const float *x); /* -INFINITY for n = 0; NaN if any is */
     float  (*dot)(int64_t n, const float *a, const float *b);
+    int64_t (*find_above)(int64_t n, const float *x, float limit); /* the first i with x[i] > limit; n if there is none */
     double (*sum_of_squares)(int64_t n, const float *x); /* in double precision */
     void   (*add_columns)(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y); /* y[j] += sum_i x[i,j] */
 
@@ -136,6 +137,7 @@ typedef struct heed_kernels {
     void (*softmax)(int64_t n, const float *x, const uint8_t *keep, float *y);
     void (*softmax_gradient)(int64_t n, const float *y, const float *dy, float *dx); /* dx = y (dy - sum(y dy)) */
     void (*log_softmax)(int64_t n, const float *x, float *y);
+    float (*log_sum_exp)(int64_t n, const float *x); /* log(sum e^x) */
     void (*log_softmax_gradient)(int64_t n, const float *y, const float *dy, float *dx); /* dx = dy - e^y sum(dy) */
     /* y = (x - mean) rstd gamma + beta, rstd = 1/sqrt(variance + epsilon); gamma, beta may be NULL. mean, rstd: one each */
     void (*layer_norm)(int64_t n, const float *x, const float *gamma, const float *beta, float epsilon, float *y,
@@ -187,6 +189,11 @@ typedef struct heed_kernels {
      * scale p (dp - delta), delta (m) */
     void (*attention_gradient)(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
                                const float *delta, float scale);
+
+    /* One query q (heads*size) and n >= 1 keys and values, (heads*size) each, that may lie anywhere: weights (heads, n), with
+     * distance ldw, are each head's softmax of scale q.k, and y (heads*size) the values' sum by them. */
+    void (*attention_row)(int64_t n, int64_t heads, int64_t size, const float *q, const float *const *keys,
+                          const float *const *values, float scale, float *weights, int64_t ldw, float *y);
 
     /* ---- random numbers: element i is a function of (seed, stream, first + i); `first` is a multiple of 4 */
     void (*random_uniform)(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, float *y); /* [0,1), 24 bits */

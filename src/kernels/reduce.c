@@ -34,3 +34,11 @@ void heed_generic_add_columns(int64_t rows, int64_t columns, const float *x, int
         for (int64_t j = 0; j < columns; j++)
             y[j] += x[i * ldx + j];
 }
+
+int64_t heed_generic_find_above(int64_t n, const float *x, float limit)
+{
+    int64_t i = 0;
+    while (i < n && !(x[i] > limit))
+        i++;
+    return i;
+}

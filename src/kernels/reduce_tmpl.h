@@ -77,6 +77,22 @@ static float maximum(int64_t n, const float *x)
     return maximum_of_kept(n, x, NULL);
 }
 
+static int64_t find_above(int64_t n, const float *x, float limit)
+{
+    const vec low = v_set(limit);
+    int64_t i = 0;
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+        mask above = v_less(low, v_load(x + i));
+        UNROLL for (int t = 1; t < 4; t++)
+            above = either(above, v_less(low, v_load(x + i + t * VL)));
+        if (any(above))
+            break;
+    }
+    while (i < n && !(x[i] > limit))
+        i++;
+    return i;
+}
+
 static void add_columns(int64_t rows, int64_t columns, const float *x, int64_t ldx, float *y)
 {
     int64_t j = 0;

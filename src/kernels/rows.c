@@ -47,6 +47,15 @@ static double log_sum(int64_t n, const float *x, float top)
     return log(total);
 }
 
+float heed_generic_log_sum_exp(int64_t n, const float *x)
+{
+    float top = heed_generic_maximum(n, x);
+    double total = 0;
+    for (int64_t i = 0; i < n; i++)
+        total += exp((double)x[i] - (double)top);
+    return top + (float)log(total);
+}
+
 void heed_generic_log_softmax(int64_t n, const float *x, float *y)
 {
     float top = heed_generic_maximum(n, x);

@@ -51,6 +51,12 @@ static void softmax_gradient(int64_t n, const float *y, const float *dy, float *
                      v_multiply(v_load_some(y + i, n - i), v_subtract(v_load_some(dy + i, n - i), mean)));
 }
 
+static float log_sum_exp(int64_t n, const float *x)
+{
+    float top = maximum(n, x);
+    return top + logf(sum_of_exponentials(n, x, NULL, top, NULL));
+}
+
 static void log_softmax(int64_t n, const float *x, float *y)
 {
     float top = maximum(n, x), shift = logf(sum_of_exponentials(n, x, NULL, top, NULL));

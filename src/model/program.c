@@ -1,5 +1,7 @@
 #include "model/program.h"
 
+#include "ops/matmul.h"
+
 #include <string.h>
 
 enum { KEPT = 64 };
@@ -10,6 +12,7 @@ struct heed_cache {
     uint64_t      clock;
     void         *arena;
     size_t        arena_bytes;
+    heed_packs   *packs; /* NULL: weights are not held */
 };
 
 /* ---- keys */
@@ -217,13 +220,19 @@ static heed_status keep(heed_model *m, struct heed_cache *cache, heed_program *p
     return HEED_OK;
 }
 
+static heed_status need_cache(heed_model *m)
+{
+    if (m->cache == NULL)
+        m->cache = heed_alloc(m->context, 1, sizeof *m->cache);
+    return m->cache == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
 heed_status heed_program_find(heed_model *m, heed_purpose purpose, const heed_batch *b, heed_program **out)
 {
     HEED_TRY(check_batch(m, purpose, b));
     int64_t key[KEY_SIZE];
     size_t length = key_of(key, purpose, b);
-    if (m->cache == NULL && (m->cache = heed_alloc(m->context, 1, sizeof *m->cache)) == NULL)
-        return HEED_ENOMEM;
+    HEED_TRY(need_cache(m));
     heed_program *p = look_up(m->cache, key, length);
     if (p == NULL) {
         HEED_TRY(heed_program_make(m, purpose, b, &p));
@@ -238,6 +247,20 @@ heed_status heed_program_find(heed_model *m, heed_purpose purpose, const heed_ba
     return HEED_OK;
 }
 
+heed_status heed_model_hold_weights(heed_model *m)
+{
+    HEED_TRY(need_cache(m));
+    return m->cache->packs != NULL ? HEED_OK : heed_packs_create(m->context, &m->cache->packs);
+}
+
+void heed_model_release_weights(heed_model *m)
+{
+    if (m->cache == NULL)
+        return;
+    heed_packs_free(m->cache->packs);
+    m->cache->packs = NULL;
+}
+
 void heed_programs_clear(heed_model *m)
 {
     while (m->cache != NULL && m->cache->count > 0)
@@ -249,6 +272,7 @@ void heed_cache_free(heed_model *m)
     if (m->cache == NULL)
         return;
     heed_programs_clear(m);
+    heed_model_release_weights(m);
     heed_release(m->context, m->cache->arena);
     heed_release(m->context, m->cache);
     m->cache = NULL;
@@ -260,6 +284,7 @@ heed_status heed_program_run(heed_model *m, heed_program *p, const heed_array *i
 {
     for (int i = 0; i < m->input_count; i++)
         heed_graph_bind(p->inputs[i], inputs[i].data);
+    p->graph->packs = m->cache->packs;
     HEED_TRY(heed_graph_run(p->graph, m->seed, m->step));
     for (size_t i = 0; i < p->pass.update_count; i++) {
         heed_variable *v = p->pass.updates[i].variable;

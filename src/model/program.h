@@ -39,6 +39,9 @@ heed_status heed_program_run(heed_model *m, heed_program *p, const heed_array *i
 /* Targets as they would be for such a batch, without numbers; returns how many. What the optimizer keeps, in bytes. */
 int    heed_training_targets(const heed_model *m, int64_t batch, int64_t length, heed_array *targets);
 size_t heed_training_optimizer_bytes(const heed_model *m);
+/* While weights are held, they stay as they are: matrices among them are packed once and not at every run. */
+heed_status heed_model_hold_weights(heed_model *m);
+void        heed_model_release_weights(heed_model *m);
 /* Forgets all programs, as they were made for another loss or other weights to train. */
 void heed_programs_clear(heed_model *m);
 

@@ -144,13 +144,83 @@ static size_t matmul_scratch(const heed_node *n, int threads)
     return packs(&p) ? heed_matmul_packed_size(n, heed_kernels_for(n->graph->context->cpu)) * sizeof(float) : 0;
 }
 
+/* ---- matrices kept packed */
+
+typedef struct pack {
+    const float *b;
+    int64_t      row, column, n, k;
+    float       *packed;
+} pack;
+
+struct heed_packs {
+    heed_context *context;
+    pack         *items;
+    size_t        count, capacity;
+};
+
+heed_status heed_packs_create(heed_context *c, heed_packs **out)
+{
+    *out = heed_alloc(c, 1, sizeof **out);
+    if (*out == NULL)
+        return HEED_ENOMEM;
+    (*out)->context = c;
+    return HEED_OK;
+}
+
+void heed_packs_free(heed_packs *p)
+{
+    if (p == NULL)
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        heed_release(p->context, p->items[i].packed);
+    heed_release(p->context, p->items);
+    heed_release(p->context, p);
+}
+
+static float *kept_pack(const heed_packs *packs, const matmul_work *w)
+{
+    for (size_t i = 0; i < packs->count; i++) {
+        const pack *p = &packs->items[i];
+        if (p->b == w->b && p->row == w->p.b_row && p->column == w->p.b_column && p->n == w->p.n && p->k == w->p.k)
+            return p->packed;
+    }
+    return NULL;
+}
+
+static void pack_all(matmul_work *w)
+{
+    heed_parallel(w->x->pool, heed_tiles(w->p.n, w->x->kernels->gemm_columns), pack_tile, w);
+}
+
+/* Sets w->packed to the matrix as it is kept, or comes to be. */
+static heed_status keep_packed(heed_packs *packs, matmul_work *w)
+{
+    w->packed = kept_pack(packs, w);
+    if (w->packed != NULL)
+        return HEED_OK;
+    HEED_TRY(heed_grow(packs->context, (void **)&packs->items, &packs->capacity, packs->count, sizeof *packs->items));
+    w->packed = heed_alloc_raw(packs->context, heed_matmul_packed_size(w->node, w->x->kernels), sizeof(float));
+    if (w->packed == NULL)
+        return HEED_ENOMEM;
+    packs->items[packs->count++] = (pack){w->b, w->p.b_row, w->p.b_column, w->p.n, w->p.k, w->packed};
+    pack_all(w);
+    return HEED_OK;
+}
+
+static bool keeps(const heed_exec *x, const heed_node *n, const product *p)
+{
+    return x->packs != NULL && p->shared && p->batch == 1 && n->inputs[1]->storage->place == HEED_PLACE_VARIABLE;
+}
+
 static heed_status matmul_forward(const heed_exec *x, const heed_node *n)
 {
     matmul_work w = {.x = x, .node = n, .p = describe(n), .a = heed_data(x, n->inputs[0]), .b = heed_data(x, n->inputs[1]),
                      .bias = n->input_count == 3 ? heed_data(x, n->inputs[2]) : NULL, .c = heed_data(x, n->outputs[0])};
-    if (packs(&w.p)) {
+    if (keeps(x, n, &w.p)) {
+        HEED_TRY(keep_packed(x->packs, &w));
+    } else if (packs(&w.p)) {
         w.packed = heed_scratch(x, n);
-        heed_parallel(x->pool, heed_tiles(w.p.n, x->kernels->gemm_columns), pack_tile, &w);
+        pack_all(&w);
     }
     /* a batch is shared out entry by entry; one large product in blocks */
     w.tile_columns = w.p.batch > 1 ? w.p.n : TILE_PANELS * x->kernels->gemm_columns;
@@ -231,7 +301,7 @@ size_t heed_matmul_packed_size(const heed_node *n, const heed_kernels *k)
 void heed_matmul_pack(const heed_exec *x, const heed_node *n, const float *b, float *packed)
 {
     matmul_work w = {.x = x, .node = n, .p = describe(n), .b = b, .packed = packed};
-    heed_parallel(x->pool, heed_tiles(w.p.n, x->kernels->gemm_columns), pack_tile, &w);
+    pack_all(&w);
 }
 
 void heed_matmul_run_packed(const heed_exec *x, const heed_node *n, const float *packed)

@@ -15,4 +15,11 @@ void heed_matmul_pack(const heed_exec *x, const heed_node *n, const float *b, fl
 /* The node's forward with its matrix packed ahead, on the calling thread. */
 void heed_matmul_run_packed(const heed_exec *x, const heed_node *n, const float *packed);
 
+/* Matrices of variables, packed once for the products of many runs: the variables must not change as long. A graph that
+ * has such a store uses it by itself. Not for several threads at a time. */
+typedef struct heed_packs heed_packs;
+
+heed_status heed_packs_create(heed_context *c, heed_packs **out);
+void        heed_packs_free(heed_packs *p); /* NULL is allowed */
+
 #endif

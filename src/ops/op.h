@@ -85,6 +85,7 @@ struct heed_graph {
     size_t         bytes; /* the arena's size, once planned */
     unsigned char *arena;
     bool           arena_lent, planned;
+    struct heed_packs *packs; /* NULL: none are kept; see ops/matmul.h */
 };
 
 /* What a running node sees. One for a graph; one for each thread inside a scan. */
@@ -95,6 +96,7 @@ typedef struct heed_exec {
     int                 threads; /* that may run tiles; 1 when pool is NULL */
     unsigned char      *arena;
     const void *const  *bound;
+    struct heed_packs  *packs;       /* NULL: none are kept */
     uint64_t            seed, step;  /* random numbers: see heed_exec_stream */
     uint64_t            draw_offset; /* of a draw's first element, a multiple of 4; moved on by scan for each step and tile */
 } heed_exec;
@@ -125,7 +127,7 @@ struct heed_op {
     X(stop_gradient) X(gather) X(gather_gradient) X(one_hot) X(layer_norm) X(layer_norm_gradient) X(dropout) X(random) \
     X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \
     X(window_scores) X(window_sum) X(window_spread) X(window_dense) X(window_take)                                     \
-    X(attention) X(attention_gradient) X(attention_step)                                                               \
+    X(attention) X(attention_gradient) X(attention_step) X(attention_memory)                                           \
     X(convolution) X(convolution_transpose) X(convolution_kernel_gradient) X(pool) X(pool_gradient)                    \
     X(lstm) X(lstm_gradient) X(gru) X(gru_gradient) X(scan)
 

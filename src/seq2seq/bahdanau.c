@@ -152,8 +152,8 @@ static heed_status wire_step(const wiring *w, bool weights)
     heed_symbol *y = heed_recipe_call(tokens, token, NULL);
     heed_symbol *inputs[] = {y, source, read, keys, state}, *outputs[3] = {NULL};
     heed_call_layer(heed_make(w->m, heed_step_of_cell(heed_shared(decoder(w)))), inputs, 5, NULL, outputs, 3);
-    heed_symbol *p = heed_apply(heed_activation(.activation = "softmax"), logits(w, tokens, outputs[0], y, 0));
-    return weights ? heed_outputs(w->m, p, outputs[1], outputs[2]) : heed_outputs(w->m, p, outputs[1]);
+    heed_symbol *fit = logits(w, tokens, outputs[0], y, 0);
+    return weights ? heed_outputs(w->m, fit, outputs[1], outputs[2]) : heed_outputs(w->m, fit, outputs[1]);
 }
 
 static heed_status wire_decoding(heed_model *trained, const void *settings, bool weights, heed_decoding_models *out)
@@ -161,6 +161,7 @@ static heed_status wire_decoding(heed_model *trained, const void *settings, bool
     wiring encoder = {out->encoder, trained, settings}, step = {out->step, trained, settings};
     out->memory_count = 2;
     out->state_count = 1;
+    out->logits = true;
     HEED_TRY(wire_encoder(&encoder));
     return wire_step(&step, weights);
 }

@@ -77,20 +77,18 @@ static int insert(heed_beam_entry *best, int count, int most, heed_beam_entry ca
 }
 
 /* The best `most` ways to go on from all rows. */
-static int find_best(const heed_beam *b, const float *p, int64_t stride, int32_t size, heed_beam_entry *best, int most)
+static int find_best(const heed_beam *b, const float *x, int64_t stride, int32_t size, heed_beam_entry *best, int most)
 {
+    const heed_kernels *k = b->rules.kernels;
     const heed_beam_entry *before;
     int rows = rows_before(b, &before), count = 0;
-    for (int row = 0; row < rows; row++) {
-        double so_far = before[row].score;
-        double least = count < most ? 0 : exp(best[count - 1].score - so_far); /* a better one has more probability */
-        for (int32_t token = first_token(b); token < size; token++) {
-            float probability = p[row * stride + token];
-            if (!(probability > least))
-                continue;
-            heed_beam_entry candidate = {token, row, 0, so_far + log((double)probability)};
-            count = insert(best, count, most, candidate);
-            least = count < most ? 0 : exp(best[count - 1].score - so_far);
+    for (int row = 0; row < rows; row++, x += stride) {
+        double base = before[row].score - (double)k->log_sum_exp(size, x);
+        for (int32_t token = first_token(b); token < size && isfinite(base); token++) {
+            float limit = count < most ? -INFINITY : nextafterf((float)(best[count - 1].score - base), -INFINITY);
+            token += (int32_t)k->find_above(size - token, x + token, limit);
+            if (token < size)
+                count = insert(best, count, most, (heed_beam_entry){token, row, 0, base + (double)x[token]});
         }
     }
     return count;
@@ -108,11 +106,11 @@ static bool settled(const heed_beam *b)
     return b->end_count >= r->wanted && b->ends[r->wanted - 1].rank >= hope;
 }
 
-static void search(heed_beam *b, const float *p, int64_t stride, int32_t size)
+static void search(heed_beam *b, const float *x, int64_t stride, int32_t size)
 {
     /* of twice the width at most half end, so there are always enough to go on with */
     heed_beam_entry best[2 * HEED_BEAM_MOST + 1];
-    int width = b->rules.width, count = find_best(b, p, stride, size, best, 2 * width), live = 0;
+    int width = b->rules.width, count = find_best(b, x, stride, size, best, 2 * width), live = 0;
     heed_beam_entry *now = step_of(b, b->steps);
     for (int i = 0; i < count && live < width; i++) {
         if (best[i].token != HEED_END)
@@ -127,7 +125,7 @@ static void search(heed_beam *b, const float *p, int64_t stride, int32_t size)
 
 /* ---- drawing */
 
-static void draw(heed_beam *b, const float *p, int64_t stride, int32_t size, heed_candidate *spare)
+static void draw(heed_beam *b, const float *x, int64_t stride, int32_t size, heed_candidate *spare)
 {
     const heed_drawing *d = b->rules.drawing;
     const heed_beam_entry *before;
@@ -136,11 +134,12 @@ static void draw(heed_beam *b, const float *p, int64_t stride, int32_t size, hee
     for (int i = 0; i < count; i++) {
         int parent = b->steps == 0 ? 0 : i, sample = b->steps == 0 ? i : before[i].sample;
         heed_random r = {d->seed, b->rules.stream * HEED_BEAM_MOST + (uint64_t)sample, 2 * (uint64_t)b->steps};
-        const float *of = p + parent * stride;
+        const float *of = x + parent * stride;
+        double base = before[parent].score - (double)b->rules.kernels->log_sum_exp(size, of);
         int32_t token = heed_draw_token(d, of, first_token(b), size, heed_random_double(&r), spare);
-        if (token < 0)
+        if (token < 0 || !isfinite(base))
             continue;
-        heed_beam_entry next = {token, parent, sample, before[parent].score + log((double)of[token])};
+        heed_beam_entry next = {token, parent, sample, base + (double)of[token]};
         if (token == HEED_END)
             end_here(b, &next);
         else
@@ -164,12 +163,12 @@ static void finish(heed_beam *b)
     b->done = true;
 }
 
-void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t size, heed_candidate *spare)
+void heed_beam_advance(heed_beam *b, const float *x, int64_t stride, int32_t size, heed_candidate *spare)
 {
     if (b->rules.drawing != NULL)
-        draw(b, p, stride, size, spare);
+        draw(b, x, stride, size, spare);
     else
-        search(b, p, stride, size);
+        search(b, x, stride, size);
     if (b->steps == b->rules.most && !b->done)
         finish(b);
 }

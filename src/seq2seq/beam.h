@@ -3,6 +3,7 @@
 #ifndef HEED_SEQ2SEQ_BEAM_H
 #define HEED_SEQ2SEQ_BEAM_H
 
+#include "kernels/kernels.h"
 #include "seq2seq/draw.h"
 
 enum { HEED_BEAM_MOST = 64 };
@@ -27,6 +28,7 @@ typedef struct heed_beam heed_beam;
 typedef double heed_beam_coverage(void *user, const heed_beam *b, int length, int parent);
 
 typedef struct heed_beam_rules {
+    const heed_kernels *kernels;
     int    width;           /* hypotheses at a time */
     int    wanted;          /* best ones that are asked for, 1..width */
     int    least, most;     /* tokens a hypothesis may have; one with `most` is cut short */
@@ -49,10 +51,10 @@ struct heed_beam {
 };
 
 heed_status heed_beam_start(heed_zone *z, const heed_beam_rules *rules, heed_beam *out);
-/* Takes the next token's probabilities of each live entry (of the first step: of one), row i at p + i*stride, (live,
- * size). Afterwards entries of this step tell which row each new one goes on from; `done` when no better end comes.
- * `spare` has room for `size` candidates where tokens are drawn. */
-void heed_beam_advance(heed_beam *b, const float *p, int64_t stride, int32_t size, heed_candidate *spare);
+/* Takes how well each next token fits each live entry (of the first step: one), before the softmax: row i at x +
+ * i*stride, (live, size). Afterwards entries of this step tell which row each new one goes on from; `done` when no
+ * better end comes. `spare` has room for `size` candidates where tokens are drawn. */
+void heed_beam_advance(heed_beam *b, const float *x, int64_t stride, int32_t size, heed_candidate *spare);
 /* The entries of step `step`, 0 first. */
 const heed_beam_entry *heed_beam_step(const heed_beam *b, int step);
 

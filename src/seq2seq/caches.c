@@ -2,32 +2,37 @@
 
 #include <string.h>
 
-/* The past is rounded up to so many steps, and places come by doubling, so that few shapes occur. */
-enum { STEPS = 8, FIRST_STEPS = 32 };
+/* The past has room for so many steps at first; room and places come by doubling, so that few shapes occur. */
+enum { FIRST_STEPS = 32, FIRST_PLACES = 12 };
 
 struct heed_caches {
     heed_zone *zone;
     int        count, rows, live;          /* caches; rows at most; rows that live */
     int64_t    size[HEED_MAX_OUTPUTS];     /* D */
     float     *stored[HEED_MAX_OUTPUTS];   /* (places, D) */
-    float     *given[HEED_MAX_OUTPUTS];    /* (rows, D): of the step just done */
-    int32_t   *past, *next;                /* (rows, room): each row's places, step by step */
-    int32_t   *padded;                     /* (rows, room): `past` as the model takes it */
+    int32_t   *past, *next;                /* (rows, room): each row's places, step by step; behind them -1 */
     int32_t   *position;                   /* (rows) */
     bool      *taken;                      /* (places) */
     int        places, steps, room;
 };
+
+static int32_t *make_past(heed_caches *c, int room)
+{
+    size_t count = (size_t)c->rows * (size_t)room;
+    int32_t *past = heed_zone_alloc(c->zone, count, sizeof *past);
+    if (past != NULL)
+        memset(past, -1, count * sizeof *past);
+    return past;
+}
 
 static heed_status grow_steps(heed_caches *c)
 {
     if (c->steps < c->room)
         return HEED_OK;
     int room = c->room == 0 ? FIRST_STEPS : 2 * c->room;
-    size_t count = (size_t)c->rows * (size_t)room;
-    int32_t *past = heed_zone_alloc(c->zone, count, sizeof *past);
-    c->next = heed_zone_alloc(c->zone, count, sizeof *past);
-    c->padded = heed_zone_alloc(c->zone, count, sizeof *past);
-    if (past == NULL || c->next == NULL || c->padded == NULL)
+    int32_t *past = make_past(c, room);
+    c->next = make_past(c, room);
+    if (past == NULL || c->next == NULL)
         return HEED_ENOMEM;
     for (int r = 0; r < c->rows && c->room > 0; r++)
         memcpy(past + (size_t)r * (size_t)room, c->past + (size_t)r * (size_t)c->room, (size_t)c->steps * sizeof *past);
@@ -38,7 +43,7 @@ static heed_status grow_steps(heed_caches *c)
 
 static heed_status grow_places(heed_caches *c)
 {
-    int places = c->places == 0 ? 4 * c->rows : 2 * c->places;
+    int places = c->places == 0 ? FIRST_PLACES * c->rows : 2 * c->places;
     bool *taken = heed_zone_alloc(c->zone, (size_t)places, sizeof *taken);
     if (taken == NULL)
         return HEED_ENOMEM;
@@ -64,12 +69,8 @@ heed_status heed_caches_start(heed_zone *z, const heed_decoding_models *models, 
         return HEED_ENOMEM;
     *c = (heed_caches){.zone = z, .count = models->cache_count, .rows = rows};
     int first = 1 + models->memory_count + 3;
-    for (int i = 0; i < c->count; i++) {
+    for (int i = 0; i < c->count; i++)
         c->size[i] = heed_model_input_shape(models->step, first + i)->dims[1];
-        c->given[i] = heed_zone_alloc(z, (size_t)rows * (size_t)c->size[i], sizeof(float));
-        if (c->given[i] == NULL)
-            return HEED_ENOMEM;
-    }
     c->position = heed_zone_alloc(z, (size_t)rows, sizeof *c->position);
     if (c->position == NULL)
         return HEED_ENOMEM;
@@ -79,42 +80,27 @@ heed_status heed_caches_start(heed_zone *z, const heed_decoding_models *models, 
 
 int heed_caches_inputs(heed_caches *c, int rows, heed_array *in)
 {
-    int steps = (c->steps / STEPS + 1) * STEPS, n = 0;
-    if (steps > c->room)
-        steps = c->room;
-    for (int r = 0; r < rows; r++) {
-        int32_t *to = c->padded + (size_t)r * (size_t)steps;
-        int known = r < c->live ? c->steps : 0;
-        memcpy(to, c->past + (size_t)r * (size_t)c->room, (size_t)known * sizeof *to);
-        for (int i = known; i < steps; i++)
-            to[i] = -1;
+    int n = 0;
+    for (int r = 0; r < rows; r++)
         c->position[r] = c->steps + 1;
-    }
     in[n++] = (heed_array){HEED_INT32, {2, {rows, 1}}, c->position};
-    in[n++] = (heed_array){HEED_INT32, {2, {rows, steps}}, c->padded};
+    in[n++] = (heed_array){HEED_INT32, {2, {rows, c->room}}, c->past};
     for (int i = 0; i < c->count; i++)
         in[n++] = (heed_array){HEED_FLOAT32, {2, {c->places, c->size[i]}}, c->stored[i]};
     return n;
 }
 
-int heed_caches_outputs(heed_caches *c, int rows, heed_array *out)
-{
-    for (int i = 0; i < c->count; i++)
-        out[i] = (heed_array){HEED_FLOAT32, {3, {rows, 1, c->size[i]}}, c->given[i]};
-    return c->count;
-}
-
-static void put(heed_caches *c, int row, int place)
+static void put(heed_caches *c, int row, int place, const float *const *left)
 {
     c->taken[place] = true;
     c->past[(size_t)row * (size_t)c->room + (size_t)c->steps] = place;
     for (int i = 0; i < c->count; i++) {
         size_t size = (size_t)c->size[i];
-        memcpy(c->stored[i] + (size_t)place * size, c->given[i] + (size_t)row * size, size * sizeof(float));
+        memcpy(c->stored[i] + (size_t)place * size, left[i] + (size_t)row * size, size * sizeof(float));
     }
 }
 
-heed_status heed_caches_keep(heed_caches *c, int rows)
+heed_status heed_caches_keep(heed_caches *c, int rows, const float *const *left)
 {
     int place = 0;
     HEED_TRY(grow_steps(c));
@@ -123,7 +109,7 @@ heed_status heed_caches_keep(heed_caches *c, int rows)
             place++;
         if (place == c->places)
             HEED_TRY(grow_places(c));
-        put(c, r, place);
+        put(c, r, place, left);
     }
     c->steps++;
     c->live = rows;

@@ -9,12 +9,11 @@ typedef struct heed_caches heed_caches;
 
 /* For at most so many rows. Lives in the zone, with all that it allocates. */
 heed_status heed_caches_start(heed_zone *z, const heed_decoding_models *models, int rows, heed_caches **out);
-/* Writes the step model's position, past and caches to `in`, and where its parts of this step go to `out`; return how
- * many arrays. Rows behind those that live have no past. */
+/* Writes the step model's position, past and caches to `in`; returns how many arrays. Rows behind those that live have no
+ * past. */
 int heed_caches_inputs(heed_caches *c, int rows, heed_array *in);
-int heed_caches_outputs(heed_caches *c, int rows, heed_array *out);
-/* Takes in what the step left, of the first `rows`. */
-heed_status heed_caches_keep(heed_caches *c, int rows);
+/* Takes in what the step left, of the first `rows`: left[i] (rows, D) for each cache. */
+heed_status heed_caches_keep(heed_caches *c, int rows, const float *const *left);
 /* Row i of the next step goes on from row parents[i] of the one just kept. */
 void heed_caches_reorder(heed_caches *c, int rows, const int *parents);
 

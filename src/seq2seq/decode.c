@@ -1,5 +1,8 @@
 #include "seq2seq/decode.h"
 
+#include "base/pool.h"
+#include "model/program.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -22,8 +25,7 @@ struct heed_decoding {
     int             *live, live_count; /* the sentences that are not done */
     int             *kept, *parents;   /* how the next step goes on, see heed_stepper_reorder() */
     int32_t         *token;            /* the last of each of their rows */
-    float           *covered;          /* (length): scratch */
-    heed_candidate  *spare;            /* of the drawing */
+    heed_candidate  *spare;            /* (threads, tokens): of the drawing */
 };
 
 /* ---- what was attended to */
@@ -58,16 +60,16 @@ static double coverage(void *user, const heed_beam *b, int length, int parent)
     const heed_sentence *s = user;
     const heed_decoding *d = s->group;
     double penalty = 0;
-    memset(d->covered, 0, (size_t)s->length * sizeof *d->covered);
+    memset(s->covered, 0, (size_t)s->length * sizeof *s->covered);
     for (int k = length, entry = parent; k-- > 0;) {
         const heed_beam_entry *e = &heed_beam_step(b, k)[entry];
         const float *kept = weights_of(s, k, e);
         for (int i = 0; i < d->maps * s->length; i++)
-            d->covered[i % s->length] += kept[i] / (float)d->maps;
+            s->covered[i % s->length] += kept[i] / (float)d->maps;
         entry = e->parent;
     }
     for (int i = 0; i < s->length; i++)
-        penalty += log(fmin(fmax((double)d->covered[i], (double)FLT_MIN), 1));
+        penalty += log(fmin(fmax((double)s->covered[i], (double)FLT_MIN), 1));
     return d->config->coverage_penalty * penalty;
 }
 
@@ -89,15 +91,16 @@ static heed_status start_sentence(heed_decoding *d, heed_sentence *s)
     if (c->max_ratio > 0)
         most = (int)fmin(most, fmax(1, floor(c->max_ratio * s->length)));
     least = (int)fmin(most, fmax(least, ceil(c->min_ratio * s->length)));
-    heed_beam_rules rules = {.width = d->width, .wanted = c->n_best, .least = least, .most = most,
-                             .length_penalty = c->length_penalty, .patience = c->patience, .user = s,
+    heed_beam_rules rules = {.kernels = heed_kernels_for(d->t->context->cpu), .width = d->width, .wanted = c->n_best,
+                             .least = least, .most = most, .length_penalty = c->length_penalty, .patience = c->patience, .user = s,
                              .coverage = c->coverage_penalty > 0 ? coverage : NULL,
                              .drawing = c->sample ? &d->drawing : NULL, .stream = (uint64_t)s->number};
     s->group = d;
     HEED_TRY(heed_beam_start(&d->zone, &rules, &s->beam));
     size_t area = (size_t)d->width * (size_t)d->maps * (size_t)s->length;
     s->weights = heed_zone_alloc(&d->zone, (size_t)most * area, sizeof(float));
-    return s->weights == NULL ? HEED_ENOMEM : HEED_OK;
+    s->covered = heed_zone_alloc(&d->zone, (size_t)s->length, sizeof(float));
+    return s->weights == NULL || s->covered == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
 static heed_status start(heed_decoding *d)
@@ -109,14 +112,14 @@ static heed_status start(heed_decoding *d)
     d->kept = heed_zone_alloc(z, (size_t)d->count, sizeof *d->kept);
     d->parents = heed_zone_alloc(z, rows, sizeof *d->parents);
     d->token = heed_zone_alloc(z, rows, sizeof *d->token);
-    d->covered = heed_zone_alloc(z, (size_t)d->length, sizeof *d->covered);
-    d->spare = heed_zone_alloc(z, d->config->sample ? (size_t)d->tokens : 0, sizeof *d->spare);
+    size_t candidates = d->config->sample ? (size_t)heed_threads(d->t->context) * (size_t)d->tokens : 0;
+    d->spare = heed_zone_alloc(z, candidates, sizeof *d->spare);
     if (source == NULL || d->live == NULL || d->kept == NULL || d->parents == NULL || d->token == NULL ||
-        d->covered == NULL || d->spare == NULL)
+        d->spare == NULL)
         return HEED_ENOMEM;
     for (int i = 0; i < d->count; i++)
         memcpy(source + i * d->length, d->sentences[i].ids, (size_t)d->sentences[i].length * sizeof *source);
-    HEED_TRY(heed_stepper_start(z, d->models, source, d->count, d->length, d->width, d->tokens, &d->stepper));
+    HEED_TRY(heed_stepper_start(z, d->models, source, d->count, d->length, d->width, &d->stepper));
     d->maps = heed_stepper_maps(d->stepper);
     d->live_count = d->count;
     for (int i = 0; i < d->count; i++) {
@@ -128,26 +131,58 @@ static heed_status start(heed_decoding *d)
     return HEED_OK;
 }
 
-/* Each sentence chooses among its rows; those of the next step follow. A row without a hypothesis repeats the first. */
+/* A step whose sentences choose among their rows. */
+typedef struct choice {
+    const heed_decoding    *d;
+    const heed_step_result *result;
+} choice;
+
+static void choose_tile(void *work, int64_t tile, int thread)
+{
+    const choice *c = work;
+    const heed_decoding *d = c->d;
+    heed_sentence *s = &d->sentences[d->live[tile]];
+    int64_t row = tile * d->width, count = s->beam.steps == 0 ? 1 : s->beam.live;
+    float *fits = c->result->fits + row * d->tokens;
+    if (d->maps > 0)
+        keep_weights(d, s, c->result->weights + row * d->maps * d->length);
+    if (!d->models->logits)
+        s->beam.rules.kernels->unary(HEED_UNARY_LOG, count * d->tokens, fits, 0, 0, fits);
+    heed_beam_advance(&s->beam, fits, d->tokens, d->tokens,
+                      d->config->sample ? d->spare + (int64_t)thread * d->tokens : NULL);
+}
+
+/* The rows of the next step in the places of the i-th sentence, which were the old i-th's. A row without a hypothesis
+ * repeats the first. */
+static void go_on(heed_decoding *d, int i, int old)
+{
+    const heed_sentence *s = &d->sentences[d->live[old]];
+    const heed_beam_entry *entries = heed_beam_step(&s->beam, s->beam.steps - 1);
+    for (int k = 0; k < d->width; k++) {
+        const heed_beam_entry *e = &entries[k < s->beam.live ? k : 0];
+        d->parents[i * d->width + k] = old * d->width + e->parent;
+        d->token[i * d->width + k] = e->token;
+    }
+    d->kept[i] = old;
+    d->live[i] = d->live[old];
+}
+
+static bool is_done(const heed_decoding *d, int i) { return d->sentences[d->live[i]].beam.done; }
+
+/* Each sentence chooses; the last take the places of those that are done, so that few have to move. */
 static void choose(heed_decoding *d, const heed_step_result *r)
 {
-    int next = 0, w = d->width;
-    for (int i = 0; i < d->live_count; i++) {
-        heed_sentence *s = &d->sentences[d->live[i]];
-        if (d->maps > 0)
-            keep_weights(d, s, r->weights + (size_t)i * (size_t)(w * d->maps) * (size_t)d->length);
-        heed_beam_advance(&s->beam, r->probabilities + (size_t)(i * w) * (size_t)d->tokens, d->tokens, d->tokens,
-                          d->spare);
-        if (s->beam.done)
-            continue;
-        const heed_beam_entry *entries = heed_beam_step(&s->beam, s->beam.steps - 1);
-        for (int k = 0; k < w; k++) {
-            const heed_beam_entry *e = &entries[k < s->beam.live ? k : 0];
-            d->parents[next * w + k] = i * w + e->parent;
-            d->token[next * w + k] = e->token;
+    int next = 0, end = d->live_count;
+    heed_parallel(d->t->context->pool, d->live_count, choose_tile, &(choice){d, r});
+    while (next < end) {
+        int from = next;
+        if (is_done(d, next)) {
+            while (--end > next && is_done(d, end))
+                continue;
+            from = end;
         }
-        d->kept[next] = i;
-        d->live[next++] = d->live[i];
+        if (next < end)
+            go_on(d, next++, from);
     }
     d->live_count = next;
     heed_stepper_reorder(d->stepper, d->kept, next, d->parents);
@@ -162,7 +197,8 @@ static heed_status decode_group(heed_translator *t, heed_sentence *sentences, in
     heed_decoding d = {.t = t, .config = config, .models = &t->decoding[weighs(config)], .count = count,
                        .width = config->sample ? config->n_best : config->beam,
                        .drawing = {config->temperature, config->top_k, config->top_p, config->seed},
-                       .tokens = heed_tokenizer_size(t->target), .sentences = sentences};
+                       .sentences = sentences};
+    d.tokens = (int32_t)heed_model_output_shape(d.models->step, 0)->dims[2];
     for (int i = 0; i < count; i++)
         d.length = sentences[i].length > d.length ? sentences[i].length : d.length;
     if (d.length % LENGTH_STEP != 0)
@@ -194,13 +230,21 @@ static void sort_by_length(heed_sentence *s, int count, heed_sentence *spare)
         s[i] = b == count || (a < half && spare[a].length <= spare[b].length) ? spare[a++] : spare[b++];
 }
 
+/* Makes the models that decode, if they are not there, and lets them keep what they make of the weights. */
+static heed_status ready(heed_translator *t, bool weights)
+{
+    heed_decoding_models *models = &t->decoding[weights];
+    if (models->step == NULL)
+        HEED_TRY(heed_recipe_decoding_models(&t->recipe, t->model, weights, models));
+    HEED_TRY(heed_model_hold_weights(models->encoder));
+    return heed_model_hold_weights(models->step);
+}
+
 heed_status heed_decode(heed_translator *t, heed_sentence *sentences, int count, const heed_decode_config *config,
                         heed_sentence_decoded *each, void *user)
 {
-    heed_decoding_models *models = &t->decoding[weighs(config)];
-    if (models->step == NULL)
-        HEED_TRY(heed_recipe_decoding_models(&t->recipe, t->model, weighs(config), models));
     int group = config->batch_size;
+    HEED_TRY(ready(t, weighs(config)));
     sort_by_length(sentences, count, sentences + count);
     for (int i = 0; i < count; i += group)
         HEED_TRY(decode_group(t, sentences + i, count - i < group ? count - i : group, config, each, user));
@@ -232,6 +276,7 @@ heed_status heed_decode_examples(heed_translator *t, const heed_examples *e, int
     heed_zone_init(&z, t->context);
     heed_decode_config greedy = {.beam = 1, .n_best = 1, .length_penalty = 1, .patience = 1, .no_weights = true,
                                  .max_length = t->longest_target + 1, .batch_size = HEED_DECODE_ROWS};
+    heed_translator_renew(t); /* training has changed them */
     visit v = {each, user, heed_zone_alloc(&z, (size_t)greedy.max_length, sizeof(int32_t))};
     heed_sentence *sentences = heed_zone_alloc(&z, (size_t)count * 2, sizeof *sentences);
     heed_status status = v.ids == NULL || sentences == NULL ? HEED_ENOMEM : HEED_OK;

@@ -18,6 +18,7 @@ typedef struct heed_sentence {
     int64_t   number; /* told by the caller; what is drawn depends on it */
     heed_beam beam;
     float    *weights; /* (most steps, width, maps, length): what each entry attended to */
+    float    *covered; /* (length): scratch of its coverage */
     const heed_decoding *group; /* the one in which it is decoded */
 } heed_sentence;
 

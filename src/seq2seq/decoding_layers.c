@@ -79,25 +79,14 @@ static heed_status call_keys_of_attention(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
-static heed_tensor *in_heads(heed_tensor *x, int64_t sentences, int heads)
-{
-    return heed_op_reshape(x, &(heed_shape){4, {sentences, HEED_ANY, heads, heed_tensor_dim(x, -1) / heads}});
-}
-
 static heed_status call_attention_of_keys(heed_layer *layer, heed_call *call)
 {
-    int heads = heads_of(layer)->num_heads;
-    int64_t sentences = heed_tensor_dim(call->inputs[1], 0), rows = heed_tensor_dim(call->inputs[0], 0);
-    heed_tensor *query = in_heads(project(layer, call->graph, QUERY, call->inputs[0]), sentences, heads);
-    heed_op_attention_config config = {.key_mask = is_token(call->inputs[3])};
-    heed_tensor *weights = NULL;
-    heed_tensor *y = heed_op_attention(query, in_heads(call->inputs[1], sentences, heads),
-                                       in_heads(call->inputs[2], sentences, heads), &config, &weights);
-    int64_t width = heads * heed_tensor_dim(y, -1);
+    heed_shape rows = {2, {heed_tensor_dim(call->inputs[0], 0), HEED_ANY}}, steps = {3, {rows.dims[0], 1, HEED_ANY}};
+    heed_tensor *query = heed_op_reshape(project(layer, call->graph, QUERY, call->inputs[0]), &rows);
+    heed_tensor *y = heed_op_attention_memory(query, call->inputs[1], call->inputs[2], is_token(call->inputs[3]),
+                                              heads_of(layer)->num_heads, &call->outputs[1]);
     call->output_count = 2;
-    call->outputs[0] = project(layer, call->graph, OUTPUT, heed_op_reshape(y, &(heed_shape){3, {rows, 1, width}}));
-    weights = heed_op_transpose(weights, (int[]){0, 2, 1, 3});
-    call->outputs[1] = heed_op_reshape(weights, &(heed_shape){3, {rows, heads, heed_tensor_dim(weights, -1)}});
+    call->outputs[0] = project(layer, call->graph, OUTPUT, heed_op_reshape(y, &steps));
     return HEED_OK;
 }
 

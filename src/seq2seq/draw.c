@@ -24,18 +24,15 @@ static void sink(heed_candidate *heap, int32_t count, int32_t at)
 }
 
 /* What may be drawn, each by its weight, the likeliest having 1. */
-static int32_t weigh(const heed_drawing *d, const float *p, int32_t first, int32_t size, heed_candidate *c)
+static int32_t weigh(const heed_drawing *d, const float *x, int32_t first, int32_t size, heed_candidate *c)
 {
     int32_t count = 0;
-    float most = 0;
+    double most = -INFINITY;
     for (int32_t token = first; token < size; token++)
-        most = p[token] > most ? p[token] : most;
-    for (int32_t token = first; token < size; token++) {
-        if (!(p[token] > 0))
-            continue;
-        double share = (double)p[token] / (double)most;
-        c[count++] = (heed_candidate){token, d->temperature == 1 ? share : pow(share, 1 / d->temperature)};
-    }
+        most = fmax(most, (double)x[token]);
+    for (int32_t token = first; token < size; token++)
+        if (x[token] > -INFINITY)
+            c[count++] = (heed_candidate){token, exp(((double)x[token] - most) / d->temperature)};
     return count;
 }
 
@@ -67,10 +64,10 @@ static int32_t likeliest(const heed_drawing *d, heed_candidate *c, int32_t count
     return n;
 }
 
-int32_t heed_draw_token(const heed_drawing *d, const float *p, int32_t first, int32_t size, double chance,
+int32_t heed_draw_token(const heed_drawing *d, const float *x, int32_t first, int32_t size, double chance,
                         heed_candidate *spare)
 {
-    int32_t count = weigh(d, p, first, size, spare);
+    int32_t count = weigh(d, x, first, size, spare);
     int32_t n = d->top_k > 0 || d->top_p < 1 ? likeliest(d, spare, count) : count;
     const heed_candidate *c = spare + (count - n);
     double total = 0;

@@ -16,9 +16,9 @@ typedef struct heed_candidate {
     double  weight;
 } heed_candidate;
 
-/* One of the tokens first..size-1, whose probabilities are p[token], at `chance` in [0,1); -1 when none is possible.
- * `spare` has room for all. */
-int32_t heed_draw_token(const heed_drawing *d, const float *p, int32_t first, int32_t size, double chance,
+/* One of the tokens first..size-1, the logarithms of whose probabilities are x[token] plus anything, at `chance` in [0,1);
+ * -1 when none is possible. `spare` has room for all. */
+int32_t heed_draw_token(const heed_drawing *d, const float *x, int32_t first, int32_t size, double chance,
                         heed_candidate *spare);
 
 #endif

@@ -237,7 +237,7 @@ static heed_status wire_step(const wiring *w, int memory_count, bool weights)
     heed_symbol *y = heed_recipe_call(tokens, token, NULL), *outputs[2 + MOST_STATES];
     y = s->feeding ? fed_step(w, source, memories, memory_count, y, state, outputs + 1)
                    : unfed_step(w, source, memories[0], y, state, outputs + 1);
-    outputs[0] = heed_apply(heed_activation(.activation = "softmax"), logits(w, tokens, y, 0));
+    outputs[0] = logits(w, tokens, y, 0);
     return heed_outputs_list(w->m, outputs, 1 + states + weights);
 }
 
@@ -246,6 +246,7 @@ static heed_status wire_decoding(heed_model *trained, const void *settings, bool
     wiring encoder = {out->encoder, trained, settings}, step = {out->step, trained, settings};
     out->memory_count = encoder.s->feeding && is_concat(encoder.s) ? 2 : 1;
     out->state_count = state_count(encoder.s);
+    out->logits = true;
     HEED_TRY(wire_encoder(&encoder, out->memory_count));
     return wire_step(&step, out->memory_count, weights);
 }

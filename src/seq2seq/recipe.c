@@ -213,7 +213,7 @@ heed_status heed_recipe_decoding_models(const heed_recipe *r, heed_model *traine
                                         heed_decoding_models *out)
 {
     heed_context *c = heed_model_context(trained);
-    *out = (heed_decoding_models){heed_functional(c, "encoder"), heed_functional(c, "decoder_step"), 0, 0, 0};
+    *out = (heed_decoding_models){.encoder = heed_functional(c, "encoder"), .step = heed_functional(c, "decoder_step")};
     heed_status status = r->kind->wire_decoding(trained, r->settings, weights, out);
     if (status != HEED_OK)
         heed_decoding_models_free(out);

@@ -9,20 +9,20 @@
 typedef struct heed_stepper heed_stepper;
 
 typedef struct heed_step_result {
-    const float *probabilities; /* (R, V) of the next token */
-    const float *weights;       /* (R, maps, Ts), what each row attended to; NULL where the step model has none */
+    float       *fits;    /* (R, V): the next token's, as the step model tells them; the caller may change them */
+    const float *weights; /* (R, maps, Ts), what each row attended to; NULL where the step model has none */
 } heed_step_result;
 
-/* Reads the sentences: source (S, Ts) ids, padded; `size` is V. Each begins with all of its rows alike. Lives in the
+/* Reads the sentences: source (S, Ts) ids, padded. Each begins with all of its rows alike. Lives in the
  * zone, all that it allocates included. */
 heed_status heed_stepper_start(heed_zone *z, const heed_decoding_models *models, const int32_t *source, int sentences,
-                               int64_t length, int width, int32_t size, heed_stepper **out);
+                               int64_t length, int width, heed_stepper **out);
 /* Alignments that a row has at each step: 0 where the step model tells none. */
 int heed_stepper_maps(const heed_stepper *s);
 /* Computes the step after these tokens (R). The result is valid until the next call. */
 heed_status heed_stepper_step(heed_stepper *s, const int32_t *tokens, heed_step_result *out);
-/* What the rows of the next step go on from: `sentences` of those before stay, kept[i] (ascending) is the i-th of them,
- * and its row k goes on from the old row parents[i W + k]. */
+/* What the rows of the next step go on from: `sentences` of those before stay, the i-th now is kept[i] of them, which is
+ * i or none of the first `sentences`; its row k goes on from the old row parents[i W + k]. */
 void heed_stepper_reorder(heed_stepper *s, const int *kept, int sentences, const int *parents);
 
 #endif

@@ -356,7 +356,7 @@ static heed_status wire_step(const wiring *w, bool weights)
     heed_layer *tokens = table(w, false, 0);
     attending a = {step_to_target, step_to_source, &s};
     heed_symbol *y = logits(w, tokens, decode(w, embed(w, false, tokens, token, position), &a), 0);
-    heed_symbol *outputs[2 + 2 * MOST_LAYERS] = {heed_apply(heed_activation(.activation = "softmax"), y)};
+    heed_symbol *outputs[2 + 2 * MOST_LAYERS] = {y};
     for (n = 1; n <= 2 * layers; n++)
         outputs[n] = s.own[n - 1];
     if (weights)
@@ -374,6 +374,7 @@ static heed_status wire_decoding(heed_model *trained, const void *settings, bool
 {
     wiring encoder = {out->encoder, trained, settings}, step = {out->step, trained, settings};
     out->memory_count = out->cache_count = 2 * encoder.s->decoder_layers;
+    out->logits = true;
     HEED_TRY(wire_encoder(&encoder));
     return wire_step(&step, weights);
 }

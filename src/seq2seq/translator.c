@@ -1,6 +1,8 @@
 /* A translator's life: made by training, or read from a file. */
 #include "seq2seq/translator.h"
 
+#include "model/program.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -150,7 +152,21 @@ heed_status heed_translator_load(heed_context *c, const char *path, heed_transla
     return heed_translator_from_model(c, path, model, out);
 }
 
-heed_model *heed_translator_model(heed_translator *t) { return t->model; }
+void heed_translator_renew(heed_translator *t)
+{
+    for (int i = 0; i < 2; i++)
+        if (t->decoding[i].step != NULL) {
+            heed_model_release_weights(t->decoding[i].encoder);
+            heed_model_release_weights(t->decoding[i].step);
+        }
+}
+
+heed_model *heed_translator_model(heed_translator *t)
+{
+    heed_translator_renew(t); /* whoever asks may change them */
+    return t->model;
+}
+
 const char *heed_translator_recipe(const heed_translator *t) { return t->recipe.name; }
 void heed_translator_map_name(const heed_translator *t, int map, char *text, size_t size)
 {

@@ -26,6 +26,8 @@ struct heed_translator {
 heed_status heed_translator_wrap(heed_context *c, heed_model *model, bool borrowed, const heed_recipe *recipe,
                                  int32_t longest_target, heed_tokenizer *source, heed_tokenizer *target,
                                  heed_translator **out);
+/* Forgets what was made of the model's weights for decoding, as they are others now. */
+void heed_translator_renew(heed_translator *t);
 /* Puts vocabularies and recipe among the model's assets. */
 heed_status heed_translator_write_assets(heed_translator *t);
 /* A translator of a model that has such assets; takes the model over. `path` is for errors. */

@@ -117,6 +117,51 @@ static void test_hide(void **state)
     }
 }
 
+/* Keys and values lie anywhere; some of them twice. */
+static void check_row(const heed_kernels *k, int64_t n, int64_t heads, int64_t size)
+{
+    enum { MOST = 40 };
+    int64_t width = heads * size, ldw = n + heed_random_below(&source, 3);
+    const float *q = random_input(width, -1, 1), *keys[MOST], *values[MOST];
+    float *weights = output_block((heads - 1) * ldw + n), *y = output_block(width);
+    for (int64_t i = 0; i < n; i++) {
+        bool again = i > 0 && heed_random_below(&source, 4) == 0;
+        keys[i] = again ? keys[i - 1] : random_input(width, -1, 1);
+        values[i] = again ? values[i - 1] : random_input(width, -1, 1);
+    }
+    k->attention_row(n, heads, size, q, keys, values, 0.7f, weights, ldw, y);
+    for (int64_t h = 0; h < heads; h++) {
+        double scores[MOST], total = 0;
+        for (int64_t i = 0; i < n; i++) {
+            scores[i] = 0;
+            for (int64_t j = h * size; j < (h + 1) * size; j++)
+                scores[i] += 0.7 * (double)q[j] * (double)keys[i][j];
+            total += scores[i] = exp(scores[i]);
+        }
+        for (int64_t i = 0; i < n; i++)
+            CHECK_NEAR(k, "attention_row", h * ldw + i, weights[h * ldw + i], scores[i] / total,
+                       1e-6 * (double)(1 + size / 16));
+        for (int64_t j = h * size; j < (h + 1) * size; j++) {
+            double sum = 0;
+            for (int64_t i = 0; i < n; i++)
+                sum += scores[i] / total * (double)values[i][j];
+            CHECK_NEAR(k, "attention_row y", j, y[j], sum, 2e-6 * (double)(1 + size / 16));
+        }
+    }
+    check_gaps(weights, heads, n, ldw);
+    release_blocks();
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {1, 3, 8, 16, 17, 32, 64, 100};
+    EACH_TABLE (k)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (int64_t n = 1; n < 30; n += 1 + n / 4)
+                check_row(k, n, 1 + n % 3, sizes[i]);
+}
+
 /* Scores far apart, and none at all: no NaN comes of it. */
 static void test_extremes(void **state)
 {
@@ -135,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_size),
         cmocka_unit_test(test_hide),
+        cmocka_unit_test(test_rows),
         cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, set_seed, NULL);

@@ -184,6 +184,8 @@ static void test_log_softmax(void **state)
             k->log_softmax(n, x, y);
             k->log_softmax_gradient(n, y, dy, dx);
             double shift = log_sum(n, x, NULL), total = 0;
+            if (n > 0)
+                CHECK_NEAR(k, "log_sum_exp", n, k->log_sum_exp(n, x), shift, 4 * FLT_EPSILON * (1 + range));
             for (int64_t i = 0; i < n; i++)
                 total += dy[i];
             for (int64_t i = 0; i < n; i++) {
@@ -218,6 +220,30 @@ static void test_exponentials(void **state)
             assert_true(k->exponentials(n, x, x, &top) == 0 && top == -INFINITY);
             for (int64_t i = 0; i < n; i++)
                 assert_true(x[i] == 0);
+            release_blocks();
+        }
+    }
+}
+
+static void test_find_above(void **state)
+{
+    (void)state;
+    EACH_TABLE (k) {
+        EACH_LENGTH (n) {
+            float *x = random_input(n, -1, 0), limit = random_float(-1, 0);
+            if (n > 2) {
+                x[0] = NAN;
+                x[n / 2] = -INFINITY;
+            }
+            int64_t expected = 0;
+            while (expected < n && !(x[expected] > limit))
+                expected++;
+            assert_int_equal(k->find_above(n, x, limit), expected);
+            assert_int_equal(k->find_above(n, x, 0.5f), n);
+            for (int64_t i = n - 1; i >= 0; i -= 1 + n / 20) {
+                x[i] = 1;
+                assert_int_equal(k->find_above(n, x, 0.5f), i);
+            }
             release_blocks();
         }
     }
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_softmax_strange), cmocka_unit_test(test_softmax_gradient),
         cmocka_unit_test(test_log_softmax),     cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_layer_norm),      cmocka_unit_test(test_exponentials),
+        cmocka_unit_test(test_find_above),
     };
     return cmocka_run_group_tests(tests, set_seed, NULL);
 }

@@ -10,10 +10,12 @@
     X(depthwise, "window") X(depthwise_gradient, "window") X(claim, "window") X(blend, "window")                       \
     X(softmax, "rows") X(softmax_gradient, "rows") X(log_softmax, "rows") X(log_softmax_gradient, "rows")              \
     X(layer_norm, "rows") X(layer_norm_gradient, "rows") X(exponentials, "rows") X(softmax_cross_entropy, "rows")      \
+    X(log_sum_exp, "rows") X(find_above, "rows")                                                                       \
     X(lstm, "recurrent") X(lstm_gradient, "recurrent") X(gru, "recurrent") X(gru_gradient, "recurrent")                \
     X(additive_exp, "additive") X(additive_scores, "additive") X(additive_scores_tanh, "additive")                     \
     X(additive_gradient, "additive") X(additive_gradient_tanh, "additive")                                             \
     X(attention_hide, "attention") X(attention_softmax, "attention") X(attention_gradient, "attention")                \
+    X(attention_row, "attention")                                                                                      \
     X(random_uniform, "noise") X(random_normal, "noise") X(dropout, "noise")                                           \
     X(sgd, "optimizer") X(momentum, "optimizer") X(adam, "optimizer") X(rmsprop, "optimizer") X(adagrad, "optimizer")
 

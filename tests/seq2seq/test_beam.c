@@ -61,6 +61,13 @@ static void tokens_of(const heed_beam *b, int step, int entry, int32_t *tokens)
     }
 }
 
+/* What a model says before its softmax, which may be off by anything. */
+static void logarithms(float *p, int count)
+{
+    for (int i = 0; i < count; i++)
+        p[i] = (float)log((double)p[i]) + 3;
+}
+
 static void run_beam(heed_zone *z, const heed_beam_rules *rules, heed_beam *b)
 {
     heed_candidate spare[SIZE];
@@ -74,13 +81,15 @@ static void run_beam(heed_zone *z, const heed_beam_rules *rules, heed_beam *b)
                 tokens_of(b, b->steps - 1, row, tokens);
             next_probabilities(tokens, b->steps, p[row]);
         }
+        logarithms(p[0], rows * SIZE);
         heed_beam_advance(b, p[0], SIZE, SIZE, spare);
     }
 }
 
 static heed_beam_rules rules_of(int width, double penalty)
 {
-    return (heed_beam_rules){.width = width, .wanted = width, .most = STEPS, .length_penalty = penalty, .patience = 1};
+    return (heed_beam_rules){.kernels = heed_kernels_for(HEED_CPU_GENERIC), .width = width, .wanted = width,
+                             .most = STEPS, .length_penalty = penalty, .patience = 1};
 }
 
 /* A zone of one's own for each test. */
@@ -120,7 +129,7 @@ static void test_wide_beam_finds_the_best(void **state)
             tokens_of(&b, best.length - 1, b.ends[0].parent, tokens);
             assert_memory_equal(tokens, best.tokens, (size_t)best.length * sizeof *tokens);
         }
-        assert_true(fabs(b.ends[0].score - best.score) < 1e-9);
+        assert_true(fabs(b.ends[0].score - best.score) < 1e-5);
         for (int k = 1; k < b.end_count; k++)
             assert_true(b.ends[k - 1].rank >= b.ends[k].rank);
         for (int k = 0; k < b.end_count; k++)
@@ -202,10 +211,11 @@ enum { TOKENS = 8, DRAWS = 40000 };
  * 10,000 times, and with these numbers it does not. */
 static void check_draws(const heed_drawing *d, const double *expected)
 {
-    static const float p[TOKENS] = {0.9f, 0.05f, 0.2f, 0.1f, 0.3f, 0.0f, 0.25f, 0.1f}; /* first: not among those drawn */
+    float p[TOKENS] = {0.9f, 0.05f, 0.2f, 0.1f, 0.3f, 0.0f, 0.25f, 0.1f}; /* first: not among those drawn */
     int counts[TOKENS] = {0};
     heed_random r = {.seed = 11};
     heed_candidate spare[TOKENS];
+    logarithms(p, TOKENS);
     for (int i = 0; i < DRAWS; i++) {
         int32_t token = heed_draw_token(d, p, 1, TOKENS, heed_random_double(&r), spare);
         assert_in_range(token, 1, TOKENS - 1);

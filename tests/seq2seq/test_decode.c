@@ -1,5 +1,5 @@
-/* What `heed_decode_config` promises, asked of translators of each kind: lengths, coverage, n-best, sampling, and that a
- * line's translations are the same bits whatever is decoded beside it. */
+/* What `heed_decode_config` promises, asked of translators of each kind: lengths, coverage, n-best, sampling, and that
+ * a line's translations are the same bits whatever is decoded beside it. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,10 +23,11 @@ enum { LINES = 41, LONGEST = 9, MOST = 12 };
 static const struct {
     const char *recipe, *settings, *file;
 } translators[] = {
-    {"gru-attention", "units=12, embedding=8, target_embedding=6, output_units=10, batch_size=16", "test_decode_1.keras"},
+    {"gru-attention", "units=12, embedding=8, target_embedding=6, output_units=10, batch_size=16",
+     "test_decode_1.keras"},
     {"transformer",
-     "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, longest=20, "
-     "size=16, heads=4, feed_forward=24, encoder_layers=1, decoder_layers=2",
+     "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, "
+     "longest=20, size=16, heads=4, feed_forward=24, encoder_layers=1, decoder_layers=2",
      "test_decode_2.keras"},
 };
 enum { TRANSLATORS = sizeof translators / sizeof *translators };
