@@ -56,6 +56,10 @@ heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)
 heed_status heed_keras_write_compile(heed_zone *z, heed_model *m, heed_json **out);
 /* Either as Keras 2 says it. HEED_EUNSUPPORTED for what it has not. */
 heed_status heed_keras2_object(heed_zone *z, const heed_json *object, heed_json **out);
+/* Activations that Keras 3 has not, within v, as objects that it has; and the name of one that such an object stands for:
+ * NULL for any other value. */
+heed_status heed_keras3_activations(heed_zone *z, heed_json *v);
+const char *heed_keras3_activation_name(const heed_json *v);
 /* Both in that form; *compile is NULL for a model that is not compiled. */
 heed_status heed_keras_write_whole(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_json **object,
                                    heed_json **compile);

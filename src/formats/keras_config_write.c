@@ -400,7 +400,7 @@ heed_status heed_keras_write_whole(heed_zone *z, heed_model *m, const heed_keras
     if (heed_is_compiled(m))
         HEED_TRY(heed_keras_write_compile(z, m, compile));
     if (form->keras != 2)
-        return HEED_OK;
+        return heed_keras3_activations(z, *object);
     HEED_TRY(heed_keras2_object(z, *object, object));
     return *compile == NULL ? HEED_OK : heed_keras2_object(z, *compile, compile);
 }

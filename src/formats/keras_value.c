@@ -27,7 +27,10 @@ static const heed_json *plain(const heed_json *v)
 heed_value *heed_value_of_json(heed_zone *z, const heed_json *token)
 {
     const heed_json *v = plain(token);
+    const char *activation = heed_keras3_activation_name(v);
     heed_value *out;
+    if (activation != NULL)
+        return heed_value_text(z, activation);
     switch (v->type) {
     case HEED_JSON_NULL: return heed_value_null(z);
     case HEED_JSON_BOOL: return heed_value_bool(z, v->boolean);
