@@ -1,6 +1,7 @@
 /* Writing: the object of a model, as Keras 3 writes it. */
 #include "formats/keras_config.h"
 #include "formats/keras_operation.h"
+#include "heed/layers.h"
 
 #include <string.h>
 
@@ -131,6 +132,15 @@ static heed_json *unknown_as_null(heed_zone *z, const heed_json *sizes)
     return list;
 }
 
+/* The version that a layer goes on to mean what it does in, where another would mean something else: told to heed, passed
+ * over by Keras. What was made here keeps masks, as Keras up to 3.7. 0: any. */
+static int whose_meaning(const heed_layer *layer)
+{
+    if (layer->layer_class == &heed_multi_head_attention_class)
+        return layer->keras == 0 ? 307 : layer->keras;
+    return heed_keras_before(layer, 304) ? layer->keras : 0;
+}
+
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
 {
     if (heed_is_operation(layer))
@@ -154,8 +164,9 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
         HEED_TRY(set(z, config, "output_shape", unknown_as_null(z, sizes)));
     HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
-    if (heed_keras_before(layer, 304)) /* for heed, which goes on as that version did; Keras passes it over */
-        HEED_TRY(set(z, *out, "as_in_keras", heed_json_int(z, layer->keras)));
+    int version = whose_meaning(layer);
+    if (version != 0)
+        HEED_TRY(set(z, *out, "as_in_keras", heed_json_int(z, version)));
     return write_build_config(z, layer, *out);
 }
 

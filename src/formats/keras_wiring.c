@@ -155,12 +155,21 @@ static const heed_wire *mask_maker(const heed_symbol *s)
     return NULL;
 }
 
+static bool takes_masks_off(const heed_wiring *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->entries[i].layer != NULL && heed_takes_masks_off(r->entries[i].layer))
+            return true;
+    return false;
+}
+
 /* Keras notes the masks that it found by itself as results of operations: NotEqual of what Embedding or Masking was
- * given, then perhaps Any; or a merge of masks. heed finds those by itself, in a form that may be cheaper. */
-static bool rides_anyway(const heed_symbol *mask, const heed_symbol *input)
+ * given, then perhaps Any; or a merge of masks. heed finds those by itself, in a form that may be cheaper; but for a model
+ * in which the mask may have been taken off by then. */
+static bool rides_anyway(const heed_wiring *r, const heed_symbol *mask, const heed_symbol *input)
 {
     const heed_wire *w = mask->wire, *maker = mask_maker(input);
-    if (!heed_is_operation(w->layer) || !input->masked)
+    if (!heed_is_operation(w->layer) || !input->masked || takes_masks_off(r))
         return false;
     if (strcmp(w->layer->layer_class->name, "Any") == 0)
         w = w->inputs[0]->wire;
@@ -203,7 +212,7 @@ static heed_status take_mask(const heed_wiring *r, const heed_json *v, int input
         return heed_operation_refuse(r->context, o.from->object);
     HEED_TRY(heed_wiring_symbol(r, v, &o, &s));
     a->waits |= s == NULL;
-    if (a->waits || input >= a->count || rides_anyway(s, a->inputs[input]))
+    if (a->waits || input >= a->count || rides_anyway(r, s, a->inputs[input]))
         return HEED_OK;
     a->masks[input] = s;
     a->masked = true;

@@ -102,6 +102,8 @@ typedef struct heed_pass {
         heed_tensor *weights;
     }     *attention;
     size_t attention_count, attention_capacity;
+    heed_tensor **bare; /* whose masks were taken off, as Keras' MultiHeadAttention does from 3.8 on */
+    size_t        bare_count, bare_capacity;
 } heed_pass;
 
 typedef struct heed_call_arguments {

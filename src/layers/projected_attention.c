@@ -289,6 +289,28 @@ static heed_tensor *given_mask(const heads *h, const heed_call *call, int64_t tq
                            &(heed_shape){4, {HEED_ANY, mask->shape.dims[1], tq, tk}});
 }
 
+/* In files of Keras from 3.8 on, padding may be seen by who comes behind, so its rows count as well: spread evenly where the
+ * product is one kernel, and zeros where scores are computed apart (from 3.10 on). */
+static void settle_blind(heed_layer *layer, const heed_call *call, bool returned, heed_op_attention_config *config)
+{
+    const heads *h = heed_layer_state(layer);
+    bool apart = h->dropout > 0.0 || returned || call->inputs[0]->shape.rank != 3;
+    if (h->grouped || layer->keras < 308 || (apart && layer->keras >= 310))
+        return;
+    config->blind = apart ? HEED_BLIND_EVEN : HEED_BLIND_EVEN_FIXED;
+    if (config->query_mask == NULL)
+        return;
+    /* as one mask: a query that is left out sees no key, whatever hides the keys */
+    heed_tensor *queries = heed_mask_bool(config->query_mask, call->inputs[0]->shape.dims[1]);
+    heed_tensor *seen = heed_op_expand(heed_op_expand(queries, 1), -1);
+    if (config->key_mask != NULL) {
+        heed_tensor *keys = heed_mask_bool(config->key_mask, call->inputs[1]->shape.dims[1]);
+        seen = heed_op_and(seen, heed_op_expand(heed_op_expand(keys, 1), 1));
+    }
+    config->mask = config->mask == NULL ? seen : heed_op_and(config->mask, seen);
+    config->query_mask = config->key_mask = NULL;
+}
+
 static heed_status take_band(heed_layer *layer, const heed_call *call, heed_op_attention_config *config)
 {
     const heads *h = heed_layer_state(layer);
@@ -320,6 +342,7 @@ static heed_status projected_call(heed_layer *layer, heed_call *call)
     HEED_TRY(take_band(layer, call, &config));
     config.mask = given_mask(h, call, q->shape.dims[1], k->shape.dims[1]);
     bool returned = heed_call_argument(call, "return_attention_scores", 0) != 0;
+    settle_blind(layer, call, returned, &config);
     heed_tensor *weights = NULL;
     HEED_TRY(heed_graph_status(call->graph));
     heed_tensor *y = heed_op_attention(q, k, v, &config, returned || heed_call_wants_attention(call) ? &weights : NULL);

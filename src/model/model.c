@@ -266,19 +266,20 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
         return HEED_ENOMEM;
     memcpy(m->outputs, outputs, (size_t)count * sizeof *outputs);
     m->output_count = count;
-    heed_layer **ordered;
-    size_t ordered_count;
+    heed_order order;
     heed_wires wires = m->wires;
     heed_ends ends = {m->inputs, m->outputs, m->input_count, m->output_count};
-    HEED_TRY(heed_order_wires(&m->zone, &ends, &wires, &m->walked, &ordered, &ordered_count));
+    HEED_TRY(heed_order_wires(&m->zone, &ends, &wires, &order));
+    m->walked = order.walked;
+    m->running = order.running;
     memcpy(m->wires.items, wires.items, wires.count * sizeof *wires.items);
     m->wires.count = wires.count;
     if (layers == NULL) {
-        layers = ordered;
-        layer_count = ordered_count;
+        layers = order.layers;
+        layer_count = order.layer_count;
     }
     for (size_t i = 0; i < layer_count; i++)
-        if (is_among(ordered, ordered_count, layers[i]))
+        if (is_among(order.layers, order.layer_count, layers[i]))
             HEED_TRY(add_child(m, layers[i]));
     if (!m->layer->trainable)
         heed_layer_set_trainable(m->layer, false);

@@ -62,6 +62,7 @@ struct heed_model {
     heed_pass     passes[HEED_PROBES]; /* of the probe graphs */
     bool          long_probes; /* unknown lengths are probed as very long ones */
     heed_wires    wires;  /* in the order in which they can run; those that the outputs need, once closed */
+    heed_wire   **running; /* the same in the order in which Keras runs them. Once closed */
     heed_wire   **walked; /* the same in an order that only the wiring decides, not when what was made: random draws are
                              numbered by it. Once closed */
     int           symbol_count;
@@ -129,15 +130,24 @@ typedef struct heed_ends {
     int                 input_count, output_count;
 } heed_ends;
 
-/* Leaves of `wires` those that the outputs need, lists them as a walk from the outputs meets them, each behind those it
- * needs, and their layers in Keras' order; all in the zone. */
-heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_wire ***walked,
-                             heed_layer ***layers, size_t *layer_count);
+/* Orders of a wiring. */
+typedef struct heed_order {
+    heed_wire  **walked;  /* as a walk from the outputs meets them, each behind those it needs */
+    heed_wire  **running; /* as Keras runs them */
+    heed_layer **layers;  /* in Keras' order */
+    size_t       layer_count;
+} heed_order;
+
+/* Leaves of `wires` those that the outputs need, and orders them; all in the zone. */
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_order *out);
 
 /* Wires a sequential model for such inputs if it is not wired yet, and draws weights that nobody set. */
 heed_status heed_model_ready(heed_model *m, const heed_dtype *dtypes, const heed_shape *shapes, int count);
 heed_status heed_model_ready_for(heed_model *m, const heed_arrays *x);
 
+/* Whether the layer, or one of the model that it is, takes the masks off its inputs, so that who is run behind it does not
+ * see them: MultiHeadAttention in files of Keras from 3.8 on. */
+bool heed_takes_masks_off(const heed_layer *layer);
 /* Calls the model's layers within a graph. The call's inputs and masks are the model's, in order. */
 heed_status heed_model_trace(heed_model *m, heed_call *call);
 

@@ -16,6 +16,7 @@ typedef struct place {
 typedef struct walk {
     heed_wire **wires; /* finished ones, each after those it needs */
     int        *depths;
+    int        *turns; /* when its depth was first asked for; 0: not yet */
     size_t      wire_count;
     place      *places;
     size_t      place_count;
@@ -77,10 +78,18 @@ static void visit(walk *w, heed_wire *start, heed_wire **stack, int *next)
     }
 }
 
+static void take_turn(walk *w, size_t wire, int *turns)
+{
+    if (w->turns[wire] == 0)
+        w->turns[wire] = ++*turns;
+}
+
 static void measure_depths(walk *w)
 {
+    int turns = 0;
     for (size_t i = w->wire_count; i-- > 0;) {
         heed_wire *wire = w->wires[i];
+        take_turn(w, i, &turns);
         place *p = find_place(w, wire->layer);
         if (p->depth < w->depths[i])
             p->depth = w->depths[i];
@@ -89,6 +98,7 @@ static void measure_depths(walk *w)
             if (need_at(wire, k) == NULL)
                 continue;
             size_t needed = position(w, need_at(wire, k)->wire);
+            take_turn(w, needed, &turns);
             if (w->depths[needed] < w->depths[i] + 1)
                 w->depths[needed] = w->depths[i] + 1;
         }
@@ -103,40 +113,70 @@ static int deepest_first(const void *a, const void *b)
     return p->met < q->met ? -1 : p->met > q->met;
 }
 
-heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_wire ***walked,
-                             heed_layer ***layers, size_t *layer_count)
+/* A wire's place in the order in which Keras runs them: deepest first, then by turns. */
+typedef struct run_place {
+    heed_wire *wire;
+    int        depth, turn;
+} run_place;
+
+static int runs_first(const void *a, const void *b)
+{
+    const run_place *p = a, *q = b;
+    return p->depth != q->depth ? (p->depth < q->depth ? 1 : -1) : (p->turn > q->turn) - (p->turn < q->turn);
+}
+
+static heed_status order_runs(heed_zone *scratch, const walk *w, heed_wire **running)
+{
+    run_place *places = heed_zone_alloc(scratch, w->wire_count, sizeof *places);
+    if (places == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < w->wire_count; i++)
+        places[i] = (run_place){w->wires[i], w->depths[i], w->turns[i]};
+    qsort(places, w->wire_count, sizeof *places, runs_first);
+    for (size_t i = 0; i < w->wire_count; i++)
+        running[i] = places[i].wire;
+    return HEED_OK;
+}
+
+static heed_status order(heed_zone *z, heed_zone *scratch, const heed_ends *ends, heed_wires *wires, heed_order *out)
 {
     size_t most = wires->count;
-    heed_zone scratch;
-    heed_zone_init(&scratch, z->context);
-    walk w = {.wire_count = 0};
-    w.wires = *walked = heed_zone_alloc(z, most, sizeof *w.wires);
-    w.depths = heed_zone_alloc(&scratch, most, sizeof *w.depths);
-    w.places = heed_zone_alloc(&scratch, most + (size_t)ends->input_count, sizeof *w.places);
-    heed_wire **stack = heed_zone_alloc(&scratch, most, sizeof *stack);
-    int *next = heed_zone_alloc(&scratch, most, sizeof *next);
+    walk w = {.wires = heed_zone_alloc(z, most, sizeof *w.wires)};
+    w.depths = heed_zone_alloc(scratch, most, sizeof *w.depths);
+    w.turns = heed_zone_alloc(scratch, most, sizeof *w.turns);
+    w.places = heed_zone_alloc(scratch, most + (size_t)ends->input_count, sizeof *w.places);
+    heed_wire **stack = heed_zone_alloc(scratch, most, sizeof *stack);
+    int *next = heed_zone_alloc(scratch, most, sizeof *next);
     heed_wire **kept = heed_zone_alloc(z, most, sizeof *kept);
-    *layers = heed_zone_alloc(z, most + (size_t)ends->input_count, sizeof **layers);
-    if (w.wires == NULL || w.depths == NULL || w.places == NULL || stack == NULL || next == NULL || kept == NULL ||
-        *layers == NULL) {
-        heed_zone_free(&scratch);
+    *out = (heed_order){.walked = w.wires, .running = heed_zone_alloc(z, most, sizeof *out->running)};
+    out->layers = heed_zone_alloc(z, most + (size_t)ends->input_count, sizeof *out->layers);
+    if (w.wires == NULL || w.depths == NULL || w.turns == NULL || w.places == NULL || stack == NULL || next == NULL ||
+        kept == NULL || out->running == NULL || out->layers == NULL)
         return HEED_ENOMEM;
-    }
     for (int k = 0; k < ends->output_count; k++)
         visit(&w, ends->outputs[k]->wire, stack, next);
     measure_depths(&w);
+    HEED_TRY(order_runs(scratch, &w, out->running));
     for (int i = 0; i < ends->input_count; i++)
         meet(&w, ends->inputs[i]->wire->layer, -1);
     qsort(w.places, w.place_count, sizeof *w.places, deepest_first);
     for (size_t i = 0; i < w.place_count; i++)
-        (*layers)[i] = w.places[i].layer;
-    *layer_count = w.place_count;
+        out->layers[i] = w.places[i].layer;
+    out->layer_count = w.place_count;
     /* the numbers of a layer's calls follow from the order in which they were made, which the walk does not change */
     size_t count = 0;
     for (size_t i = 0; i < wires->count; i++)
         if (position(&w, wires->items[i]) != SIZE_MAX)
             kept[count++] = wires->items[i];
     *wires = (heed_wires){.items = kept, .count = count};
-    heed_zone_free(&scratch);
     return HEED_OK;
+}
+
+heed_status heed_order_wires(heed_zone *z, const heed_ends *ends, heed_wires *wires, heed_order *out)
+{
+    heed_zone scratch;
+    heed_zone_init(&scratch, z->context);
+    heed_status status = order(z, &scratch, ends, wires, out);
+    heed_zone_free(&scratch);
+    return status;
 }

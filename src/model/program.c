@@ -301,5 +301,6 @@ void heed_pass_free(heed_pass *pass)
     heed_release(c, pass->losses);
     heed_release(c, pass->updates);
     heed_release(c, pass->attention);
+    heed_release(c, pass->bare);
     *pass = (heed_pass){0};
 }

@@ -149,8 +149,11 @@ static heed_status copy_wires(picture *p)
     if (inputs == NULL || outputs == NULL)
         return HEED_ENOMEM;
     heed_ends ends = {inputs, outputs, m->input_count, m->output_count};
-    heed_wire **walked;
-    return heed_order_wires(&p->zone, &ends, &p->wires, &walked, &p->layers, &p->layer_count);
+    heed_order order;
+    HEED_TRY(heed_order_wires(&p->zone, &ends, &p->wires, &order));
+    p->layers = order.layers;
+    p->layer_count = order.layer_count;
+    return HEED_OK;
 }
 
 static int call_number(const picture *p, const heed_wire *wire)

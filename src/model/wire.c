@@ -2,6 +2,7 @@
  *
  * No layer states its output shape. A layer is called on two scratch graphs in which every unknown size has a number, a
  * different one in each; a size that comes out different in the two is unknown. */
+#include "heed/layers.h"
 #include "model/model.h"
 
 #include <stdio.h>
@@ -279,18 +280,51 @@ heed_symbol *heed_wire_input(heed_model *m, heed_layer *layer)
 
 typedef struct trace_values {
     heed_tensor **tensors, **masks; /* by symbol */
+    heed_pass    *pass;             /* NULL: nobody collects, and no mask is taken off */
 } trace_values;
+
+bool heed_takes_masks_off(const heed_layer *layer)
+{
+    const heed_model *inner = heed_layer_model(layer);
+    for (size_t i = 0; inner != NULL && i < inner->wires.count; i++)
+        if (heed_takes_masks_off(inner->wires.items[i]->layer))
+            return true;
+    return layer->layer_class == &heed_multi_head_attention_class && layer->keras != 0 && !heed_keras_before(layer, 308);
+}
+
+static heed_status take_mask_off(heed_pass *pass, heed_tensor *x)
+{
+    void *bare = pass->bare;
+    heed_status status = heed_grow(pass->graph->context, &bare, &pass->bare_capacity, pass->bare_count, sizeof x);
+    pass->bare = bare;
+    if (status == HEED_OK)
+        pass->bare[pass->bare_count++] = x;
+    return status;
+}
+
+/* The mask that rides on a symbol. What is one tensor in Keras is one here: a layer's output that is its input, too. */
+static heed_tensor *riding_mask(const trace_values *values, const heed_symbol *s)
+{
+    for (size_t i = 0; values->pass != NULL && i < values->pass->bare_count; i++)
+        if (values->pass->bare[i] == values->tensors[s->index])
+            return NULL;
+    return values->masks[s->index];
+}
 
 static heed_status trace_wire(const heed_wire *w, const heed_call *outer, trace_values *values)
 {
     heed_tensor *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
     heed_inner inner;
+    bool takes_off = w->layer->layer_class == &heed_multi_head_attention_class && heed_takes_masks_off(w->layer);
     for (int i = 0; i < w->input_count; i++) {
         inputs[i] = values->tensors[w->inputs[i]->index];
-        const heed_symbol *given = given_mask(w, i);
-        masks[i] = given == NULL ? values->masks[w->inputs[i]->index] : values->tensors[given->index];
+        /* with the masks that it takes off, it overrules the one that is given for its query */
+        const heed_symbol *given = takes_off && i == 0 ? NULL : given_mask(w, i);
+        masks[i] = given == NULL ? riding_mask(values, w->inputs[i]) : values->tensors[given->index];
     }
     HEED_TRY(heed_inner_call(&inner, outer, w->layer, inputs, masks, w->input_count, w->keywords));
+    for (int i = 0; i < w->input_count && i < 3 && takes_off && values->pass != NULL; i++)
+        HEED_TRY(take_mask_off(values->pass, inputs[i]));
     for (int k = 0; k < w->output_count; k++) {
         values->tensors[w->outputs[k]->index] = inner.outputs[k];
         values->masks[w->outputs[k]->index] = inner.output_masks[k];
@@ -303,18 +337,19 @@ heed_status heed_model_trace(heed_model *m, heed_call *call)
     heed_tensor **tensors = heed_zone_alloc(&call->graph->zone, 2 * (size_t)m->symbol_count, sizeof *tensors);
     if (tensors == NULL)
         return HEED_ENOMEM;
-    trace_values values = {tensors, tensors + m->symbol_count};
+    trace_values values = {tensors, tensors + m->symbol_count, heed_call_pass(call)};
+    heed_wire **order = heed_takes_masks_off(m->layer) ? m->running : m->walked;
     for (int i = 0; i < m->input_count; i++) {
         tensors[m->inputs[i]->index] = call->inputs[i];
         values.masks[m->inputs[i]->index] = call->masks == NULL ? NULL : call->masks[i];
     }
     for (size_t i = 0; i < m->wires.count; i++)
-        if (m->walked[i]->input_count > 0)
-            HEED_TRY(trace_wire(m->walked[i], call, &values));
+        if (order[i]->input_count > 0)
+            HEED_TRY(trace_wire(order[i], call, &values));
     call->output_count = m->output_count;
     for (int k = 0; k < m->output_count; k++) {
         call->outputs[k] = tensors[m->outputs[k]->index];
-        call->output_masks[k] = values.masks[m->outputs[k]->index];
+        call->output_masks[k] = riding_mask(&values, m->outputs[k]);
     }
     return HEED_OK;
 }
