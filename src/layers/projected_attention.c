@@ -369,7 +369,9 @@ static heed_status projected_call(heed_layer *layer, heed_call *call)
 #define DIFFERS                                                                                                        \
     "A query that sees no key takes in zeros, whichever way it is computed; Keras gives zeros or the mean of all "     \
     "values, depending on version and dropout. Masks stay on the inputs for the layers that come after; "              \
-    "MultiHeadAttention of Keras 3.8 and later takes them off, so that behind a residual connection padding is seen."
+    "MultiHeadAttention of Keras 3.8 and later takes them off, so that behind a residual connection padding is seen: " \
+    "so it is here, padded rows and all, for files of those versions. A model made here keeps its masks when it is "   \
+    "read again, but Keras that opens it takes them off."
 
 const heed_layer_class heed_multi_head_attention_class = {
     .name = "MultiHeadAttention",
