@@ -60,7 +60,7 @@ static const cli_example examples[] = {
 
 static int bench_train(cli_session *s, const bench_values *v)
 {
-    char *settings, work[80], more[80];
+    char *settings, work[80], more[240];
     int exit_status = cli_settings_join(&v->set, NULL, 0, &settings);
     if (exit_status != CLI_DONE)
         return exit_status;
@@ -74,9 +74,15 @@ static int bench_train(cli_session *s, const bench_values *v)
     if (status != HEED_OK)
         return cli_refused(s, status);
     snprintf(work, sizeof work, "train %s", v->recipe);
-    snprintf(more, sizeof more, ", \"weights\": %lld", (long long)t.weights);
+    snprintf(more, sizeof more, ", \"weights\": %lld, \"products\": %.3f, \"attention\": %.3f, \"recurrence\": %.3f, "
+             "\"output\": %.3f, \"rest\": %.3f", (long long)t.weights, t.products, t.attention, t.recurrence, t.output,
+             t.rest);
     bench_print(s, v, &(bench_result){.work = work, .best = t.best, .median = t.median, .rate = "tokens_per_second",
                                       .amount = (double)t.batch * (double)v->target_length, .more = more});
+    if (!v->json)
+        printf("of the time %.1f %% goes to products, %.1f %% to attention, %.1f %% to recurrent layers, %.1f %% to "
+               "the output layer, %.1f %% to the rest\n", 100 * t.products, 100 * t.attention, 100 * t.recurrence,
+               100 * t.output, 100 * t.rest);
     return CLI_DONE;
 }
 

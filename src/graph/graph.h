@@ -8,6 +8,11 @@
  * graph's end. Graphs of one model take turns in one arena: what a run computed is gone when another runs. */
 void heed_graph_lend(heed_graph *g, void *arena);
 
+/* Is told how many seconds a node took. */
+typedef void heed_node_watch(void *user, const heed_node *n, double seconds);
+/* From now on each run of the graph tells `watch` of its nodes; NULL: no more. */
+void heed_graph_watch(heed_graph *g, heed_node_watch *watch, void *user);
+
 /* Plans without taking memory yet: heed_graph_plan is this. `threads` decides how much scratch the nodes get. */
 heed_status heed_plan(heed_graph *g, heed_tensor *const *wanted, size_t count, int threads);
 

@@ -1,6 +1,8 @@
 /* Running a planned graph. */
 #include "graph/graph.h"
 
+#include "base/clock.h"
+
 void heed_graph_lend(heed_graph *g, void *arena)
 {
     if (!g->arena_lent)
@@ -15,12 +17,26 @@ void heed_graph_bind(heed_tensor *input, const void *data)
         input->graph->bound[input->slot] = data;
 }
 
+void heed_graph_watch(heed_graph *g, heed_node_watch *watch, void *user)
+{
+    g->watch = watch;
+    g->watch_user = user;
+}
+
+static heed_status run_watched(const heed_graph *g, const heed_exec *x, const heed_node *n)
+{
+    double start = heed_seconds();
+    HEED_TRY(n->op->forward(x, n));
+    g->watch(g->watch_user, n, heed_seconds() - start);
+    return HEED_OK;
+}
+
 heed_status heed_graph_execute(const heed_graph *g, const heed_exec *x)
 {
     for (size_t i = 0; i < g->node_count; i++) {
         const heed_node *n = g->nodes[i];
         if (n->live && !n->op->alias)
-            HEED_TRY(n->op->forward(x, n));
+            HEED_TRY(g->watch == NULL ? n->op->forward(x, n) : run_watched(g, x, n));
     }
     return HEED_OK;
 }

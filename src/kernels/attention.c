@@ -25,6 +25,17 @@ void heed_generic_attention_softmax(int64_t m, int64_t n, float *s, int64_t lds,
     }
 }
 
+void heed_generic_attention_finish(int64_t m, int64_t d, const float *o, int64_t ldo, const float *top,
+                                   const float *total, float *y, int64_t ldy, float *norm)
+{
+    for (int64_t i = 0; i < m; i++) {
+        bool any = total[i] != 0.0f;
+        for (int64_t j = 0; j < d; j++)
+            y[i * ldy + j] = any ? o[i * ldo + j] / total[i] : 0.0f;
+        norm[i] = any ? top[i] + log2f(total[i]) : INFINITY;
+    }
+}
+
 void heed_generic_attention_gradient(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
                                      const float *delta, float scale)
 {

@@ -89,6 +89,18 @@ static void attention_softmax(int64_t m, int64_t n, float *s, int64_t lds, float
     }
 }
 
+static void attention_finish(int64_t m, int64_t d, const float *o, int64_t ldo, const float *top, const float *total,
+                             float *y, int64_t ldy, float *norm)
+{
+    for (int64_t i = 0; i < m; i++) {
+        const bool any = total[i] != 0.0f;
+        const vec factor = v_set(any ? 1.0f / total[i] : 0.0f);
+        for (int64_t j = 0; j < d; j += VL)
+            v_store_some(y + i * ldy + j, d - j, v_multiply(factor, v_load_some(o + i * ldo + j, d - j)));
+        norm[i] = any ? top[i] + log2f(total[i]) : INFINITY;
+    }
+}
+
 static void attention_gradient(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
                                const float *delta, float scale)
 {

@@ -58,13 +58,12 @@ INLINE matrix part_of(matrix a, int64_t i, int64_t j)
     return (matrix){a.data + i * a.row + j * a.column, a.row, a.column};
 }
 
-/* C (rows, columns) = start + A (rows, depth) B (depth, count * PANEL). `rows` and `count` are constants where this is
- * inlined; columns < count * PANEL for one panel only. */
-INLINE void multiply_tile(const int rows, const int count, int64_t columns, int64_t depth, matrix a, panels b, target c)
+/* C (rows, columns) = start + A (rows, depth) B (depth, width * VL). `rows` and `width` are constants where this is
+ * inlined; columns < width * VL for one panel, or the first half of one, only. */
+INLINE void multiply_tile(const int rows, const int width, int64_t columns, int64_t depth, matrix a, panels b, target c)
 {
     vec sums[TILE_ROWS][2 * MOST_PANELS];
-    const int width = 2 * count;
-    const bool whole = columns == (int64_t)count * PANEL;
+    const bool whole = columns == (int64_t)width * VL;
     int64_t left[2 * MOST_PANELS];
     UNROLL for (int j = 0; j < width; j++)
         left[j] = whole ? VL : columns > j * VL ? smaller(columns - j * VL, VL) : 0;
@@ -97,8 +96,10 @@ INLINE void multiply_tile(const int rows, const int count, int64_t columns, int6
 
 static void multiply_one_panel(int64_t rows, int64_t columns, int64_t depth, matrix a, panels b, target c)
 {
-    switch (rows) {
-#define TILE(rows) case rows: multiply_tile(rows, 1, columns, depth, a, b, c); break;
+    switch (2 * rows + (columns <= VL)) {
+#define TILE(rows)                                                                                                     \
+    case 2 * rows: multiply_tile(rows, 2, columns, depth, a, b, c); break;                                             \
+    case 2 * rows + 1: multiply_tile(rows, 1, columns, depth, a, b, c); break;
         TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if defined(__AVX512F__)
         TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
@@ -111,7 +112,8 @@ static void multiply_one_panel(int64_t rows, int64_t columns, int64_t depth, mat
 static bool multiply_panels(int64_t rows, int count, int64_t depth, matrix a, panels b, target c)
 {
     switch (8 * rows + count) {
-#define TILE(rows, count) case 8 * rows + count: multiply_tile(rows, count, count * PANEL, depth, a, b, c); return true;
+#define TILE(rows, count)                                                                                              \
+    case 8 * rows + count: multiply_tile(rows, 2 * count, count * PANEL, depth, a, b, c); return true;
         TILE(1, 4) TILE(1, 2) TILE(2, 2) TILE(3, 2)
 #if defined(__AVX512F__)
         TILE(2, 4) TILE(4, 2) TILE(5, 2) TILE(6, 2)
@@ -211,7 +213,8 @@ static void pack_transposed(int64_t columns, int64_t depth, matrix b, float *pac
             vec square[VL];
             UNROLL for (int i = 0; i < VL; i++)
                 square[i] = j + i < columns ? v_load_some(b.data + l + (j + i) * b.column, depth - l) : v_zero();
-            v_transpose(square);
+            if (j < columns)
+                v_transpose(square);
             UNROLL for (int i = 0; i < VL; i++)
                 if (l + i < depth)
                     v_store(packed + (l + i) * PANEL + j, square[i]);

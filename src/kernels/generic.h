@@ -76,6 +76,8 @@ void heed_generic_attention_softmax(int64_t m, int64_t n, float *s, int64_t lds,
                                     float *o, int64_t ldo);
 void heed_generic_attention_row(int64_t n, int64_t heads, int64_t size, const float *q, const float *const *keys,
                                 const float *const *values, float scale, float *weights, int64_t ldw, float *y);
+void heed_generic_attention_finish(int64_t m, int64_t d, const float *o, int64_t ldo, const float *top,
+                                   const float *total, float *y, int64_t ldy, float *norm);
 void heed_generic_attention_gradient(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,
                                      const float *delta, float scale);
 

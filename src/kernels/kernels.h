@@ -185,6 +185,9 @@ typedef struct heed_kernels {
      * in the new ones: o is left to the caller. */
     void (*attention_softmax)(int64_t m, int64_t n, float *s, int64_t lds, float *top, float *total, int64_t d, float *o,
                               int64_t ldo);
+    /* y = o / total and norm (m) = top + log2(total); zeros and INFINITY where total is 0 */
+    void (*attention_finish)(int64_t m, int64_t d, const float *o, int64_t ldo, const float *top, const float *total,
+                             float *y, int64_t ldy, float *norm);
     /* s becomes the weights p = 2^(s - norm), norm (m) = top + log2(total), and dp their scores' gradient
      * scale p (dp - delta), delta (m) */
     void (*attention_gradient)(int64_t m, int64_t n, float *s, float *dp, int64_t ld, const float *norm,

@@ -44,6 +44,7 @@ static const heed_kernels generic = {
     .additive_gradient_tanh = heed_generic_additive_gradient_tanh,
     .attention_hide = heed_generic_attention_hide,
     .attention_softmax = heed_generic_attention_softmax,
+    .attention_finish = heed_generic_attention_finish,
     .attention_gradient = heed_generic_attention_gradient,
     .attention_row = heed_generic_attention_row,
     .random_uniform = heed_generic_random_uniform,

@@ -59,6 +59,7 @@ const heed_kernels TABLE = {
     .additive_gradient_tanh = additive_gradient_tanh,
     .attention_hide = attention_hide,
     .attention_softmax = attention_softmax,
+    .attention_finish = attention_finish,
     .attention_gradient = attention_gradient,
     .attention_row = attention_row,
     .random_uniform = random_uniform,

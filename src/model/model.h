@@ -81,6 +81,7 @@ struct heed_model {
     uint64_t      step;     /* training steps done */
     volatile sig_atomic_t interrupted; /* by heed_interrupt */
     bool          stopping; /* by heed_stop_training */
+    double       *work;     /* seconds so far, by heed_work; the caller's; NULL: nobody wants to know */
     heed_asset_file *assets;
     size_t        asset_count, asset_capacity;
 };

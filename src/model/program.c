@@ -1,6 +1,7 @@
 #include "model/program.h"
 
 #include "ops/matmul.h"
+#include "model/work.h"
 
 #include <string.h>
 
@@ -285,6 +286,8 @@ heed_status heed_program_run(heed_model *m, heed_program *p, const heed_array *i
     for (int i = 0; i < m->input_count; i++)
         heed_graph_bind(p->inputs[i], inputs[i].data);
     p->graph->packs = m->cache->packs;
+    heed_work_watch watch = {p, m->work};
+    heed_graph_watch(p->graph, m->work == NULL ? NULL : heed_work_add, &watch);
     HEED_TRY(heed_graph_run(p->graph, m->seed, m->step));
     for (size_t i = 0; i < p->pass.update_count; i++) {
         heed_variable *v = p->pass.updates[i].variable;

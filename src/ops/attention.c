@@ -86,12 +86,11 @@ typedef struct attention_work {
 
 /* What a thread works on. Rows are those of the unit's first head, then of the second, and so on. */
 typedef struct unit {
-    float   *q;              /* (rows, D), scaled */
     float   *o;              /* (rows, Dv), before the division */
     float   *top, *total;    /* (rows) */
     float   *tops;           /* (blocks, rows): top as it was then; with weights only */
     float   *scores;         /* (ROWS, KEYS) */
-    float   *keys, *values;  /* packed */
+    float   *keys, *values;  /* packed; the keys scaled */
     uint8_t *blind;          /* (rows) */
     int64_t  item, key_head, begin, count; /* queries begin..begin+count-1 */
     heed_sight sight;
@@ -111,7 +110,6 @@ static unit lay_out(unsigned char *memory, const heed_attention_sizes *z, bool w
     int64_t queries = unit_rows(z), rows = queries * z->group;
     *used = 0;
     return (unit){
-        .q = heed_take(memory, used, rows * z->d, sizeof(float)),
         .o = heed_take(memory, used, rows * z->dv, sizeof(float)),
         .top = heed_take(memory, used, rows, sizeof(float)),
         .total = heed_take(memory, used, rows, sizeof(float)),
@@ -147,14 +145,11 @@ static float *weights_of(const attention_work *w, const unit *u, int64_t h, int6
 
 static void start(const attention_work *w, unit *u)
 {
-    const int64_t rows = w->z.group * u->count, d = w->z.d;
+    const int64_t rows = w->z.group * u->count;
     for (int64_t h = 0; h < w->z.group; h++) {
         heed_sight_turn(&u->sight, head_of(w, u, h));
-        for (int64_t i = 0; i < u->count; i++) {
+        for (int64_t i = 0; i < u->count; i++)
             u->blind[h * u->count + i] = heed_sight_is_blind(&u->sight, u->begin + i);
-            w->x->kernels->unary(HEED_UNARY_SCALE, d, w->q + row_of(w, u, h, i) * d, w->at->scale * HEED_LOG2_E, 0.0f,
-                                 u->q + (h * u->count + i) * d);
-        }
     }
     memset(u->o, 0, (size_t)(rows * w->z.dv) * sizeof(float));
     memset(u->total, 0, (size_t)rows * sizeof(float));
@@ -181,8 +176,8 @@ static void attend(const attention_work *w, unit *u, int64_t h, int64_t i, int64
     const int64_t some = seen.end - seen.begin;
     if (some <= 0)
         return;
-    k->gemm_packed(m, some, d, u->q + row * d, d, 1, u->keys + (seen.begin - j) * d, u->scores, HEED_ATTENTION_KEYS,
-                   NULL, 0);
+    k->gemm_packed(m, some, d, w->q + row_of(w, u, h, i) * d, w->z.heads * d, 1, u->keys + (seen.begin - j) * d,
+                   u->scores, HEED_ATTENTION_KEYS, NULL, 0);
     for (int64_t r = 0; r < m; r++)
         heed_sight_cover(&u->sight, u->begin + i + r, u->blind[row + r], seen.begin, some,
                          u->scores + r * HEED_ATTENTION_KEYS);
@@ -200,7 +195,7 @@ static void attend_block(const attention_work *w, unit *u, int64_t j, int64_t n)
 {
     const heed_attention_sizes *z = &w->z;
     const int64_t key = ((u->item * z->tk + j) * z->key_heads + u->key_head);
-    w->x->kernels->gemm_pack(n, z->d, w->k + key * z->d, 1, z->key_heads * z->d, u->keys);
+    heed_attention_pack_keys(w->x->kernels, z, w->k + key * z->d, n, w->at->scale, u->keys);
     w->x->kernels->gemm_pack(z->dv, n, w->v + key * z->dv, z->key_heads * z->dv, 1, u->values);
     for (int64_t h = 0; h < z->group; h++) {
         heed_sight_turn(&u->sight, head_of(w, u, h));
@@ -225,17 +220,13 @@ static void finish_weights(const attention_work *w, const unit *u, int64_t h, in
 static void finish(const attention_work *w, const unit *u)
 {
     const int64_t dv = w->z.dv;
-    for (int64_t h = 0; h < w->z.group; h++)
-        for (int64_t i = 0; i < u->count; i++) {
-            int64_t row = h * u->count + i;
-            bool any = u->total[row] != 0.0f;
-            float *norm = w->norm + (u->item * w->z.heads + head_of(w, u, h)) * w->z.tq + u->begin + i;
-            w->x->kernels->unary(HEED_UNARY_SCALE, dv, u->o + row * dv, any ? 1.0f / u->total[row] : 0.0f, 0.0f,
-                                 w->result + row_of(w, u, h, i) * dv);
-            *norm = any ? u->top[row] + log2f(u->total[row]) : INFINITY;
-            if (w->weights != NULL)
-                finish_weights(w, u, h, i);
-        }
+    for (int64_t h = 0; h < w->z.group; h++) {
+        const int64_t row = h * u->count, line = (u->item * w->z.heads + head_of(w, u, h)) * w->z.tq + u->begin;
+        w->x->kernels->attention_finish(u->count, dv, u->o + row * dv, dv, u->top + row, u->total + row,
+                                        w->result + row_of(w, u, h, 0) * dv, w->z.heads * dv, w->norm + line);
+        for (int64_t i = 0; i < u->count && w->weights != NULL; i++)
+            finish_weights(w, u, h, i);
+    }
 }
 
 static void clear_weights(const attention_work *w, unit *u)

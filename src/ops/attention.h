@@ -72,6 +72,10 @@ static inline int64_t heed_range_first_block(heed_range seen)
 
 #define HEED_LOG2_E 1.44269504088896341f
 
+/* Packs n keys, so that queries against them make scores in powers of two. */
+void heed_attention_pack_keys(const heed_kernels *k, const heed_attention_sizes *z, const float *keys, int64_t n,
+                              float scale, float *packed);
+
 /* c (m, columns) += a (m, depth) b, b's rows from `row` on of a block packed with `rows` of them. */
 void heed_attention_product(const heed_kernels *k, int64_t m, int64_t columns, int64_t depth, const float *a, int64_t lda,
                             const float *packed, int64_t rows, int64_t row, float *c, int64_t ldc);

@@ -34,9 +34,8 @@ typedef struct gradient_work {
 typedef struct unit {
     float   *delta;               /* (group, count): sum of o do, times scale */
     uint8_t *blind;               /* (group, count) */
-    float   *q;                   /* (ROWS, D), scaled */
     float   *scores, *d_weights;  /* (ROWS, KEYS) */
-    float   *keys, *keys_across, *values_across; /* packed; across: transposed */
+    float   *keys, *keys_across, *values_across; /* packed; across: transposed, and the keys scaled */
     float   *queries, *d_o;       /* packed */
     float   *dk, *dv;             /* the unit's own, of rows as k and v */
     int64_t  item, key_head, begin, count;
@@ -58,7 +57,6 @@ static unit lay_out(unsigned char *memory, const heed_attention_sizes *z, int64_
     return (unit){
         .delta = heed_take(memory, used, z->group * queries, sizeof(float)),
         .blind = heed_take(memory, used, z->group * queries, 1),
-        .q = heed_take(memory, used, ROWS * z->d, sizeof(float)),
         .scores = heed_take(memory, used, ROWS * HEED_ATTENTION_KEYS, sizeof(float)),
         .d_weights = heed_take(memory, used, ROWS * HEED_ATTENTION_KEYS, sizeof(float)),
         .keys = heed_take(memory, used, HEED_ATTENTION_KEYS * d, sizeof(float)),
@@ -126,7 +124,8 @@ static void differentiate(const gradient_work *w, unit *u, int64_t h, int64_t i,
     const heed_kernels *k = w->x->kernels;
     const heed_attention_sizes *z = &w->z;
     const int64_t ld = HEED_ATTENTION_KEYS, head = u->item * z->heads + head_of(w, u, h), row = h * u->count + i;
-    k->gemm_packed(m, n, z->d, u->q, z->d, 1, u->keys_across + (j - block) * z->d, u->scores, ld, NULL, 0);
+    k->gemm_packed(m, n, z->d, w->q + row_of(w, u, h, i) * z->d, z->heads * z->d, 1,
+                   u->keys_across + (j - block) * z->d, u->scores, ld, NULL, 0);
     k->gemm_packed(m, n, z->dv, w->d_o + row_of(w, u, h, i) * z->dv, z->heads * z->dv, 1,
                    u->values_across + (j - block) * z->dv, u->d_weights, ld, NULL, 0);
     if (w->at->dropout > 0.0f)
@@ -156,8 +155,6 @@ static void attend(const gradient_work *w, unit *u, int64_t h, int64_t i, int64_
     if (some <= 0)
         return;
     const float *q = w->q + row * z->d, *d_o = w->d_o + row * z->dv;
-    for (int64_t r = 0; r < m; r++)
-        k->unary(HEED_UNARY_SCALE, z->d, q + r * z->heads * z->d, w->at->scale * HEED_LOG2_E, 0.0f, u->q + r * z->d);
     differentiate(w, u, h, i, m, j, seen.begin, some);
     k->gemm_pack(z->d, m, q, z->heads * z->d, 1, u->queries);
     k->gemm_pack(z->dv, m, d_o, z->heads * z->dv, 1, u->d_o);
@@ -174,7 +171,7 @@ static void attend_block(const gradient_work *w, unit *u, int64_t j, int64_t n)
     const heed_attention_sizes *z = &w->z;
     const int64_t key = (u->item * z->tk + j) * z->key_heads + u->key_head;
     k->gemm_pack(z->d, n, w->k + key * z->d, z->key_heads * z->d, 1, u->keys);
-    k->gemm_pack(n, z->d, w->k + key * z->d, 1, z->key_heads * z->d, u->keys_across);
+    heed_attention_pack_keys(k, z, w->k + key * z->d, n, w->at->scale, u->keys_across);
     k->gemm_pack(n, z->dv, w->v + key * z->dv, 1, z->key_heads * z->dv, u->values_across);
     for (int64_t h = 0; h < z->group; h++) {
         heed_sight_turn(&u->sight, head_of(w, u, h));

@@ -2,6 +2,7 @@
 #include "ops/attention.h"
 
 #include <math.h>
+#include <string.h>
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -14,13 +15,28 @@ heed_attention_sizes heed_attention_sizes_of(const heed_node *n)
                              .dv = v->dims[3]};
 }
 
-/* Keys outside of the first and last that is kept need not be looked at. */
+/* Keys outside of the first and last that is kept need not be looked at; nor the mask, when all between are kept. */
 static void trim(heed_sight *s)
 {
+    if (s->keep == NULL)
+        return;
     while (s->last > 0 && !s->keep[s->last - 1])
         s->last--;
     while (s->first < s->last && !s->keep[s->first])
         s->first++;
+    if (s->first == s->last || memchr(s->keep + s->first, 0, (size_t)(s->last - s->first)) == NULL)
+        s->keep = NULL;
+}
+
+/* A mask that is the same for all heads and queries says which keys there are. */
+static void take_as_positions(heed_sight *s)
+{
+    if (s->mask_head != 0 || s->mask_query != 0 || s->mask_key == 0 || s->keep != NULL || s->blind == HEED_BLIND_SECOND)
+        return;
+    s->keep = s->mask;
+    s->mask = s->masks = NULL;
+    s->mask_key = 0;
+    trim(s);
 }
 
 /* A mask of positions is lengths, int32 (B), or bool (B, T). */
@@ -48,8 +64,7 @@ heed_sight heed_sight_of(const heed_exec *x, const heed_node *n, int64_t item)
         s.keep = positions(x, n->inputs[at->key_mask], item, &s.last);
     if (at->query_mask != 0)
         s.keep_queries = positions(x, n->inputs[at->query_mask], item, &s.queries);
-    if (s.keep != NULL)
-        trim(&s);
+    trim(&s);
     if (at->mask == 0)
         return s;
     const heed_shape *m = &n->inputs[at->mask]->shape; /* four dimensions, each 1 or whole */
@@ -60,6 +75,7 @@ heed_sight heed_sight_of(const heed_exec *x, const heed_node *n, int64_t item)
     s.mask_query = m->dims[2] == 1 ? 0 : strides[2];
     s.mask_key = m->dims[3] == 1 ? 0 : strides[3];
     heed_sight_turn(&s, 0);
+    take_as_positions(&s);
     return s;
 }
 
@@ -143,6 +159,13 @@ void heed_sight_cover(const heed_sight *s, int64_t i, bool blind, int64_t j, int
         s->kernels->attention_hide(end - begin, s->keep + j + begin, scores + begin);
     if (s->mask_key != 0)
         s->kernels->attention_hide(end - begin, s->mask + i * s->mask_query + j + begin, scores + begin);
+}
+
+void heed_attention_pack_keys(const heed_kernels *k, const heed_attention_sizes *z, const float *keys, int64_t n,
+                              float scale, float *packed)
+{
+    k->gemm_pack(n, z->d, keys, 1, z->key_heads * z->d, packed);
+    k->unary(HEED_UNARY_SCALE, heed_round_up(n, k->gemm_columns) * z->d, packed, scale * HEED_LOG2_E, 0.0f, packed);
 }
 
 void heed_attention_product(const heed_kernels *k, int64_t m, int64_t columns, int64_t depth, const float *a, int64_t lda,

@@ -86,6 +86,8 @@ struct heed_graph {
     unsigned char *arena;
     bool           arena_lent, planned;
     struct heed_packs *packs; /* NULL: none are kept; see ops/matmul.h */
+    void (*watch)(void *user, const heed_node *n, double seconds); /* NULL: nobody wants to know */
+    void          *watch_user;
 };
 
 /* What a running node sees. One for a graph; one for each thread inside a scan. */

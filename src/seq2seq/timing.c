@@ -1,6 +1,7 @@
 /* How long training and decoding take, on random tokens. */
 #include "base/clock.h"
 #include "base/random.h"
+#include "model/work.h"
 #include "seq2seq/decode.h"
 
 #include <stdlib.h>
@@ -27,7 +28,18 @@ static int32_t *random_tokens(heed_zone *z, int64_t count, int32_t vocabulary, u
     return ids;
 }
 
-static heed_status time_steps(heed_zone *z, heed_model *m, const heed_train_load *l, heed_train_timing *out)
+/* What is not the work of the graph is the optimizer's and the loop's: of the rest. */
+static void tell_shares(const double *work, double seconds, heed_train_timing *out)
+{
+    out->products = work[HEED_WORK_PRODUCTS] / seconds;
+    out->attention = work[HEED_WORK_ATTENTION] / seconds;
+    out->recurrence = work[HEED_WORK_RECURRENCE] / seconds;
+    out->output = work[HEED_WORK_OUTPUT] / seconds;
+    out->rest = 1 - out->products - out->attention - out->recurrence - out->output;
+}
+
+static heed_status time_steps(heed_zone *z, heed_model *m, const heed_train_load *l, double label_smoothing,
+                              heed_train_timing *out)
 {
     heed_shape source = {2, {l->batch, l->source_length}}, target = {2, {l->batch, l->target_length}};
     heed_array inputs[] = {{HEED_INT32, source, random_tokens(z, heed_shape_count(&source), l->source_vocabulary, 1)},
@@ -36,16 +48,20 @@ static heed_status time_steps(heed_zone *z, heed_model *m, const heed_train_load
     double *seconds = heed_zone_alloc(z, (size_t)l->steps, sizeof *seconds);
     if (inputs[0].data == NULL || inputs[1].data == NULL || answer.data == NULL || seconds == NULL)
         return HEED_ENOMEM;
-    heed_batch batch = {.inputs = inputs, .input_count = 2, .targets = &answer, .target_count = 1};
+    heed_batch batch = {.inputs = inputs, .input_count = 2, .targets = &answer, .target_count = 1,
+                        .label_smoothing = label_smoothing};
+    double work[HEED_WORKS] = {0}, whole = 0;
     for (int i = -2; i < l->steps; i++) {
+        heed_model_count_work(m, i < 0 ? NULL : work);
         double start = heed_seconds();
         HEED_TRY(heed_train_on_batch(m, &batch, NULL));
         if (i >= 0)
-            seconds[i] = heed_seconds() - start;
+            whole += seconds[i] = heed_seconds() - start;
     }
     out->weights = heed_parameter_count(m, false);
     out->batch = l->batch;
     settle(seconds, l->steps, &out->best, &out->median);
+    tell_shares(work, whole, out);
     return HEED_OK;
 }
 
@@ -77,7 +93,7 @@ heed_status heed_time_training(heed_context *c, const heed_train_load *load, hee
         l.source_length = or_else(l.source_length, 16);
         l.target_length = or_else(l.target_length, 11);
         l.steps = (int)or_else(l.steps, 20);
-        status = time_steps(&z, m, &l, out);
+        status = time_steps(&z, m, &l, recipe.settings->label_smoothing, out);
     }
     heed_model_free(m);
     heed_zone_free(&z);

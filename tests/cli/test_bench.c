@@ -69,6 +69,35 @@ static void test_works(void **state)
     }
 }
 
+/* What a training step's time goes to: shares of one whole. */
+static void test_shares(void **state)
+{
+    static const char *const shares[] = {"products", "attention", "recurrence", "output", "rest"};
+    static const char *const lines[] = {
+        "heed bench train --recipe transformer --set size=8 --set heads=2 --set encoder_layers=1 "
+        "--set decoder_layers=1 --batch 3 --target-vocabulary 1100 --vocabulary 1100 --steps 2 --json",
+        "heed bench train --recipe dates --set units=4 --batch 3 --steps 2 --json"};
+    for (int i = 0; i < 2; i++) {
+        heed_zone z;
+        heed_json *object;
+        double sum = 0;
+        assert_int_equal(heed_test_run(lines[i]), 0);
+        heed_zone_init(&z, *state);
+        assert_int_equal(heed_json_parse(&z, "bench", heed_test_out, strlen(heed_test_out), &object), HEED_OK);
+        for (int k = 0; k < 5; k++) {
+            double share;
+            assert_int_equal(heed_json_as_real(*state, heed_json_find(object, shares[k]), &share), HEED_OK);
+            assert_true(share >= 0 && share < 1);
+            assert_true(share > 0 || (k == 2 && i == 0));
+            sum += share;
+        }
+        assert_float_equal(sum, 1, 0.01);
+        heed_zone_free(&z);
+    }
+    assert_int_equal(heed_test_run("heed bench train --recipe dates --set units=4 --batch 3 --steps 2"), 0);
+    assert_non_null(strstr(heed_test_out, "of the time "));
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -95,6 +124,7 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_works), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shares), cmocka_unit_test(test_works),
+                                       cmocka_unit_test(test_refusals)};
     return heed_test_has_command() ? cmocka_run_group_tests(tests, set_up, tear_down) : 1;
 }

@@ -85,6 +85,28 @@ static void check_gradient(const heed_kernels *k, int64_t m, int64_t n, float ra
         }
 }
 
+static void check_finish(const heed_kernels *k, int64_t m, int64_t d)
+{
+    int64_t ldo = d + heed_random_below(&source, 3), ldy = d + heed_random_below(&source, 3);
+    float *o = random_input(m ? (m - 1) * ldo + d : 0, -2, 2), *y = output_block(m ? (m - 1) * ldy + d : 0);
+    float *top = random_input(m, -9, 9), *total = random_input(m, 1, 50), *norm = output_block(m);
+    if (m > 1)
+        total[1] = 0; /* a row that sees nothing */
+    k->attention_finish(m, d, o, ldo, top, total, y, ldy, norm);
+    check_gaps(y, m, d, ldy);
+    for (int64_t i = 0; i < m; i++) {
+        double expected = (double)top[i] + log2((double)total[i]);
+        for (int64_t j = 0; j < d; j++) {
+            double quotient = total[i] == 0 ? 0 : (double)o[i * ldo + j] / (double)total[i];
+            CHECK_NEAR(k, "attention_finish", j, y[i * ldy + j], quotient, 2 * ulp(quotient));
+        }
+        if (total[i] == 0)
+            assert_true(norm[i] == INFINITY);
+        else
+            CHECK_NEAR(k, "attention_finish norm", i, norm[i], expected, 1e-6 * (1 + fabs(expected)));
+    }
+}
+
 static void test_every_size(void **state)
 {
     (void)state;
@@ -94,6 +116,7 @@ static void test_every_size(void **state)
             for (int r = 0; r < 4; r++) {
                 check_softmax(k, rows[r], n, lengths[(n + r) % LENGTH_COUNT] % 70, r == 3 ? 60.0f : 4.0f);
                 check_gradient(k, rows[r], n, r == 3 ? 60.0f : 4.0f);
+                check_finish(k, rows[r], n);
                 release_blocks();
             }
         }

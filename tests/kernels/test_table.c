@@ -15,7 +15,7 @@
     X(additive_exp, "additive") X(additive_scores, "additive") X(additive_scores_tanh, "additive")                     \
     X(additive_gradient, "additive") X(additive_gradient_tanh, "additive")                                             \
     X(attention_hide, "attention") X(attention_softmax, "attention") X(attention_gradient, "attention")                \
-    X(attention_row, "attention")                                                                                      \
+    X(attention_row, "attention") X(attention_finish, "attention")                                                     \
     X(random_uniform, "noise") X(random_normal, "noise") X(dropout, "noise")                                           \
     X(sgd, "optimizer") X(momentum, "optimizer") X(adam, "optimizer") X(rmsprop, "optimizer") X(adagrad, "optimizer")
 
