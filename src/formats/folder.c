@@ -28,8 +28,10 @@ static heed_status add_entry(heed_folder *f, const char *name, int depth)
     if (full == NULL)
         return HEED_ENOMEM;
     struct stat info;
-    if (stat(full, &info) != 0)
-        return HEED_OK; /* a link to nowhere */
+    if (lstat(full, &info) != 0)
+        return heed_fail(c, HEED_EIO, "%s: cannot open: %s", full, strerror(errno));
+    if (S_ISLNK(info.st_mode)) /* a stranger's folder might have us read, and write into a copy, any file there is */
+        return heed_fail(c, HEED_EUNSUPPORTED, "%s: it is a link, and nothing is followed out of a folder", full);
     if (S_ISDIR(info.st_mode))
         return list_folder(f, name, depth + 1);
     if (!S_ISREG(info.st_mode))

@@ -402,13 +402,16 @@ static heed_status read_old_operation(const heed_wiring *r, const heed_json *nod
 
 heed_status heed_wiring_add_call(heed_wiring *r, heed_wiring_entry *e, heed_wire *w)
 {
-    heed_wire **calls = heed_zone_alloc(&r->zone, e->call_count + 1, sizeof *calls);
-    if (calls == NULL)
-        return HEED_ENOMEM;
-    if (e->call_count > 0)
-        memcpy(calls, e->calls, e->call_count * sizeof *calls);
-    calls[e->call_count++] = w;
-    e->calls = calls;
+    size_t count = e->call_count;
+    if ((count & (count - 1)) == 0) { /* 0 or a power of two: as many as there is room for */
+        heed_wire **calls = heed_zone_alloc(&r->zone, count == 0 ? 1 : 2 * count, sizeof *calls);
+        if (calls == NULL)
+            return HEED_ENOMEM;
+        if (count > 0)
+            memcpy(calls, e->calls, count * sizeof *calls);
+        e->calls = calls;
+    }
+    e->calls[e->call_count++] = w;
     return HEED_OK;
 }
 

@@ -17,6 +17,7 @@ struct heed_zip {
     heed_context *context;
     char         *name;
     zip_t        *zip;
+    zip_uint64_t  unclaimed; /* bytes of the file that no member so far says are its own */
 };
 
 /* ---- failing ---- */
@@ -73,7 +74,19 @@ static heed_status check_member(heed_zip *z, size_t index)
                          z->name, name);
     if (zip_name_locate(z->zip, name, 0) != (zip_int64_t)index)
         return heed_fail(z->context, HEED_EFORMAT, "%s: two members are called \"%.200s\"", z->name, name);
+    /* members that share their bytes would unpack to many times what the file can hold */
+    zip_stat_t s;
+    if (zip_stat_index(z->zip, index, 0, &s) != 0 || (s.valid & ZIP_STAT_COMP_SIZE) == 0 || s.comp_size > z->unclaimed)
+        return heed_fail(z->context, HEED_EFORMAT, "%s: %.200s: the members claim more than the file's size", z->name,
+                         name);
+    z->unclaimed -= s.comp_size;
     return HEED_OK;
+}
+
+static zip_uint64_t source_size(zip_source_t *source)
+{
+    zip_stat_t s;
+    return zip_source_stat(source, &s) == 0 && (s.valid & ZIP_STAT_SIZE) != 0 ? s.size : 0;
 }
 
 /* Takes over `source`. */
@@ -84,7 +97,7 @@ static heed_status open_source(heed_context *c, const char *name, zip_source_t *
     heed_status status = HEED_OK;
     heed_zip *z = heed_alloc(c, 1, sizeof *z);
     if (z != NULL)
-        *z = (heed_zip){.context = c, .name = heed_strdup(c, name)};
+        *z = (heed_zip){.context = c, .name = heed_strdup(c, name), .unclaimed = source_size(source)};
     if (z == NULL || z->name == NULL)
         status = HEED_ENOMEM;
     else if ((z->zip = zip_open_from_source(source, ZIP_RDONLY, &error)) == NULL)

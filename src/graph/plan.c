@@ -98,6 +98,17 @@ static size_t place(block *blocks, size_t count, block **placed)
     return total;
 }
 
+/* Whether sizes that no memory has are wanted, with which counting bytes would overflow. */
+static bool is_beyond_counting(const heed_graph *g)
+{
+    const int64_t most = (int64_t)1 << 48;
+    for (size_t i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i]->output_count && g->nodes[i]->live; k++)
+            if (g->nodes[i]->outputs[k]->count > most)
+                return true;
+    return false;
+}
+
 static size_t collect(heed_graph *g, block *blocks, int threads)
 {
     size_t count = 0;
@@ -117,6 +128,16 @@ static size_t collect(heed_graph *g, block *blocks, int threads)
             blocks[count++] = (block){.bytes = n->scratch, .first = n->index, .last = n->index, .where = &n->scratch_offset};
     }
     return count;
+}
+
+/* False when the bytes of all blocks together cannot be counted. */
+static bool is_countable(const block *blocks, size_t count)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(all, blocks[i].bytes, &all))
+            return false;
+    return true;
 }
 
 heed_status heed_plan(heed_graph *g, heed_tensor *const *wanted, size_t count, int threads)
@@ -150,7 +171,12 @@ heed_status heed_plan(heed_graph *g, heed_tensor *const *wanted, size_t count, i
     for (size_t i = 0; i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i]->output_count; k++)
             g->nodes[i]->outputs[k]->storage = root(g->nodes[i]->outputs[k]);
-    size_t used = collect(g, blocks, threads);
+    size_t used = is_beyond_counting(g) ? SIZE_MAX : collect(g, blocks, threads);
+    if (used == SIZE_MAX || !is_countable(blocks, used)) {
+        heed_release(g->context, blocks);
+        return g->status = heed_fail(g->context, HEED_ENOMEM,
+                                     "plan: running this takes more memory than can be counted");
+    }
     qsort(blocks, used, sizeof *blocks, larger_first);
     g->bytes = place(blocks, used, (block **)(blocks + most));
     heed_release(g->context, blocks);

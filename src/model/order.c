@@ -84,6 +84,14 @@ static void take_turn(walk *w, size_t wire, int *turns)
         w->turns[wire] = ++*turns;
 }
 
+/* An input stays one though nothing uses it. */
+static void keep_input(walk *w, heed_wire *wire)
+{
+    meet(w, wire->layer, -1);
+    if (position(w, wire) == SIZE_MAX)
+        w->wires[w->wire_count++] = wire;
+}
+
 static void measure_depths(walk *w)
 {
     int turns = 0;
@@ -156,9 +164,9 @@ static heed_status order(heed_zone *z, heed_zone *scratch, const heed_ends *ends
     for (int k = 0; k < ends->output_count; k++)
         visit(&w, ends->outputs[k]->wire, stack, next);
     measure_depths(&w);
-    HEED_TRY(order_runs(scratch, &w, out->running));
     for (int i = 0; i < ends->input_count; i++)
-        meet(&w, ends->inputs[i]->wire->layer, -1);
+        keep_input(&w, ends->inputs[i]->wire);
+    HEED_TRY(order_runs(scratch, &w, out->running));
     qsort(w.places, w.place_count, sizeof *w.places, deepest_first);
     for (size_t i = 0; i < w.place_count; i++)
         out->layers[i] = w.places[i].layer;
