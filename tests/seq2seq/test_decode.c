@@ -95,7 +95,7 @@ typedef struct session {
 
 static session open_translator(int which, int threads)
 {
-    session s = {NULL};
+    session s = {.c = NULL};
     assert_int_equal(heed_context_create(&(heed_context_config){.threads = threads}, &s.c), HEED_OK);
     must(s.c, heed_translator_load(s.c, translators[which].file, &s.d));
     return s;
