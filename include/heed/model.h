@@ -255,6 +255,10 @@ typedef struct heed_batch {
     int               weight_count;
     double            label_smoothing; /**< 0..1, for losses whose targets are numbers of classes: the share of the truth
                                             that is spread over all classes */
+    double            consistency; /**< 0: none. For the same losses, of a batch whose second half repeats the first: the
+                                        weight of how far the predictions for the same row are apart, which dropout makes
+                                        differ. Each row loses half of it times KL(its prediction, the other one) (Liang et
+                                        al. 2021, "R-Drop", arXiv:2106.14448). 5 is usual */
 } heed_batch;
 
 /** Runs one batch. outputs[i].data, which the caller sets up, receives output i; type and shape must be as they come.

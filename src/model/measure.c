@@ -149,7 +149,7 @@ static heed_tensor *categorical(const void *config, heed_tensor *t, heed_tensor 
     X(C, INT, axis, -1, "[-1,-1]", "axis of the classes")
 typedef struct sparse_config {
     SPARSE_OPTIONS(HEED_OPTION_FIELD, )
-    float label_smoothing; /* no option of Keras' class: see heed_loss_smoothed */
+    float label_smoothing, consistency; /* no options of Keras' class: see heed_loss_for_batch */
 } sparse_config;
 
 heed_tensor *heed_labels_for(heed_tensor *t, const heed_tensor *p)
@@ -173,12 +173,30 @@ static heed_tensor *sparse_valid(const sparse_config *o, heed_tensor *labels)
     return heed_op_not_equal(labels, heed_op_cast(number(labels, (float)o->ignore_class), HEED_INT32));
 }
 
+/* The other half of the batch first. */
+static heed_tensor *halves_changed(heed_tensor *x)
+{
+    int64_t half = heed_tensor_dim(x, 0) / 2;
+    heed_tensor *halves[] = {heed_op_slice(x, 0, half, half), heed_op_slice(x, 0, 0, half)};
+    return heed_op_concatenate(halves, 2, 0);
+}
+
+/* KL(p, the softmax of the same row in the other half of the batch) */
+static heed_tensor *twins_apart(heed_tensor *logits)
+{
+    heed_tensor *logs = heed_op_log_softmax(logits);
+    return sum_last(heed_op_multiply(heed_op_exp(logs), heed_op_subtract(logs, halves_changed(logs))));
+}
+
 static heed_tensor *sparse(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
     const sparse_config *o = config;
     heed_tensor *labels = heed_labels_for(t, p), *logits = sparse_logits(o, p);
-    heed_tensor *values = heed_op_softmax_cross_entropy(logits != NULL ? logits : heed_op_log(clipped(p)), labels,
-                                                        o->label_smoothing);
+    if (logits == NULL)
+        logits = heed_op_log(clipped(p));
+    heed_tensor *values = heed_op_softmax_cross_entropy(logits, labels, o->label_smoothing);
+    if (o->consistency != 0)
+        values = heed_op_add(values, heed_op_scale(twins_apart(logits), 0.5f * o->consistency, 0));
     *valid = sparse_valid(o, labels);
     return *valid == NULL || values == NULL ? values : heed_op_select(*valid, values, number(values, 0.0f));
 }
@@ -462,7 +480,7 @@ static heed_tensor *number_without_logits(const heed_object *loss, heed_tensor *
         r.weights = behind ? heed_op_squeeze(r.weights, -1) : extend(r.weights, rank_of(labels));
         each = heed_op_broadcast(r.weights, &labels->shape);
     }
-    heed_tensor *sum = heed_op_output_loss(logits, labels, each, o->label_smoothing);
+    heed_tensor *sum = heed_op_output_loss(logits, labels, each, o->label_smoothing, o->consistency);
     return sum == NULL ? NULL : reduce(&r, sum, labels->count);
 }
 
@@ -488,19 +506,24 @@ heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_
     return reduce(&r, sum, values == NULL ? 0 : values->count);
 }
 
-heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out)
+heed_status heed_loss_for_batch(heed_zone *z, const heed_object *loss, const heed_batch *b, const heed_object **out)
 {
     *out = loss;
-    if (share == 0)
+    if (b->label_smoothing == 0 && b->consistency == 0)
         return HEED_OK;
     if (loss->object_class != &heed_measure_sparse.class)
-        return heed_fail(z->context, HEED_EINVAL, "label_smoothing: only a sparse_categorical_crossentropy takes it here "
-                         "(found %s, which may have an option of that name)", loss->object_class->name);
+        return heed_fail(z->context, HEED_EINVAL, "%s: only a sparse_categorical_crossentropy takes it here (found %s%s)",
+                         b->label_smoothing != 0 ? "label_smoothing" : "consistency", loss->object_class->name,
+                         b->label_smoothing != 0 ? ", which may have an option of that name" : "");
+    if (b->consistency != 0 && b->inputs[0].shape.dims[0] % 2 != 0)
+        return heed_fail(z->context, HEED_EINVAL, "consistency: the batch has no two halves (expected an even number of "
+                         "rows, found %lld)", (long long)b->inputs[0].shape.dims[0]);
     sparse_config *config = heed_options_copy(z, HEED_TABLE_OF(loss->object_class), loss->config);
     heed_object *copy = heed_zone_alloc(z, 1, sizeof *copy);
     if (config == NULL || copy == NULL)
         return HEED_ENOMEM;
-    config->label_smoothing = (float)share;
+    config->label_smoothing = (float)b->label_smoothing;
+    config->consistency = (float)b->consistency;
     *copy = (heed_object){loss->object_class, config};
     *out = copy;
     return HEED_OK;

@@ -3,6 +3,8 @@
 #ifndef HEED_MODEL_MEASURE_H
 #define HEED_MODEL_MEASURE_H
 
+#include "heed/model.h"
+
 #include "layers/layer.h"
 #include "layers/object.h"
 
@@ -38,9 +40,9 @@ const char *heed_measure_resolve(const char *name, const heed_shape *truth, cons
  * `alone`: nobody else asks for the prediction, which then need not be made whole (see ops/output_loss.h). */
 heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
                               heed_tensor *weights, heed_tensor *mask, bool alone);
-/* The loss when this share of the truth is spread over all classes; itself when it is 0. HEED_EINVAL for a loss without
- * classes by number. */
-heed_status heed_loss_smoothed(heed_zone *z, const heed_object *loss, double share, const heed_object **out);
+/* The loss with what a batch asks of it, label_smoothing and consistency; itself when that is nothing. HEED_EINVAL for a
+ * loss without classes by number. */
+heed_status heed_loss_for_batch(heed_zone *z, const heed_object *loss, const heed_batch *b, const heed_object **out);
 /* What a metric's sums come to; NULL metric: a mean. */
 double heed_metric_result(const heed_object *metric, const double *sums, int64_t count);
 /* What a batch adds to a metric's sums: a vector. */

@@ -39,13 +39,14 @@ static size_t key_of_arrays(int64_t *key, const heed_array *arrays, int count)
     return n;
 }
 
-enum { KEY_ARRAY = 2 + HEED_MAX_RANK, KEY_SIZE = 5 + 3 * HEED_MAX_OUTPUTS * KEY_ARRAY };
+enum { KEY_ARRAY = 2 + HEED_MAX_RANK, KEY_SIZE = 6 + 3 * HEED_MAX_OUTPUTS * KEY_ARRAY };
 
 static size_t key_of(int64_t *key, heed_purpose purpose, const heed_batch *b)
 {
-    size_t n = 2;
+    size_t n = 3;
     key[0] = purpose;
     memcpy(&key[1], &b->label_smoothing, sizeof key[1]);
+    memcpy(&key[2], &b->consistency, sizeof key[2]);
     n += key_of_arrays(key + n, b->inputs, b->input_count);
     n += key_of_arrays(key + n, b->targets, b->target_count);
     n += key_of_arrays(key + n, b->sample_weights, b->weight_count);

@@ -112,7 +112,7 @@ static heed_status append_losses(heed_model *m, heed_program *p, const heed_batc
         if (o->slot < 0)
             continue;
         HEED_TRY(settle(p, &heed_losses, o->text, o->object, k, &loss));
-        HEED_TRY(heed_loss_smoothed(&p->graph->zone, loss, b->label_smoothing, &loss));
+        HEED_TRY(heed_loss_for_batch(&p->graph->zone, loss, b, &loss));
         heed_tensor *weights = as_floats(p->sample_weights[k]), *mask = output_mask(p, k);
         if (mask_is_weight(m)) {
             weights = weights_with_mask(weights, mask);

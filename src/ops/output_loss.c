@@ -23,7 +23,7 @@ enum { X, KERNEL, LABELS, FURTHER }; /* operands; then bias and weights where th
 enum { LOSS, DX, DKERNEL, DBIAS, OUTPUTS };
 
 typedef struct output_loss_attributes {
-    float smoothing;
+    float smoothing, consistency;
     bool  transposed; /* the kernel is (n, d), not (d, n) */
     bool  has_bias, has_weights;
     bool  wants[OUTPUTS]; /* gradients that are made beside the loss; their sizes are 0 else */
@@ -59,6 +59,7 @@ static void set_gradients(heed_node *n)
 
 static heed_status output_loss_shape(heed_node *n)
 {
+    const output_loss_attributes *at = n->attributes;
     heed_shape rows = heed_shape_of_rows(&n->inputs[X]->shape);
     char expected[HEED_SHAPE_TEXT], found[HEED_SHAPE_TEXT];
     HEED_TRY(heed_node_expect(n, LABELS, HEED_INT32));
@@ -67,6 +68,9 @@ static heed_status output_loss_shape(heed_node *n)
         if (of_rows[i] != NULL && !heed_shape_equal(&of_rows[i]->shape, &rows))
             return heed_node_fail(n, "%s do not fit the logits (expected %s, found %s)", i == 0 ? "labels" : "weights",
                                   heed_shape_text(&rows, expected, sizeof expected), heed_text_of(of_rows[i], found));
+    if (at->consistency != 0 && n->inputs[LABELS]->count % 2 != 0)
+        return heed_node_fail(n, "consistency: no two halves (expected an even number of rows, found %lld)",
+                              (long long)n->inputs[LABELS]->count);
     heed_node_set(n, LOSS, HEED_FLOAT32, &(heed_shape){0});
     set_gradients(n);
     return HEED_OK;
@@ -78,8 +82,17 @@ static heed_status output_loss_shape(heed_node *n)
 typedef struct part {
     float top, total; /* the block's largest logit, and the sum of e^(logit - top) */
     float sum;        /* of logits, where smoothing needs it */
+    float apart;      /* the sum of e^(logit - top) (logit - the twin's logit), where consistency needs it */
     float factor;     /* dloss/dlogit = factor e^(logit - top) - ... */
 } part;
+
+/* With consistency, rows that count stand in pairs: one, and its twin in the other half. */
+typedef struct twin {
+    double log_total;  /* log sum e^logit */
+    double apart;      /* the mean of logit - the twin's logit */
+    float  shift;      /* what turns logit - the twin's logit into log p - log the twin's p */
+    float  divergence; /* KL(p, the twin's p) */
+} twin;
 
 typedef struct output_loss_work {
     const heed_kernels           *k;
@@ -98,6 +111,8 @@ typedef struct output_loss_work {
     float   *across;        /* the kernel packed for x W */
     float   *back;          /* and, block by block, for its transpose */
     float   *logits;        /* (blocks, CHUNK, BLOCK) */
+    float   *apart;         /* (blocks, CHUNK/2, BLOCK): a row's logits less its twin's */
+    twin    *twins;         /* (CHUNK) */
     float   *shares;        /* (blocks, CHUNK, d): of dx */
     part    *parts;         /* (CHUNK, blocks) */
     float   *right;         /* (CHUNK): the logit of the label */
@@ -122,6 +137,8 @@ static size_t lay_out(output_loss_work *w, unsigned char *memory, int64_t rows)
     w->across = heed_take(memory, &used, w->blocks * BLOCK * w->d, sizeof(float));
     w->back = heed_take(memory, &used, dx ? w->n * wide(w) : 0, sizeof(float));
     w->logits = heed_take(memory, &used, w->blocks * chunk * BLOCK, sizeof(float));
+    w->apart = heed_take(memory, &used, w->at->consistency != 0 ? w->blocks * (chunk / 2) * BLOCK : 0, sizeof(float));
+    w->twins = heed_take(memory, &used, w->at->consistency != 0 ? chunk : 0, sizeof *w->twins);
     w->shares = heed_take(memory, &used, dx ? w->blocks * chunk * w->d : 0, sizeof(float));
     w->parts = heed_take(memory, &used, chunk * w->blocks, sizeof *w->parts);
     w->right = heed_take(memory, &used, chunk, sizeof(float));
@@ -159,12 +176,24 @@ static int64_t label_in(const output_loss_work *w, int64_t row, int64_t first, i
 
 /* ---- making ready */
 
+static bool counts(const output_loss_work *w, int64_t row)
+{
+    return label_in(w, row, 0, w->n) >= 0 && weight_of(w, row) != 0;
+}
+
+/* With consistency those of the first half, each followed by its twin. */
 static int64_t rows_that_count(const output_loss_work *w, int64_t rows)
 {
+    const bool twins = w->at->consistency != 0;
+    const int64_t half = twins ? rows / 2 : rows;
     int64_t count = 0;
-    for (int64_t row = 0; row < rows; row++)
-        if (label_in(w, row, 0, w->n) >= 0 && weight_of(w, row) != 0)
-            w->rows[count++] = row;
+    for (int64_t row = 0; row < half; row++) {
+        if (!counts(w, row) || (twins && !counts(w, row + half)))
+            continue;
+        w->rows[count++] = row;
+        if (twins)
+            w->rows[count++] = row + half;
+    }
     return count;
 }
 
@@ -209,9 +238,22 @@ static float *share_of(const output_loss_work *w, int64_t block)
     return w->shares + block * (w->count < CHUNK ? w->count : CHUNK) * w->d;
 }
 
+/* A row's logits less those of its twin, for each pair of rows of a block. */
+static float *apart_of(const output_loss_work *w, int64_t block, int64_t row)
+{
+    int64_t rows = w->count < CHUNK ? w->count : CHUNK;
+    return w->apart + (block * (rows / 2) + row / 2) * BLOCK;
+}
+
+static void compare_twins(const output_loss_work *w, int64_t block, int64_t row, int64_t columns, const float *logits)
+{
+    w->k->binary(HEED_BINARY_SUBTRACT, columns, logits, 1, logits + BLOCK, 1, apart_of(w, block, row));
+}
+
 static void make_logits(const output_loss_work *w, int64_t chunk, int64_t block)
 {
     int64_t start, rows = rows_of_chunk(w, chunk, &start), first, columns = heed_tile_range(w->n, BLOCK, block, &first);
+    const bool twins = w->at->consistency != 0;
     float *logits = logits_of(w, block);
     w->k->gemm_packed(rows, columns, w->d, w->some + start * w->d, w->d, 1, w->across + first * w->d, logits, BLOCK,
                       w->bias == NULL ? NULL : w->bias + first, 0);
@@ -221,8 +263,25 @@ static void make_logits(const output_loss_work *w, int64_t chunk, int64_t block)
         int64_t label = label_in(w, w->rows[start + i], first, columns);
         if (label >= 0)
             w->right[i] = row[label];
+        if (twins && i % 2 == 0)
+            compare_twins(w, block, i, columns, row);
         p->sum = w->at->smoothing != 0 ? w->k->sum(columns, row) : 0;
         p->total = w->k->exponentials(columns, row, row, &p->top);
+        p->apart = !twins ? 0 : w->k->dot(columns, row, apart_of(w, block, i)) * (i % 2 == 0 ? 1 : -1);
+    }
+}
+
+/* The gradient of (c/2) (KL(p, q) + KL(q, p)) for a row and its twin, in whose place their weighted probabilities p, q
+ * stand; and of what smoothing spreads. */
+static void add_consistency(const output_loss_work *w, int64_t block, int64_t i, int64_t columns, float *row, float spread)
+{
+    const float share = 0.5f * w->at->consistency, *apart = apart_of(w, block, i);
+    const twin a = w->twins[i], b = w->twins[i + 1];
+    float *other = row + BLOCK;
+    for (int64_t k = 0; k < columns; k++) {
+        float p = row[k], q = other[k];
+        row[k] = p - spread + share * (p * (apart[k] + a.shift - a.divergence) + (p - q));
+        other[k] = q - spread + share * (q * (b.shift - apart[k] - b.divergence) + (q - p));
     }
 }
 
@@ -231,13 +290,18 @@ static void make_gradient(const output_loss_work *w, int64_t chunk, int64_t bloc
 {
     int64_t start, rows = rows_of_chunk(w, chunk, &start), first, columns = heed_tile_range(w->n, BLOCK, block, &first);
     const float smoothing = w->at->smoothing;
+    const bool twins = w->at->consistency != 0;
     for (int64_t i = 0; i < rows; i++) {
-        float *row = logits_of(w, block) + i * BLOCK, weight = weight_of(w, w->rows[start + i]);
-        int64_t label = label_in(w, w->rows[start + i], first, columns);
-        w->k->unary(HEED_UNARY_SCALE, columns, row, w->parts[i * w->blocks + block].factor,
-                    -weight * smoothing / (float)w->n, row);
+        float *row = logits_of(w, block) + i * BLOCK;
+        float spread = weight_of(w, w->rows[start + i]) * smoothing / (float)w->n;
+        w->k->unary(HEED_UNARY_SCALE, columns, row, w->parts[i * w->blocks + block].factor, twins ? 0 : -spread, row);
+        if (twins && i % 2 == 1)
+            add_consistency(w, block, i - 1, columns, row - BLOCK, spread);
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t row = w->rows[start + i], label = label_in(w, row, first, columns);
         if (label >= 0)
-            row[label] -= weight * (1 - smoothing);
+            logits_of(w, block)[i * BLOCK + label] -= weight_of(w, row) * (1 - smoothing);
     }
 }
 
@@ -279,16 +343,33 @@ static void finish_row(const output_loss_work *w, int64_t i, int64_t row)
 {
     part *parts = w->parts + i * w->blocks;
     const double smoothing = (double)w->at->smoothing, weight = (double)weight_of(w, row);
-    double top = -INFINITY, total = 0, sum = 0, right = (double)w->right[i];
+    double top = -INFINITY, total = 0, sum = 0, apart = 0, right = (double)w->right[i];
     for (int64_t b = 0; b < w->blocks; b++)
         top = parts[b].top <= top ? top : (double)parts[b].top; /* not a number stays */
     for (int64_t b = 0; b < w->blocks; b++) {
-        total += (double)parts[b].total * exp((double)parts[b].top - top);
+        double lift = exp((double)parts[b].top - top);
+        total += (double)parts[b].total * lift;
+        apart += (double)parts[b].apart * lift;
         sum += (double)parts[b].sum;
     }
     w->losses[i] = weight * (log(total) + top - right + smoothing * (right - sum / (double)w->n));
+    if (w->at->consistency != 0)
+        w->twins[i] = (twin){.log_total = log(total) + top, .apart = apart / total};
     for (int64_t b = 0; b < w->blocks && w->gradient; b++)
         parts[b].factor = (float)(weight * exp((double)parts[b].top - top) / total);
+}
+
+static void finish_twins(const output_loss_work *w, int64_t i)
+{
+    for (int k = 0; k < 2; k++) {
+        twin *t = &w->twins[i + k];
+        const twin *other = &w->twins[i + 1 - k];
+        double shift = other->log_total - t->log_total, divergence = t->apart + shift;
+        t->shift = (float)shift;
+        t->divergence = (float)divergence;
+        w->losses[i + k] += 0.5 * (double)w->at->consistency * divergence *
+                            (double)weight_of(w, w->rows[w->chunk * CHUNK + i + k]);
+    }
 }
 
 static void gather_share(const output_loss_work *w, int64_t i, int64_t row)
@@ -306,8 +387,11 @@ static void row_tile(void *work, int64_t tile, int thread)
     for (int64_t i = tile * ROWS_OF_TILE; i < (tile + 1) * ROWS_OF_TILE; i++) {
         if (w->chunk > 0 && w->dx != NULL && (w->chunk - 1) * CHUNK + i < w->count)
             gather_share(w, i, w->rows[(w->chunk - 1) * CHUNK + i]);
-        if (w->chunk * CHUNK + i < w->count)
-            finish_row(w, i, w->rows[w->chunk * CHUNK + i]);
+        if (w->chunk * CHUNK + i >= w->count)
+            continue;
+        finish_row(w, i, w->rows[w->chunk * CHUNK + i]);
+        if (w->at->consistency != 0 && i % 2 == 1)
+            finish_twins(w, i - 1);
     }
 }
 
@@ -389,12 +473,13 @@ bool heed_output_loss_fits(const heed_tensor *logits, const heed_tensor *predict
            !is_read(prediction, NULL);
 }
 
-heed_tensor *heed_op_output_loss(const heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing)
+heed_tensor *heed_op_output_loss(const heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing,
+                                 float consistency)
 {
     if (logits == NULL)
         return NULL;
     const heed_node *product = logits->node;
-    output_loss_attributes at = {.smoothing = smoothing, .has_bias = product->input_count == 3,
+    output_loss_attributes at = {.smoothing = smoothing, .consistency = consistency, .has_bias = product->input_count == 3,
                                  .has_weights = weights != NULL};
     heed_matmul_is_dense(product, &at.transposed);
     heed_tensor *inputs[5] = {product->inputs[0], product->inputs[1], labels};

@@ -11,7 +11,12 @@ bool heed_output_loss_fits(const heed_tensor *logits, const heed_tensor *predict
 
 /* sum_i weights[i] heed_op_softmax_cross_entropy(logits, labels, smoothing)[i], a scalar, with respect to the operands of
  * the product that the logits are. weights like labels, NULL: ones; no gradient flows to them, and where they are 0
- * nothing is computed. */
-heed_tensor *heed_op_output_loss(const heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing);
+ * nothing is computed.
+ *
+ * consistency c, where the second half of all rows has the labels and weights of the first: a row and its twin there,
+ * whose softmaxes are p and q, each also lose weights[i] c/2 times KL(p, q) and KL(q, p) (Liang et al. 2021, "R-Drop",
+ * arXiv:2106.14448, equation 4, halved as the cross entropies are, which are two means in one). */
+heed_tensor *heed_op_output_loss(const heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing,
+                                 float consistency);
 
 #endif

@@ -114,6 +114,19 @@ static heed_status spool_ids(heed_examples *e)
     return HEED_OK;
 }
 
+/* A pair whose ids stand from `begin` on, `source` of them its source's. There is room for it. */
+static heed_status add_pair(heed_examples *e, size_t begin, size_t source, const heed_recipe_settings *s)
+{
+    size_t *begins = e->begins + 2 * e->count++;
+    begins[0] = e->spooled + begin;
+    begins[1] = begins[0] + source;
+    begins[2] = e->spooled + e->ids.count;
+    e->tokens[0] += (int64_t)source;
+    e->tokens[1] += (int64_t)(begins[2] - begins[1]);
+    size_t kept = (size_t)s->corpus_megabytes << 20;
+    return e->ids.count * sizeof *e->ids.ids > kept ? spool_ids(e) : HEED_OK;
+}
+
 static heed_status too_long(const reading *r, const heed_pair *p, size_t tokens)
 {
     heed_fail(r->e->context, HEED_EFORMAT, "%s:%lld: too long a pair (expected at most %d tokens a side, found %zu)",
@@ -142,14 +155,7 @@ static heed_status read_pair(void *user, const heed_pair *p)
     }
     for (size_t i = 0; i < source + target; i++)
         e->unknown[i >= source] += e->ids.ids[begin + i] == HEED_UNKNOWN;
-    e->tokens[0] += (int64_t)source;
-    e->tokens[1] += (int64_t)target;
-    size_t *begins = e->begins + 2 * e->count++;
-    begins[0] = e->spooled + begin;
-    begins[1] = begins[0] + source;
-    begins[2] = begins[1] + target;
-    size_t kept = (size_t)r->settings->corpus_megabytes << 20;
-    return e->ids.count * sizeof *e->ids.ids > kept ? spool_ids(e) : HEED_OK;
+    return add_pair(e, begin, source, r->settings);
 }
 
 /* Makes all ids one array, and the lengths. */
@@ -219,6 +225,62 @@ heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, c
                      ? heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from", pairs)
                      : heed_fail(c, HEED_EFORMAT, "%s: no pair to learn from (%lld left out for their length)", pairs,
                                  (long long)out->left_out);
+    if (status == HEED_OK)
+        status = finish(out);
+    if (status != HEED_OK)
+        heed_examples_free(out);
+    return status;
+}
+
+/* ---- the same cut again */
+
+typedef struct cutting {
+    const heed_examples        *from;
+    heed_examples              *to;
+    const heed_recipe_settings *settings;
+    heed_tokenizer             *sides[2];
+    heed_random                 random;
+} cutting;
+
+/* A side that is not of bpe, or would become too long, stays as it is. */
+static heed_status cut_side(cutting *u, int64_t example, int side)
+{
+    heed_ids *out = &u->to->ids;
+    const int32_t *ids = heed_example(u->from, example, side);
+    int32_t length = (side == 0 ? u->from->source_lengths : u->from->target_lengths)[example];
+    heed_chance chance = {u->settings->piece_dropout, &u->random};
+    size_t first = out->count;
+    if (heed_tokenizer_cuts_by_chance(u->sides[side]))
+        HEED_TRY(heed_tokenizer_cut_again(u->sides[side], ids, (size_t)length, &chance, out));
+    if (out->count > first && out->count - first <= (size_t)u->settings->longest)
+        return HEED_OK;
+    out->count = first;
+    for (int32_t i = 0; i < length; i++)
+        HEED_TRY(heed_ids_add(out, ids[i]));
+    return HEED_OK;
+}
+
+static heed_status cut_pair(cutting *u, int64_t example)
+{
+    heed_examples *e = u->to;
+    HEED_TRY(make_room(e));
+    size_t begin = e->ids.count;
+    HEED_TRY(cut_side(u, example, 0));
+    size_t source = e->ids.count - begin;
+    HEED_TRY(cut_side(u, example, 1));
+    return add_pair(e, begin, source, u->settings);
+}
+
+heed_status heed_examples_cut_again(const heed_examples *from, const heed_recipe_settings *s, heed_tokenizer *source,
+                                    heed_tokenizer *target, uint64_t seed, uint64_t epoch, heed_examples *out)
+{
+    static const uint64_t stream_pieces = 0x706965636573;
+    heed_context *c = from->context;
+    *out = (heed_examples){.context = c, .ids = {.context = c}, .spool.context = c};
+    cutting u = {from, out, s, {source, target}, {.seed = seed, .stream = stream_pieces ^ epoch << 48}};
+    heed_status status = HEED_OK;
+    for (int64_t i = 0; i < from->count && status == HEED_OK; i++)
+        status = cut_pair(&u, i);
     if (status == HEED_OK)
         status = finish(out);
     if (status != HEED_OK)

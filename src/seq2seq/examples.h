@@ -5,6 +5,7 @@
 
 #include "base/spool.h"
 #include "seq2seq/recipe.h"
+#include "text/tokenizer.h"
 
 typedef struct heed_examples {
     heed_context  *context;
@@ -27,6 +28,9 @@ heed_status heed_examples_learn(heed_context *c, const heed_recipe_settings *s, 
 /* Reads a corpus as ids, and tells in the log what it left out. HEED_EFORMAT when no pair is left. */
 heed_status heed_examples_read(heed_context *c, const heed_recipe_settings *s, const char *pairs, const char *targets,
                                heed_tokenizer *source, heed_tokenizer *target, heed_examples *out);
+/* The same texts with their pieces of bpe cut by chance (the setting piece_dropout), which seed and epoch decide. */
+heed_status heed_examples_cut_again(const heed_examples *from, const heed_recipe_settings *s, heed_tokenizer *source,
+                                    heed_tokenizer *target, uint64_t seed, uint64_t epoch, heed_examples *out);
 void        heed_examples_free(heed_examples *e); /* a zeroed one is allowed */
 
 /* The ids of example i's side (0 source, 1 target). */

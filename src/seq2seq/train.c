@@ -19,26 +19,67 @@ heed_status heed_trainer_make_batches(heed_trainer *t, const heed_examples *e, i
     return heed_batches_create(t->context, &config, out);
 }
 
-int64_t heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_text_batch *b, heed_trainer_batch *out)
+/* What the arrays held is lost. */
+static heed_status reserve(heed_trainer *t, int64_t ids)
 {
-    heed_shape source = {2, {b->count, b->source_length}}, target = {2, {b->count, b->target_length + 1}};
+    int32_t **arrays[] = {&t->source, &t->given, &t->answer};
+    bool enough = true;
+    for (int i = 0; i < 3 && t->room < ids; i++) {
+        heed_release(t->context, *arrays[i]);
+        *arrays[i] = heed_alloc(t->context, (size_t)ids, sizeof(int32_t));
+        enough &= *arrays[i] != NULL;
+    }
+    if (!enough)
+        return HEED_ENOMEM;
+    t->room = ids > t->room ? ids : t->room;
+    return HEED_OK;
+}
+
+/* The first half of the ids once more. */
+static void repeat(int32_t *ids, int64_t count) { memcpy(ids + count, ids, (size_t)count * sizeof *ids); }
+
+heed_status heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_text_batch *b, bool twice,
+                              heed_trainer_batch *out, int64_t *tokens)
+{
+    int64_t rows = twice ? 2 * b->count : b->count;
+    heed_shape source = {2, {rows, b->source_length}}, target = {2, {rows, b->target_length + 1}};
+    int64_t longer = b->source_length > b->target_length + 1 ? b->source_length : b->target_length + 1;
+    HEED_TRY(reserve(t, rows * longer));
     *out = (heed_trainer_batch){.inputs = {{HEED_INT32, source, t->source}, {HEED_INT32, target, t->given}},
                                 .targets = {{HEED_INT32, target, t->answer}}};
     out->batch = (heed_batch){.inputs = out->inputs, .input_count = 2, .targets = out->targets, .target_count = 1};
-    return heed_examples_fill(e, b, t->source, t->given, t->answer);
+    *tokens = heed_examples_fill(e, b, t->source, t->given, t->answer);
+    if (twice) {
+        repeat(t->source, b->count * b->source_length);
+        repeat(t->given, b->count * (b->target_length + 1));
+        repeat(t->answer, b->count * (b->target_length + 1));
+    }
+    return HEED_OK;
+}
+
+heed_status heed_trainer_start_epoch(heed_trainer *t)
+{
+    const heed_translator *tr = t->translator;
+    heed_batches_free(t->batches);
+    t->batches = NULL;
+    if (!heed_trainer_recuts(t))
+        return heed_trainer_make_batches(t, &t->training, t->training.count, (uint64_t)t->state.epoch, &t->batches);
+    heed_examples_free(&t->cut);
+    HEED_TRY(heed_examples_cut_again(&t->training, tr->recipe.settings, tr->source, tr->target, heed_trainer_seed(t),
+                                     (uint64_t)t->state.epoch, &t->cut));
+    return heed_trainer_make_batches(t, &t->cut, t->cut.count, (uint64_t)t->state.epoch, &t->batches);
 }
 
 static heed_status count_batches(heed_trainer *t)
 {
-    heed_batches *first;
-    HEED_TRY(heed_trainer_make_batches(t, &t->training, t->training.count, 0, &first));
-    t->batches_an_epoch = heed_batches_count(first);
-    t->padding = heed_batches_padding(first);
-    if (t->state.epoch == 0)
-        t->batches = first; /* which the run begins with, or goes on with */
-    else
-        heed_batches_free(first);
-    return HEED_OK;
+    double epoch = t->state.epoch;
+    t->state.epoch = 0;
+    heed_status status = heed_trainer_start_epoch(t);
+    t->state.epoch = epoch;
+    HEED_TRY(status);
+    t->batches_an_epoch = heed_batches_count(t->batches);
+    t->padding = heed_batches_padding(t->batches);
+    return epoch == 0 ? HEED_OK : heed_trainer_start_epoch(t); /* which the run begins with, or goes on with */
 }
 
 double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_config *config)
@@ -113,35 +154,25 @@ static void make_plan(heed_trainer *t, const heed_train_config *config)
         t->state.steps = 10 * (double)t->batches_an_epoch;
 }
 
-/* Tokens of the longest side, START or END included. */
-static int64_t longest_side(const heed_examples *e)
+static heed_status check_recut(heed_trainer *t)
 {
-    int64_t longest = 1;
-    for (int64_t i = 0; i < e->count; i++) {
-        longest = e->source_lengths[i] > longest ? e->source_lengths[i] : longest;
-        longest = e->target_lengths[i] + 1 > longest ? e->target_lengths[i] + 1 : longest;
-    }
-    return longest;
+    const heed_translator *tr = t->translator;
+    bool cuts = heed_tokenizer_cuts_by_chance(tr->source) || heed_tokenizer_cuts_by_chance(tr->target);
+    return cuts || !heed_trainer_recuts(t)
+               ? HEED_OK
+               : heed_fail(t->context, HEED_EINVAL, "piece_dropout: neither side is cut into pieces of bpe (found %s and %s)",
+                           tr->recipe.settings->source_tokens, tr->recipe.settings->target_tokens);
 }
 
 static heed_status make_room(heed_trainer *t)
 {
     const heed_recipe_settings *s = t->translator->recipe.settings;
-    int64_t tokens = s->batch_tokens, longest = longest_side(&t->training), other = longest_side(&t->validation);
-    longest = other > longest ? other : longest;
-    /* by tokens, START or END is not counted: as many more as there may be pairs */
-    int64_t count = tokens == 0 ? s->batch_size * longest : longest > 2 * tokens ? longest : 2 * tokens;
-    t->source = heed_alloc(t->context, (size_t)count, sizeof(int32_t));
-    t->given = heed_alloc(t->context, (size_t)count, sizeof(int32_t));
-    t->answer = heed_alloc(t->context, (size_t)count, sizeof(int32_t));
     bool validates = t->validation.count > 0, averages = validates && s->average > 1;
     if (validates)
         t->best = heed_alloc(t->context, heed_weight_total(t->model), sizeof(float));
     if (averages)
         t->mean = heed_alloc(t->context, heed_weight_total(t->model), sizeof(float));
-    return t->source == NULL || t->given == NULL || t->answer == NULL || (validates && t->best == NULL) ||
-                   (averages && t->mean == NULL)
-               ? HEED_ENOMEM : HEED_OK;
+    return (validates && t->best == NULL) || (averages && t->mean == NULL) ? HEED_ENOMEM : HEED_OK;
 }
 
 static heed_status check_config(heed_context *c, const heed_train_config *config)
@@ -170,6 +201,7 @@ static heed_status create(heed_trainer *t, const heed_train_config *config)
     HEED_TRY(make_room(t));
     if (t->resumed)
         HEED_TRY(heed_checkpoint_restore(t));
+    HEED_TRY(check_recut(t));
     HEED_TRY(count_batches(t));
     if (t->resumed)
         HEED_TRY(heed_checkpoint_check(t, config));
@@ -216,6 +248,7 @@ void heed_trainer_free(heed_trainer *t)
     heed_translator_free(t->translator);
     if (!owned)
         heed_model_free(t->model);
+    heed_examples_free(&t->cut);
     heed_examples_free(&t->validation);
     heed_examples_free(&t->training);
     if (t->made_directory)

@@ -39,21 +39,14 @@ static double rate_at(const heed_trainer *t)
     return s->learning_rate * warm * rate_left(s, step, fmin(step / planned, 1));
 }
 
-static heed_status start_epoch(heed_trainer *t)
-{
-    heed_batches_free(t->batches);
-    t->batches = NULL;
-    return heed_trainer_make_batches(t, &t->training, t->training.count, (uint64_t)t->state.epoch, &t->batches);
-}
-
 static heed_status next_batch(heed_trainer *t, heed_text_batch *out)
 {
     if (t->batches == NULL) /* the first step of this process, maybe in the midst of an epoch */
-        HEED_TRY(start_epoch(t));
+        HEED_TRY(heed_trainer_start_epoch(t));
     if ((int64_t)t->state.batch >= heed_batches_count(t->batches)) {
         t->state.epoch++;
         t->state.batch = 0;
-        HEED_TRY(start_epoch(t));
+        HEED_TRY(heed_trainer_start_epoch(t));
     }
     *out = heed_batches_get(t->batches, (int64_t)t->state.batch);
     return HEED_OK;
@@ -82,9 +75,13 @@ static heed_status train_step(heed_trainer *t)
     double started = heed_seconds();
     heed_text_batch b;
     HEED_TRY(next_batch(t, &b));
+    const heed_recipe_settings *s = t->translator->recipe.settings;
+    const heed_examples *examples = heed_trainer_recuts(t) ? &t->cut : &t->training;
     heed_trainer_batch full;
-    int64_t tokens = heed_trainer_fill(t, &t->training, &b, &full);
-    full.batch.label_smoothing = t->translator->recipe.settings->label_smoothing;
+    int64_t tokens;
+    HEED_TRY(heed_trainer_fill(t, examples, &b, s->r_drop > 0, &full, &tokens));
+    full.batch.label_smoothing = s->label_smoothing;
+    full.batch.consistency = s->r_drop;
     HEED_TRY(heed_set_learning_rate(t->model, t->progress.learning_rate = rate_at(t)));
     HEED_TRY(heed_train_on_batch(t->model, &full.batch, NULL));
     HEED_TRY(follow_loss(t, heed_batch_loss(t->model)));

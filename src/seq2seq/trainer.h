@@ -52,10 +52,12 @@ struct heed_trainer {
     heed_model      *model;
     heed_translator *translator; /* around the model */
     heed_examples    training, validation;
+    heed_examples    cut; /* training's, as chance cuts them in the epoch under way; empty where nothing is left to it */
     heed_run_state   state;
     char             seed[24]; /* state.seed */
     heed_batches    *batches; /* of the epoch under way */
     int32_t         *source, *given, *answer; /* the batch under way */
+    int64_t          room;    /* ids in each of these */
     float           *best; /* all weights, when validation was best; NULL without validation */
     float           *mean; /* of the weights of the last validations; NULL: not asked for */
     int64_t          batches_an_epoch; /* as of the first */
@@ -73,6 +75,11 @@ struct heed_trainer {
 
 static inline uint64_t heed_trainer_seed(const heed_trainer *t) { return strtoull(t->seed, NULL, 10); }
 
+/* Whether chance cuts the examples, anew in each epoch. */
+static inline bool heed_trainer_recuts(const heed_trainer *t) { return t->translator->recipe.settings->piece_dropout > 0; }
+
+/* Makes the batches of the epoch under way. */
+heed_status heed_trainer_start_epoch(heed_trainer *t);
 /* The first `count` examples as batches of an epoch. */
 heed_status heed_trainer_make_batches(heed_trainer *t, const heed_examples *e, int64_t count, uint64_t epoch,
                                       heed_batches **out);
@@ -81,8 +88,9 @@ typedef struct heed_trainer_batch {
     heed_array inputs[2], targets[1];
     heed_batch batch;
 } heed_trainer_batch;
-/* Returns the target tokens that are no padding. */
-int64_t heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_text_batch *b, heed_trainer_batch *out);
+/* `twice`: a second half repeats the first. *tokens: those of the target that are no padding, counted once. */
+heed_status heed_trainer_fill(heed_trainer *t, const heed_examples *e, const heed_text_batch *b, bool twice,
+                              heed_trainer_batch *out, int64_t *tokens);
 
 /* How many steps `config` asks for; 0: it says nothing of them. */
 double heed_trainer_steps_asked_for(const heed_trainer *t, const heed_train_config *config);

@@ -67,10 +67,12 @@ static heed_status mean_loss(heed_trainer *t, int64_t count, double *out)
     for (int64_t i = 0; status == HEED_OK && i < heed_batches_count(batches); i++) {
         heed_text_batch b = heed_batches_get(batches, i);
         heed_trainer_batch full;
-        double valid = (double)heed_trainer_fill(t, &t->validation, &b, &full);
-        status = heed_test_on_batch(t->model, &full.batch, NULL);
-        total += valid * heed_batch_loss(t->model);
-        tokens += valid;
+        int64_t valid;
+        status = heed_trainer_fill(t, &t->validation, &b, false, &full, &valid);
+        if (status == HEED_OK)
+            status = heed_test_on_batch(t->model, &full.batch, NULL);
+        total += (double)valid * heed_batch_loss(t->model);
+        tokens += (double)valid;
     }
     heed_batches_free(batches);
     *out = total / tokens;

@@ -145,7 +145,7 @@ typedef struct joining {
     const char        *word;
     part              *parts;
     joint             *heap; /* the next to be joined first */
-    size_t             count;
+    size_t             count, capacity;
 } joining;
 
 static bool before(const joint *a, const joint *b) { return a->id != b->id ? a->id < b->id : a->left < b->left; }
@@ -208,10 +208,31 @@ static bool is_current(const joining *j, const joint *of)
     return l->length > 0 && l->next != NO_PART && l->length + j->parts[l->next].length == of->length;
 }
 
-static heed_status cut_bpe(heed_pieces *p, const char *word, size_t length, heed_ids *out)
+/* Joins until nothing can be joined any more. By chance a joint is put aside, until another is made: what is aside at the
+ * end stays apart (Provilkov et al. 2020, "BPE-Dropout", algorithm 1). */
+static void join_all(joining *j, const heed_chance *chance)
 {
-    HEED_TRY(reserve(p, length, sizeof(part) + 3 * sizeof(joint))); /* each join adds two joints at most */
-    joining j = {.pieces = p, .word = word, .parts = p->work};
+    joint *end = j->heap + j->capacity; /* those put aside stand before it */
+    size_t aside = 0;
+    while (j->count > 0) {
+        joint best = pop(j);
+        if (!is_current(j, &best))
+            continue;
+        if (chance != NULL && heed_random_double(chance->random) < chance->rate) {
+            end[-1 - (ptrdiff_t)aside++] = best;
+            continue;
+        }
+        join(j, best.left);
+        for (; aside > 0; aside--)
+            push(j, end[-(ptrdiff_t)aside]);
+    }
+}
+
+static heed_status cut_bpe(heed_pieces *p, const char *word, size_t length, const heed_chance *chance, heed_ids *out)
+{
+    enum { JOINTS = 3 }; /* a part: its own at first, and each join adds two at most */
+    HEED_TRY(reserve(p, length, sizeof(part) + JOINTS * sizeof(joint)));
+    joining j = {.pieces = p, .word = word, .parts = p->work, .capacity = JOINTS * length};
     j.heap = (joint *)(j.parts + length);
     size_t count = 0;
     for (size_t at = 0; at < length; at += j.parts[count++].length)
@@ -219,11 +240,7 @@ static heed_status cut_bpe(heed_pieces *p, const char *word, size_t length, heed
     j.parts[count - 1].next = NO_PART; /* as count - 1 is for the first */
     for (size_t i = 0; i < count; i++)
         consider(&j, i);
-    while (j.count > 0) {
-        joint best = pop(&j);
-        if (is_current(&j, &best))
-            join(&j, best.left);
-    }
+    join_all(&j, chance);
     for (size_t i = 0, first = out->count; i != NO_PART; i = j.parts[i].next)
         HEED_TRY(add_id(out, first, heed_vocabulary_id(p->vocabulary, word + j.parts[i].begin, j.parts[i].length)));
     return HEED_OK;
@@ -237,7 +254,8 @@ static heed_status cut_anew(heed_pieces *p, const char *word, size_t length, hee
     heed_text_append(&p->word, HEED_PIECE_SPACE, sizeof HEED_PIECE_SPACE - 1);
     heed_text_append(&p->word, word, length);
     HEED_TRY(heed_text_status(&p->word));
-    return (p->kind == HEED_PIECES_BPE ? cut_bpe : cut_unigram)(p, p->word.bytes, p->word.length, out);
+    return p->kind == HEED_PIECES_BPE ? cut_bpe(p, p->word.bytes, p->word.length, NULL, out)
+                                      : cut_unigram(p, p->word.bytes, p->word.length, out);
 }
 
 /* In `ids` a word's count of ids stands before them. */
@@ -272,5 +290,43 @@ heed_status heed_pieces_cut(heed_pieces *p, const char *word, size_t length, hee
     const int32_t *ids = p->ids.ids + p->known.entries[index].count;
     for (int32_t i = 1; i <= ids[0]; i++)
         HEED_TRY(heed_ids_add(out, ids[i]));
+    return HEED_OK;
+}
+
+/* ---- ids cut another way */
+
+static bool begins_word(const heed_pieces *p, int32_t id)
+{
+    const char *piece = heed_vocabulary_token(p->vocabulary, id);
+    return strncmp(piece, HEED_PIECE_SPACE, sizeof HEED_PIECE_SPACE - 1) == 0;
+}
+
+/* A word with unknown characters, which its ids do not tell, stays as it is. */
+static heed_status cut_word_again(heed_pieces *p, const int32_t *ids, size_t count, const heed_chance *chance,
+                                  heed_ids *out)
+{
+    bool known = true;
+    p->word.length = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *piece = heed_vocabulary_token(p->vocabulary, ids[i]);
+        heed_text_append(&p->word, piece, strlen(piece));
+        known &= ids[i] >= HEED_SPECIALS;
+    }
+    HEED_TRY(heed_text_status(&p->word));
+    if (known)
+        return cut_bpe(p, p->word.bytes, p->word.length, chance, out);
+    for (size_t i = 0; i < count; i++)
+        HEED_TRY(heed_ids_add(out, ids[i]));
+    return HEED_OK;
+}
+
+heed_status heed_pieces_cut_again(heed_pieces *p, const int32_t *ids, size_t count, const heed_chance *chance,
+                                  heed_ids *out)
+{
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && !begins_word(p, ids[end]);)
+            end++;
+        HEED_TRY(cut_word_again(p, ids + first, end - first, chance, out));
+    }
     return HEED_OK;
 }

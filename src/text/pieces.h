@@ -2,6 +2,7 @@
 #ifndef HEED_TEXT_PIECES_H
 #define HEED_TEXT_PIECES_H
 
+#include "base/random.h"
 #include "text/table.h"
 #include "text/vocabulary.h"
 
@@ -29,5 +30,15 @@ heed_status heed_pieces_init(heed_pieces *p, heed_context *c, heed_pieces_kind k
 void        heed_pieces_free(heed_pieces *p); /* one that is zeroed but for the context is allowed */
 /* Appends the ids of a word, given without the mark. Unknown characters that follow one another share an id. */
 heed_status heed_pieces_cut(heed_pieces *p, const char *word, size_t length, heed_ids *out);
+
+/* With what probability neighbours are not joined, and the numbers that decide it. */
+typedef struct heed_chance {
+    double       rate;
+    heed_random *random;
+} heed_chance;
+
+/* Appends the ids of the same text cut by chance; of BPE. The text begins with a word. */
+heed_status heed_pieces_cut_again(heed_pieces *p, const int32_t *ids, size_t count, const heed_chance *chance,
+                                  heed_ids *out);
 
 #endif

@@ -1,4 +1,4 @@
-#include "heed/text.h"
+#include "text/tokenizer.h"
 
 #include "text/moses.h"
 #include "text/subwords.h"
@@ -361,6 +361,17 @@ heed_status heed_tokenizer_encode(heed_tokenizer *t, const char *text, size_t le
 {
     HEED_TRY(check_learnt(t));
     return each_unit(t, text, length, encode_unit, out);
+}
+
+bool heed_tokenizer_cuts_by_chance(const heed_tokenizer *t)
+{
+    return t->kind->subwords && t->kind->pieces == HEED_PIECES_BPE;
+}
+
+heed_status heed_tokenizer_cut_again(heed_tokenizer *t, const int32_t *ids, size_t count, const heed_chance *chance,
+                                     heed_ids *out)
+{
+    return heed_pieces_cut_again(&t->pieces, ids, count, chance, out);
 }
 
 /* The mark becomes a space, but for the one before the first word. */

@@ -50,7 +50,7 @@ static heed_tensor *with_noise(heed_tensor *x)
 /* Weights are whole numbers, which have no gradient. */
 static heed_tensor *output_loss(heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing)
 {
-    return heed_op_output_loss(logits, labels, weights == NULL ? NULL : heed_op_cast(weights, HEED_FLOAT32), smoothing);
+    return heed_op_output_loss(logits, labels, weights == NULL ? NULL : heed_op_cast(weights, HEED_FLOAT32), smoothing, 0);
 }
 
 static const float weights_3_4[4 * 3] = {1, 0, 0, 0.5f, 0, -2, 0, 0, 0, 0.25f, 3, 1};

@@ -22,19 +22,25 @@ typedef struct trial {
     bool    transposed, bias, weights, none_counts;
     float   smoothing;
     bool    frozen; /* x and bias alone are trained */
+    float   consistency;
 } trial;
 
 static const trial trials[] = {
-    {5, 1024, 3, true, false, false, false, 0, false},
-    {40, 1030, 16, true, true, true, false, 0.1f, false},
-    {40, 1030, 16, false, true, true, false, 0.1f, false},
-    {385, 1537, 20, true, false, true, false, 0.3f, false},
-    {385, 1537, 20, false, false, false, false, 0, false},
-    {900, 1100, 33, false, true, true, false, 0.2f, false},
-    {40, 1030, 16, true, true, true, true, 0.1f, false},
-    {40, 1030, 16, false, true, true, true, 0.1f, false},
-    {0, 1030, 16, true, true, true, false, 0.1f, false},
-    {40, 1030, 16, true, true, true, false, 0.1f, true},
+    {5, 1024, 3, true, false, false, false, 0, false, 0},
+    {40, 1030, 16, true, true, true, false, 0.1f, false, 0},
+    {40, 1030, 16, false, true, true, false, 0.1f, false, 0},
+    {385, 1537, 20, true, false, true, false, 0.3f, false, 0},
+    {385, 1537, 20, false, false, false, false, 0, false, 0},
+    {900, 1100, 33, false, true, true, false, 0.2f, false, 0},
+    {40, 1030, 16, true, true, true, true, 0.1f, false, 0},
+    {40, 1030, 16, false, true, true, true, 0.1f, false, 0},
+    {0, 1030, 16, true, true, true, false, 0.1f, false, 0},
+    {40, 1030, 16, true, true, true, false, 0.1f, true, 0},
+    {2, 1024, 3, true, false, false, false, 0, false, 1},
+    {40, 1030, 16, false, true, true, false, 0.1f, false, 5},
+    {770, 1537, 20, true, false, true, false, 0.3f, false, 0.5f},
+    {1000, 1100, 33, false, true, false, false, 0, false, 5},
+    {40, 1030, 16, true, true, true, true, 0.1f, false, 5},
 };
 enum { TRIALS = sizeof trials / sizeof *trials, OPERANDS = 5, RESULTS = 4 };
 enum { X, KERNEL, BIAS, WEIGHTS, LABELS };
@@ -58,12 +64,24 @@ static void draw(probe *p, const trial *t)
         if (i % 5 == 2 || t->none_counts)
             ((float *)p->arrays[WEIGHTS].data)[i] = 0;
     }
+    for (int64_t i = 0, half = t->rows / 2; i < half && t->consistency != 0; i++) {
+        int32_t *label = (int32_t *)p->arrays[LABELS].data + i;
+        *label = label[half] = *label < 0 || *label >= t->n ? 0 : *label;
+        ((float *)p->arrays[WEIGHTS].data)[half + i] = ((float *)p->arrays[WEIGHTS].data)[i];
+    }
 }
 
 /* The loss the long way: what heed_op_output_loss says of itself. */
-static heed_tensor *composed(heed_tensor *logits, heed_tensor *labels, heed_tensor *weights, float smoothing)
+static heed_tensor *composed(const trial *t, heed_tensor *logits, heed_tensor *labels, heed_tensor *weights)
 {
-    heed_tensor *losses = heed_op_softmax_cross_entropy(logits, labels, smoothing);
+    heed_tensor *losses = heed_op_softmax_cross_entropy(logits, labels, t->smoothing);
+    if (t->consistency != 0) {
+        heed_tensor *p = heed_op_log_softmax(logits);
+        heed_tensor *halves[] = {heed_op_slice(p, 0, t->rows / 2, t->rows / 2), heed_op_slice(p, 0, 0, t->rows / 2)};
+        heed_tensor *apart = heed_op_subtract(p, heed_op_concatenate(halves, 2, 0));
+        heed_tensor *far = heed_op_sum(heed_op_multiply(heed_op_exp(p), apart), (const int[]){1}, 1, false);
+        losses = heed_op_add(losses, heed_op_scale(far, 0.5f * t->consistency, 0));
+    }
     return heed_op_sum(weights == NULL ? losses : heed_op_multiply(losses, weights), NULL, 0, false);
 }
 
@@ -80,8 +98,8 @@ static heed_status build(probe *p, const trial *t, bool as_one)
     bool fits = heed_output_loss_fits(logits, logits);
     HEED_TRY(heed_graph_status(p->graph));
     assert_true(fits);
-    heed_tensor *loss = as_one ? heed_op_output_loss(logits, x[LABELS], weights, t->smoothing)
-                               : composed(logits, x[LABELS], weights, t->smoothing);
+    heed_tensor *loss = as_one ? heed_op_output_loss(logits, x[LABELS], weights, t->smoothing, t->consistency)
+                               : composed(t, logits, x[LABELS], weights);
     heed_tensor *scaled = heed_op_scale(loss, 0.25f, 0);
     const int of[] = {X, KERNEL, BIAS};
     heed_tensor *leaves[3], *wanted[RESULTS];
@@ -177,7 +195,7 @@ static void test_strange_logits(void **state)
                              heed_graph_input(g, HEED_FLOAT32, &(heed_shape){2, {1, N}}),
                              heed_graph_input(g, HEED_FLOAT32, &(heed_shape){1, {N}}),
                              heed_graph_input(g, HEED_INT32, &(heed_shape){1, {1}})}, *wanted[4];
-        wanted[0] = heed_op_output_loss(heed_op_dense(of[0], of[1], of[2]), of[3], NULL, 0);
+        wanted[0] = heed_op_output_loss(heed_op_dense(of[0], of[1], of[2]), of[3], NULL, 0, 0);
         assert_int_equal(heed_graph_gradients(wanted[0], NULL, of, 3, wanted + 1), HEED_OK);
         assert_int_equal(heed_graph_plan(g, wanted, 4), HEED_OK);
         const void *const data[] = {&x, kernel, bias, &label};
@@ -223,8 +241,15 @@ static void test_what_does_not_fit(void **state)
     for (int i = 0; i < 4; i++)
         assert_false(heed_output_loss_fits(others[i], others[i]));
     heed_tensor *labels = heed_graph_input(g, HEED_INT32, &(heed_shape){1, {6}});
-    assert_null(heed_op_output_loss(logits, labels, NULL, 0));
+    assert_null(heed_op_output_loss(logits, labels, NULL, 0, 0));
     assert_string_equal(heed_error(c), "output_loss: labels do not fit the logits (expected (2, 3), found (6,))");
+    heed_graph_free(g);
+    assert_int_equal(heed_graph_create(c, &g), HEED_OK);
+    x = heed_graph_input(g, HEED_FLOAT32, &(heed_shape){2, {3, 4}});
+    kernel = heed_graph_input(g, HEED_FLOAT32, &(heed_shape){2, {4, 1024}});
+    labels = heed_graph_input(g, HEED_INT32, &(heed_shape){1, {3}});
+    assert_null(heed_op_output_loss(heed_op_matmul(x, kernel), labels, NULL, 0, 5));
+    assert_string_equal(heed_error(c), "output_loss: consistency: no two halves (expected an even number of rows, found 3)");
     heed_graph_free(g);
     heed_context_free(c);
 }
