@@ -145,7 +145,7 @@ typedef struct joining {
     const char        *word;
     part              *parts;
     joint             *heap; /* the next to be joined first */
-    size_t             count, capacity;
+    size_t             count;
 } joining;
 
 static bool before(const joint *a, const joint *b) { return a->id != b->id ? a->id < b->id : a->left < b->left; }
@@ -208,31 +208,21 @@ static bool is_current(const joining *j, const joint *of)
     return l->length > 0 && l->next != NO_PART && l->length + j->parts[l->next].length == of->length;
 }
 
-/* Joins until nothing can be joined any more. By chance a joint is put aside, until another is made: what is aside at the
- * end stays apart (Provilkov et al. 2020, "BPE-Dropout", algorithm 1). */
+/* Joins until nothing can be joined any more. What chance leaves out is not tried again, as in SentencePiece (after
+ * Provilkov et al. 2020, "BPE-Dropout", arXiv:1910.13267). */
 static void join_all(joining *j, const heed_chance *chance)
 {
-    joint *end = j->heap + j->capacity; /* those put aside stand before it */
-    size_t aside = 0;
     while (j->count > 0) {
         joint best = pop(j);
-        if (!is_current(j, &best))
-            continue;
-        if (chance != NULL && heed_random_double(chance->random) < chance->rate) {
-            end[-1 - (ptrdiff_t)aside++] = best;
-            continue;
-        }
-        join(j, best.left);
-        for (; aside > 0; aside--)
-            push(j, end[-(ptrdiff_t)aside]);
+        if (is_current(j, &best) && (chance == NULL || heed_random_double(chance->random) >= chance->rate))
+            join(j, best.left);
     }
 }
 
 static heed_status cut_bpe(heed_pieces *p, const char *word, size_t length, const heed_chance *chance, heed_ids *out)
 {
-    enum { JOINTS = 3 }; /* a part: its own at first, and each join adds two at most */
-    HEED_TRY(reserve(p, length, sizeof(part) + JOINTS * sizeof(joint)));
-    joining j = {.pieces = p, .word = word, .parts = p->work, .capacity = JOINTS * length};
+    HEED_TRY(reserve(p, length, sizeof(part) + 3 * sizeof(joint))); /* each join adds two joints at most */
+    joining j = {.pieces = p, .word = word, .parts = p->work};
     j.heap = (joint *)(j.parts + length);
     size_t count = 0;
     for (size_t at = 0; at < length; at += j.parts[count++].length)

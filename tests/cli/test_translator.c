@@ -29,7 +29,7 @@ typedef struct life {
 
 static const life lives[] = {
     {"transformer", "--set vocabulary=200 --set encoder_layers=1 --set decoder_layers=2 --set heads=2 --set size=16 "
-     "--set feed_forward=16 --set batch_tokens=256 --set warmup_steps=20", "layer 2, head 1", true},
+     "--set feed_forward=16 --set batch_tokens=256 --set warmup_steps=20 --set piece_dropout=0.2 --set r_drop=2", "layer 2, head 1", true},
     {"gru-attention", "--set source_tokens=words --set target_tokens=words --set units=12 --set embedding=8 "
      "--set target_embedding=8 --set output_units=8 --set batch_size=32", "attention", false},
     {"bahdanau", "--set vocabulary=200 --set units=12 --set embedding=8 --set attention_units=8 --set batch_tokens=256",

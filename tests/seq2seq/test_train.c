@@ -216,6 +216,7 @@ static void test_refusals(void **state)
         {{.pairs = PAIRS, .settings = "units=0"}, HEED_EINVAL, "units"},
         {{.pairs = PAIRS, .settings = "unit=3"}, HEED_EINVAL, "unit"},
         {{.pairs = PAIRS, .settings = "attention='sum'"}, HEED_EINVAL, "attention"},
+        {{.pairs = PAIRS, .settings = "piece_dropout=0.1"}, HEED_EINVAL, "neither side is cut into pieces of bpe"},
         {{.pairs = "no such file"}, HEED_EIO, "no such file"},
         {{.pairs = PAIRS, .epochs = 1, .steps = 1}, HEED_EINVAL, "only one"},
         {{.pairs = PAIRS, .epochs = -1}, HEED_EINVAL, "negative"},

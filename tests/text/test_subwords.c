@@ -10,7 +10,9 @@
 #include "support/files.h"
 #include "text/sample.h"
 #include "text/subwords.h"
+#include "text/tokenizer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +97,114 @@ static void check_round(const char *kind, const char *text, const char *expected
     assert_string_equal(decoded, expected);
     heed_free(c, decoded);
     heed_ids_free(&ids);
+    heed_tokenizer_free(t);
+    heed_context_free(c);
+}
+
+/* ---- cut by chance */
+
+enum { THEIR_DRAWS = 200000, OUR_DRAWS = 50000 }; /* make_subwords.py's, and those here */
+
+typedef struct draws {
+    heed_ids ids; /* all, one draw after another */
+    size_t   begins[OUR_DRAWS + 1];
+} draws;
+
+static void draw_cuts(heed_context *c, heed_tokenizer *t, const char *word, size_t length, double rate, draws *d)
+{
+    heed_ids whole = {.context = c};
+    heed_random random = {.seed = 7};
+    d->ids = (heed_ids){.context = c};
+    assert_int_equal(heed_tokenizer_encode(t, word, length, &whole), HEED_OK);
+    for (int i = 0; i < OUR_DRAWS; i++) {
+        d->begins[i] = d->ids.count;
+        assert_int_equal(heed_tokenizer_cut_again(t, whole.ids, whole.count, &(heed_chance){rate, &random}, &d->ids), HEED_OK);
+    }
+    d->begins[OUR_DRAWS] = d->ids.count;
+    heed_ids_free(&whole);
+}
+
+static int times_drawn(const draws *d, const heed_ids *cut)
+{
+    int times = 0;
+    for (int i = 0; i < OUR_DRAWS; i++)
+        times += d->begins[i + 1] - d->begins[i] == cut->count &&
+                 memcmp(d->ids.ids + d->begins[i], cut->ids, cut->count * sizeof *cut->ids) == 0;
+    return times;
+}
+
+static heed_ids read_ids(heed_context *c, char *text)
+{
+    heed_ids ids = {.context = c};
+    for (char *end; *text != '\0' && *text != '\n'; text = end)
+        assert_int_equal(heed_ids_add(&ids, (int32_t)strtol(text, &end, 10)), HEED_OK);
+    return ids;
+}
+
+/* Each way that SentencePiece cuts a word comes as often here, within five deviations of the difference. */
+static void test_chance_as_sentencepiece(void **state)
+{
+    (void)state;
+    static draws d;
+    heed_context *c = context();
+    heed_tokenizer *t = load(c, "bpe");
+    assert_true(heed_tokenizer_cuts_by_chance(t));
+    char *lines = heed_test_read_file(FIXTURE("bpe_dropout.tsv"), NULL), word[32] = "", next[32];
+    int ways = 0, ours = 0;
+    for (char *line = lines, *end; (end = strchr(line, '\n')) != NULL; line = end + 1, ways++) {
+        int times, used;
+        assert_int_equal(sscanf(line, "%31s\t%d\t%n", next, &times, &used), 2);
+        if (strcmp(next, word) != 0) {
+            assert_int_equal(ours, ways == 0 ? 0 : OUR_DRAWS);
+            heed_ids_free(&d.ids);
+            draw_cuts(c, t, next, strlen(next), 0.2, &d);
+            ours = 0;
+        }
+        strcpy(word, next);
+        heed_ids cut = read_ids(c, line + used);
+        int found = times_drawn(&d, &cut);
+        double p = (double)times / THEIR_DRAWS, deviation = sqrt(p * (1 - p) * (1.0 / THEIR_DRAWS + 1.0 / OUR_DRAWS));
+        if (fabs((double)found / OUR_DRAWS - p) > 5 * deviation)
+            fail_msg("%.*s: %d of %d, not %d of %d", (int)(end - line), line, found, OUR_DRAWS, times, THEIR_DRAWS);
+        ours += found;
+        heed_ids_free(&cut);
+    }
+    assert_true(ways > 50);
+    heed_ids_free(&d.ids);
+    free(lines);
+    heed_tokenizer_free(t);
+    heed_context_free(c);
+}
+
+/* However it is cut, the text stays; unknown characters stay where they are. */
+static void test_chance_leaves_the_text(void **state)
+{
+    (void)state;
+    static const char text[] = "Two boats \xce\xa9mega waiting, waiting for Flut\xe6\xbc\xa2 the late tide.";
+    static const double rates[] = {0, 0.5, 0.999};
+    heed_context *c = context();
+    heed_tokenizer *t = load(c, "bpe"), *unigram = load(c, "unigram");
+    assert_false(heed_tokenizer_cuts_by_chance(unigram));
+    heed_ids whole = {.context = c};
+    assert_int_equal(heed_tokenizer_encode(t, text, strlen(text), &whole), HEED_OK);
+    char *expected, *found;
+    assert_int_equal(heed_tokenizer_decode(t, whole.ids, whole.count, &expected), HEED_OK);
+    size_t before = 0;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        heed_random random = {.seed = i};
+        heed_ids cut = {.context = c};
+        assert_int_equal(heed_tokenizer_cut_again(t, whole.ids, whole.count, &(heed_chance){rates[i], &random}, &cut), HEED_OK);
+        assert_int_equal(heed_tokenizer_decode(t, cut.ids, cut.count, &found), HEED_OK);
+        assert_string_equal(found, expected);
+        assert_true(i == 0 ? cut.count == whole.count && memcmp(cut.ids, whole.ids, cut.count * sizeof *cut.ids) == 0
+                           : cut.count > before);
+        before = cut.count;
+        heed_free(c, found);
+        heed_ids_free(&cut);
+    }
+    heed_free(c, expected);
+    heed_ids_free(&whole);
+    heed_tokenizer_free(unigram);
     heed_tokenizer_free(t);
     heed_context_free(c);
 }
@@ -435,6 +545,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bpe_as_sentencepiece),
         cmocka_unit_test(test_unigram_as_sentencepiece),
+        cmocka_unit_test(test_chance_as_sentencepiece),
+        cmocka_unit_test(test_chance_leaves_the_text),
         cmocka_unit_test(test_decoding),
         cmocka_unit_test(test_endless_word),
         cmocka_unit_test(test_damage),
