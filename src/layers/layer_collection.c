@@ -109,7 +109,7 @@ const heed_layer_class heed_layer_collection_layer_normalization_class = {
     .weights = "gain (F)\n"
                "bias (F)",
     .source = "Ba, Kiros and Hinton 2016; keras-layer-collection, kulc/layer_normalization.py",
-    .differs = "any rank and any mask, where the original takes (B, T, F) without one. epsilon is saved.",
+    .differs = "any rank and any mask, where the original takes (B, T, F) without one. an epsilon other than 1e-8 is saved.",
 };
 
 /* ---- SequenceAttention ---- */

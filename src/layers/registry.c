@@ -59,28 +59,55 @@ heed_status heed_register_layer(heed_context *c, const heed_layer_class *layer_c
 
 /* Whose class it is, by a key of its config that the others lack; a NULL key: where none of the rows before it fits. */
 static const struct owner {
-    const char *class_name, *key, *collection;
+    const char *class_name, *key, *collection; /* NULL: nobody's of those known here */
+    const char *called;                        /* what it is called there, where that differs */
 } owners[] = {
-    {"ScaledDotProductAttention", "history_only", "keras-self-attention"},
-    {"ScaledDotProductAttention", NULL, "keras-layer-collection"},
-    {"LayerNormalization", "axis", "keras"},
-    {"LayerNormalization", "center", "keras"},
-    {"LayerNormalization", NULL, "keras-layer-collection"},
-    {"MultiHeadAttention", "head_num", "keras-multi-head"},
+    {"ScaledDotProductAttention", "history_only", "keras-self-attention", NULL},
+    {"ScaledDotProductAttention", NULL, "keras-layer-collection", NULL},
+    {"LayerNormalization", "axis", "keras", NULL},
+    {"LayerNormalization", "center", NULL, NULL},
+    {"LayerNormalization", "epsilon", NULL, NULL},
+    {"LayerNormalization", NULL, "keras-layer-collection", NULL},
+    {"MultiHeadAttention", "head_num", "keras-multi-head", NULL},
+    {"Attention", "use_scale", "keras", NULL},
+    {"Attention", "causal", "keras", NULL},
+    {"Attention", "score_mode", "keras", NULL},
+    {"Attention", NULL, "attention_keras", "AttentionLayer"},
 };
 
-/* The collection that a saved config tells of, or the caller; NULL where the name alone tells. What was written by hand,
- * a call, may leave out any key. */
-static const char *owner_of(const heed_context *c, const char *class_name, const heed_value *given)
+/* What was written by hand, a call, may leave out any key: only a key that it has tells anything. */
+static bool tells(const struct owner *o, const char *class_name, const heed_value *given)
 {
-    if (*c->origin.collection != '\0' && find_in(built_in, BUILT_IN_COUNT, class_name, c->origin.collection) != NULL)
-        return c->origin.collection;
-    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
-        if (strcmp(owners[i].class_name, class_name) == 0 &&
-            (owners[i].key == NULL ? heed_value_is(given, HEED_VALUE_DICT)
-                                   : heed_value_find(given, owners[i].key) != NULL))
-            return owners[i].collection;
-    return NULL;
+    bool whole = heed_value_is(given, HEED_VALUE_DICT);
+    return strcmp(o->class_name, class_name) == 0 && (whole || (o->key != NULL && o->collection != NULL)) &&
+           (o->key == NULL || heed_value_find(given, o->key) != NULL);
+}
+
+/* Settles the collection that the caller tells of, or a saved config, and the class's name there; the collection is NULL
+ * where the name alone tells. */
+static heed_status find_owner(heed_context *c, const heed_value *given, const char **class_name, const char **collection)
+{
+    *collection = NULL;
+    if (*c->origin.collection != '\0' && find_in(built_in, BUILT_IN_COUNT, *class_name, c->origin.collection) != NULL) {
+        *collection = c->origin.collection;
+        return HEED_OK;
+    }
+    const struct owner *o = NULL;
+    for (size_t i = 0; i < sizeof owners / sizeof *owners && o == NULL; i++)
+        if (tells(&owners[i], *class_name, given))
+            o = &owners[i];
+    if (o == NULL)
+        return HEED_OK;
+    if (o->collection == NULL) {
+        heed_fail(c, HEED_ENOTFOUND, "%s with %s but without axis: whose layer this is, the file does not tell",
+                  *class_name, o->key);
+        heed_hint(c, "--from keras (.from in heed_load_config) takes it for Keras' own, over the last axis, with epsilon added to the "
+                     "variance");
+        return HEED_ENOTFOUND;
+    }
+    *collection = o->collection;
+    *class_name = o->called == NULL ? *class_name : o->called;
+    return HEED_OK;
 }
 
 /* ---- versions of the originals that differ, which no file tells ---- */
@@ -288,8 +315,9 @@ static heed_status read_config(heed_zone *z, const char *class_name, const char 
                                heed_spec *out)
 {
     const heed_layer_class *class;
-    HEED_TRY(need_class(z->context, class_name, collection == NULL ? owner_of(z->context, class_name, given) : collection,
-                        &class));
+    if (collection == NULL)
+        HEED_TRY(find_owner(z->context, given, &class_name, &collection));
+    HEED_TRY(need_class(z->context, class_name, collection, &class));
     heed_value *options;
     HEED_TRY(translate(z, class, given, &options));
     heed_option_table t = HEED_TABLE_OF(class);
@@ -384,12 +412,13 @@ heed_value *heed_keras2_value(heed_zone *z, const heed_value *v)
 /* Options that Keras 3 or the original does not know: written only where they say something. */
 static bool is_silent(const heed_layer_class *class, const heed_option *o, const void *config)
 {
-    const char *field = (const char *)config + o->offset;
+    const char *field = (const char *)config + o->offset, *usual = (const char *)class->defaults + o->offset;
     if (strncmp(class->name, "SpatialDropout", 14) == 0 && strcmp(o->name, "trainable") == 0)
         return true; /* which Keras refuses there */
     if (strcmp(o->name, "masking") == 0)
-        return strcmp(*(const char *const *)field,
-                      *(const char *const *)((const char *)class->defaults + o->offset)) == 0;
+        return strcmp(*(const char *const *)field, *(const char *const *)usual) == 0;
+    if (class == &heed_layer_collection_layer_normalization_class && strcmp(o->name, "epsilon") == 0)
+        return memcmp(field, usual, sizeof(double)) == 0; /* its files have none, by which they are told from others */
     bool unknown = strcmp(o->name, "time_major") == 0 || strcmp(o->name, "corrected") == 0;
     return unknown && !*(const bool *)field;
 }

@@ -273,6 +273,51 @@ static void check_owner(heed_context *c, const char *origin, const char *class_n
     heed_zone_free(&z);
 }
 
+/* By the keys that a saved config has, as text of a call; collection NULL: nobody's. */
+static void check_told(heed_context *c, const char *class_name, const char *options, const char *collection)
+{
+    heed_zone z;
+    heed_spec spec;
+    heed_value *config;
+    heed_zone_init(&z, c);
+    heed_value *saved = heed_value_dict(&z);
+    assert_int_equal(heed_value_parse(&z, "config", options, &config), HEED_OK);
+    assert_int_equal(heed_value_set(&z, saved, "class_name", heed_value_text(&z, class_name)), HEED_OK);
+    assert_int_equal(heed_value_set(&z, saved, "config", config), HEED_OK);
+    heed_status status = heed_spec_read(&z, "x", saved, &spec);
+    if (collection != NULL)
+        assert_string_equal(status == HEED_OK ? spec.layer_class->collection : heed_error(c), collection);
+    else
+        assert_int_equal(status, HEED_ENOTFOUND);
+    heed_zone_free(&z);
+}
+
+static void test_names_that_several_have(void **state)
+{
+    heed_context *c = *state;
+    check_told(c, "ScaledDotProductAttention", "{'history_only': False, 'return_attention': False}", "keras-self-attention");
+    check_told(c, "ScaledDotProductAttention", "{'return_attention': False}", "keras-layer-collection");
+    check_told(c, "MultiHeadAttention", "{'num_heads': 2, 'key_dim': 3}", "keras");
+    check_told(c, "MultiHeadAttention", "{'head_num': 2}", "keras-multi-head");
+    check_told(c, "LayerNormalization", "{'axis': [2], 'center': True, 'epsilon': 1e-3}", "keras");
+    check_told(c, "LayerNormalization", "{'name': 'n', 'trainable': True}", "keras-layer-collection");
+    check_told(c, "LayerNormalization", "{'center': True, 'epsilon': 1e-3}", NULL);
+    assert_string_equal(heed_error(c), "LayerNormalization with center but without axis: whose layer this is, the file does "
+                                       "not tell");
+    check_told(c, "LayerNormalization", "{'epsilon': 1e-3}", NULL);
+    check_told(c, "Attention", "{'use_scale': True}", "keras");
+    check_told(c, "Attention", "{'causal': False}", "keras");
+    check_told(c, "Attention", "{'name': 'a', 'trainable': True}", "attention_keras");
+    check_told(c, "AttentionLayer", "{'name': 'a'}", "attention_keras");
+    assert_int_equal(heed_read_from(c, "keras"), HEED_OK);
+    check_told(c, "LayerNormalization", "{'center': True, 'epsilon': 1e-3}", "keras");
+    check_told(c, "LayerNormalization", "{}", "keras");
+    check_told(c, "Attention", "{}", "keras");
+    assert_int_equal(heed_read_from(c, "keras-layer-collection"), HEED_OK);
+    check_told(c, "LayerNormalization", "{'epsilon': 1e-3}", "keras-layer-collection");
+    assert_int_equal(heed_read_from(c, NULL), HEED_OK);
+}
+
 static void check_no_origin(heed_context *c, const char *origin, const char *reason, const char *hint)
 {
     assert_int_not_equal(heed_read_from(c, origin), HEED_OK);
@@ -323,7 +368,7 @@ int main(void)
         cmocka_unit_test(test_padding_gets_no_attention), cmocka_unit_test(test_as_first_written_padding_counts),
         cmocka_unit_test(test_attention_on_request),      cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_corrected_in_files),        cmocka_unit_test(test_heads_kept_apart),
-        cmocka_unit_test(test_read_from),
+        cmocka_unit_test(test_read_from),                 cmocka_unit_test(test_names_that_several_have),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

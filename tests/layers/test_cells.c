@@ -367,7 +367,7 @@ static const sample samples[] = {
     {"Rescaling", "2, -1", 1, {X3}},
     {"Normalization", "", 1, {X3}},
     {"Normalization", "axis=[1, 2], mean=0.5, variance=2, invert=True", 1, {X3}},
-    {"keras-layer-collection>LayerNormalization", "epsilon=1e-5", 1, {X3}},
+    {"keras-layer-collection>LayerNormalization", "", 1, {X3}},
 };
 
 /* Whether the name alone means it. */

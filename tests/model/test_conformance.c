@@ -92,8 +92,22 @@ static heed_array *numbered(trial *t, const char *prefix, int index)
 
 /* ---- loading ---- */
 
+/* What the file cannot tell. */
+typedef struct told {
+    const char *from[2], *set[4]; /* each ends with NULL */
+} told;
+
+static void read_told(const trial *t, told *out)
+{
+    const heed_json *from = heed_json_find(t->json, "from"), *set = heed_json_find(t->json, "set");
+    size_t count = 0;
+    *out = (told){{from == NULL ? NULL : from->text, NULL}, {NULL}};
+    for (const heed_json *item = set == NULL ? NULL : set->first; item != NULL && count < 3; item = item->next)
+        out->set[count++] = item->text;
+}
+
 /* Weights that lie apart, perhaps in several files, are written out. */
-static heed_status load_apart(trial *t, const char *architecture)
+static heed_status load_apart(trial *t, const char *architecture, const told *said)
 {
     size_t stem = strcspn(t->file, ".");
     for (size_t i = 0; i < heed_zip_count(t->archive); i++) {
@@ -105,7 +119,8 @@ static heed_status load_apart(trial *t, const char *architecture)
     }
     if (!extract(t, architecture, architecture))
         return HEED_EFORMAT;
-    heed_status status = heed_load_model(t->context, architecture, &t->model, .weights = t->file);
+    heed_status status = heed_load_model(t->context, architecture, &t->model, .weights = t->file, .from = said->from,
+                                         .set = said->set);
     remove(architecture);
     for (size_t i = 0; i < heed_zip_count(t->archive); i++)
         if (strncmp(heed_zip_name(t->archive, i), t->file, stem) == 0)
@@ -116,13 +131,16 @@ static heed_status load_apart(trial *t, const char *architecture)
 static heed_status load_model(trial *t)
 {
     const heed_json *architecture = heed_json_find(t->json, "architecture");
+    told said;
+    read_told(t, &said);
     if (heed_json_is(architecture, HEED_JSON_STRING))
-        return load_apart(t, architecture->text);
+        return load_apart(t, architecture->text, &said);
     unsigned char *bytes;
     size_t size;
     if (!read_member(t, t->file, &bytes, &size))
         return HEED_EFORMAT;
-    heed_status status = heed_load_model_memory(t->context, t->file, bytes, size, NULL, &t->model);
+    heed_status status = heed_load_model_memory(t->context, t->file, bytes, size, &(heed_load_config){.from = said.from, .set = said.set},
+                                                &t->model);
     heed_free(t->context, bytes);
     return status;
 }
@@ -267,17 +285,35 @@ static void check_training(trial *t)
 
 /* ---- a file ---- */
 
+/* A file that heed must not take for what it may not be. */
+static void check_refused(trial *t, const char *reason)
+{
+    if (load_model(t) == HEED_OK)
+        complain(t, "it is read, expected to be refused");
+    else if (strstr(heed_error(t->context), reason) == NULL)
+        complain(t, "refused for '%s', expected '%s'", heed_error(t->context), reason);
+}
+
+static void check_model(trial *t)
+{
+    if (load_model(t) != HEED_OK)
+        complain(t, "load: %s", heed_error(t->context));
+    else
+        check_outputs(t);
+    if (t->problem[0] == '\0')
+        check_training(t);
+}
+
 static bool check_file(heed_context *c, heed_zip *archive, const char *writer, const char *file)
 {
     trial t = {.context = c, .archive = archive, .writer = writer, .file = file, .numbers = {.context = c}};
     heed_zone_init(&t.zone, c);
     if (read_numbers(&t)) {
-        if (load_model(&t) != HEED_OK)
-            complain(&t, "load: %s", heed_error(c));
+        const heed_json *refused = heed_json_find(t.json, "refused");
+        if (refused != NULL)
+            check_refused(&t, refused->text);
         else
-            check_outputs(&t);
-        if (t.problem[0] == '\0')
-            check_training(&t);
+            check_model(&t);
     } else {
         complain(&t, "its numbers cannot be read");
     }
