@@ -51,11 +51,7 @@ typedef struct wiring {
 /* A layer with weights. The spec counts when it is made. */
 static heed_layer *layer_of(const wiring *w, const char *name, heed_spec spec)
 {
-    heed_layer *layer = NULL;
-    if (w->trained == NULL)
-        return heed_make(w->m, spec);
-    heed_recipe_find_layer(w->trained, name, &layer);
-    return layer;
+    return heed_recipe_layer(w->m, w->trained, name, spec);
 }
 
 static heed_symbol *drop(const wiring *w, heed_symbol *x, double rate)

@@ -34,6 +34,8 @@ static const life lives[] = {
      "--set target_embedding=8 --set output_units=8 --set batch_size=32", "attention", false},
     {"bahdanau", "--set vocabulary=200 --set units=12 --set embedding=8 --set attention_units=8 --set batch_tokens=256",
      "attention", false},
+    {"luong", "--set vocabulary=200 --set units=12 --set embedding=8 --set batch_tokens=256", "attention", false},
+    {"attention-keras", "--set vocabulary=200 --set units=12 --set batch_size=32", "attention", false},
 };
 
 static void must_run(const char *line)
@@ -136,6 +138,18 @@ static void test_bahdanau(void **state)
     live(&lives[2]);
 }
 
+static void test_luong(void **state)
+{
+    (void)state;
+    live(&lives[3]);
+}
+
+static void test_attention_keras(void **state)
+{
+    (void)state;
+    live(&lives[4]);
+}
+
 int main(void)
 {
     if (!heed_test_has_command())
@@ -144,6 +158,8 @@ int main(void)
         cmocka_unit_test(test_transformer),
         cmocka_unit_test(test_gru_attention),
         cmocka_unit_test(test_bahdanau),
+        cmocka_unit_test(test_luong),
+        cmocka_unit_test(test_attention_keras),
     };
     return cmocka_run_group_tests(tests, make_sentences, remove_all);
 }
