@@ -273,7 +273,8 @@ static void make_logits(const output_loss_work *w, int64_t chunk, int64_t block)
 
 /* The gradient of (c/2) (KL(p, q) + KL(q, p)) for a row and its twin, in whose place their weighted probabilities p, q
  * stand; and of what smoothing spreads. */
-static void add_consistency(const output_loss_work *w, int64_t block, int64_t i, int64_t columns, float *row, float spread)
+static void add_consistency(const output_loss_work *w, int64_t block, int64_t i, int64_t columns, float *row,
+                            float spread)
 {
     const float share = 0.5f * w->at->consistency, *apart = apart_of(w, block, i);
     const twin a = w->twins[i], b = w->twins[i + 1];

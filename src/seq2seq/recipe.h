@@ -26,7 +26,7 @@
     X(config, INT, longest_piece, 16, "[1,64]", "characters in a piece of bpe and unigram")                            \
     X(config, BOOL, split_digits, false, "", "whether bpe and unigram take digits one by one")                         \
     X(config, FLOAT, piece_dropout, 0.0, "[0,1)",                                                                      \
-      "in training, the probability that two parts of a bpe piece are not joined, anew each time (Provilkov et al. 2020)") \
+      "in training, the probability that parts of a bpe piece are not joined, anew each time (Provilkov et al. 2020)") \
     X(config, BOOL, fewer_tokens, false, "",                                                                           \
       "whether bpe and unigram make do with fewer tokens where the text has not so many pieces; otherwise an error")   \
     X(config, INT, batch_size, 128, "[1,)", "pairs a training step")                                                   \
@@ -41,8 +41,8 @@
     X(config, FLOAT, clip_norm, 1.0, "[0,)", "the length to which the gradient is cut; 0: it is not")                  \
     X(config, FLOAT, label_smoothing, 0.0, "[0,1)", "share of the truth that is spread over all tokens")               \
     X(config, FLOAT, r_drop, 0.0, "[0,)",                                                                              \
-      "weight of the difference that dropout makes: each batch is taken twice, and both predictions are to agree (Liang et " \
-      "al. 2021); 0: none")                                                                                            \
+      "weight of the difference that dropout makes: each batch is taken twice, and the predictions are to agree " \
+      "(Liang et al. 2021); 0: none")                                                                                  \
     X(config, INT, longest, 400, "[1,)", "tokens a side of a pair may have")                                           \
     X(config, TEXT, long_pairs, "skip", "skip|error", "longer pairs are left out, and counted, or are an error")       \
     X(config, TEXT, bad_pairs, "error", "error|skip",                                                                  \

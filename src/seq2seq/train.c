@@ -158,10 +158,10 @@ static heed_status check_recut(heed_trainer *t)
 {
     const heed_translator *tr = t->translator;
     bool cuts = heed_tokenizer_cuts_by_chance(tr->source) || heed_tokenizer_cuts_by_chance(tr->target);
-    return cuts || !heed_trainer_recuts(t)
-               ? HEED_OK
-               : heed_fail(t->context, HEED_EINVAL, "piece_dropout: neither side is cut into pieces of bpe (found %s and %s)",
-                           tr->recipe.settings->source_tokens, tr->recipe.settings->target_tokens);
+    if (cuts || !heed_trainer_recuts(t))
+        return HEED_OK;
+    return heed_fail(t->context, HEED_EINVAL, "piece_dropout: neither side is cut into pieces of bpe (found %s and %s)",
+                     tr->recipe.settings->source_tokens, tr->recipe.settings->target_tokens);
 }
 
 static heed_status make_room(heed_trainer *t)

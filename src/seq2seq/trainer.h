@@ -76,7 +76,10 @@ struct heed_trainer {
 static inline uint64_t heed_trainer_seed(const heed_trainer *t) { return strtoull(t->seed, NULL, 10); }
 
 /* Whether chance cuts the examples, anew in each epoch. */
-static inline bool heed_trainer_recuts(const heed_trainer *t) { return t->translator->recipe.settings->piece_dropout > 0; }
+static inline bool heed_trainer_recuts(const heed_trainer *t)
+{
+    return t->translator->recipe.settings->piece_dropout > 0;
+}
 
 /* Makes the batches of the epoch under way. */
 heed_status heed_trainer_start_epoch(heed_trainer *t);
