@@ -10,9 +10,11 @@
 #include "graph/graph.h"
 #include "ops/output_loss.h"
 #include "support/failing_allocator.h"
+#include "support/files.h"
 #include "support/op_check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,6 +256,63 @@ static void test_what_does_not_fit(void **state)
     heed_context_free(c);
 }
 
+/* ---- consistency, against PyTorch */
+
+/* The numbers of the fixture's line `name count ...`. */
+static int read_line(const char *lines, const char *name, float *out, int most)
+{
+    char begin[32];
+    int used, count = 0;
+    snprintf(begin, sizeof begin, "%s ", name);
+    const char *line = strncmp(lines, begin, strlen(begin)) == 0 ? lines : strstr(lines, begin);
+    while (line != NULL && line > lines && line[-1] != '\n')
+        line = strstr(line + 1, begin);
+    assert_non_null(line);
+    assert_int_equal(sscanf(line + strlen(begin), "%d%n", &count, &used), 1);
+    assert_in_range(count, 1, most);
+    char *at = (char *)line + strlen(begin) + used;
+    for (int i = 0; i < count; i++)
+        out[i] = strtof(at, &at);
+    return count;
+}
+
+static void test_consistency_as_pytorch(void **state)
+{
+    (void)state;
+    enum { ROWS = 6, D = 4, N = 7 };
+    char *lines = heed_test_read_file(HEED_FIXTURES "/losses/r_drop.txt", NULL);
+    float x[ROWS * D], kernel[D * N], numbers[ROWS], expected[3][D * N];
+    int32_t labels[ROWS];
+    assert_int_equal(read_line(lines, "x", x, ROWS * D), ROWS * D);
+    assert_int_equal(read_line(lines, "kernel", kernel, D * N), D * N);
+    assert_int_equal(read_line(lines, "labels", numbers, ROWS), ROWS);
+    for (int i = 0; i < ROWS; i++)
+        labels[i] = (int32_t)numbers[i];
+    const int counts[] = {read_line(lines, "loss", expected[0], 1), read_line(lines, "dx", expected[1], ROWS * D),
+                          read_line(lines, "dkernel", expected[2], D * N)};
+    heed_context *c;
+    heed_graph *g;
+    assert_int_equal(heed_context_create(NULL, &c), HEED_OK);
+    assert_int_equal(heed_graph_create(c, &g), HEED_OK);
+    heed_tensor *of[] = {heed_graph_input(g, HEED_FLOAT32, &(heed_shape){2, {ROWS, D}}),
+                         heed_graph_input(g, HEED_FLOAT32, &(heed_shape){2, {D, N}}),
+                         heed_graph_input(g, HEED_INT32, &(heed_shape){1, {ROWS}})}, *wanted[3];
+    wanted[0] = heed_op_output_loss(heed_op_matmul(of[0], of[1]), of[2], NULL, 0.1f, 5);
+    assert_int_equal(heed_graph_gradients(wanted[0], NULL, of, 2, wanted + 1), HEED_OK);
+    assert_int_equal(heed_graph_plan(g, wanted, 3), HEED_OK);
+    const void *const data[] = {x, kernel, labels};
+    for (int i = 0; i < 3; i++)
+        heed_graph_bind(of[i], data[i]);
+    assert_int_equal(heed_graph_run(g, 1, 1), HEED_OK);
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < counts[i]; k++)
+            assert_float_equal(((const float *)heed_tensor_data(wanted[i]))[k], expected[i][k],
+                               1e-5 * fmax(1, fabs((double)expected[i][k])));
+    heed_graph_free(g);
+    heed_context_free(c);
+    free(lines);
+}
+
 static heed_status work(heed_context *c, void *user)
 {
     probe p = {.context = c};
@@ -278,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_as_one_as_apart),
         cmocka_unit_test(test_strange_logits),
         cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_consistency_as_pytorch),
         cmocka_unit_test(test_allocation_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
