@@ -20,11 +20,12 @@ static heed_context *heed_fuzz_shared;
 
 static inline void heed_fuzz_end(void) { heed_context_free(heed_fuzz_shared); }
 
-/* One context for all inputs. */
+/* One context for all inputs, with so little memory that a size which is believed without bytes behind it shows. */
 static inline heed_context *heed_fuzz_context(void)
 {
     if (heed_fuzz_shared == NULL) {
-        FUZZ_CHECK(heed_context_create(&(heed_context_config){.threads = 1}, &heed_fuzz_shared) == HEED_OK);
+        const heed_context_config config = {.threads = 1, .memory = (size_t)200 << 20};
+        FUZZ_CHECK(heed_context_create(&config, &heed_fuzz_shared) == HEED_OK);
         atexit(heed_fuzz_end);
     }
     return heed_fuzz_shared;

@@ -81,6 +81,7 @@ typedef struct heed_context_config {
     int               threads;   /**< 1..256, or 0: as many as the process may use (at most 256) */
     const char       *cpu;       /**< "generic", "avx2", "avx512", or NULL: $HEED_CPU, else the best there is */
     heed_allocator    allocator; /**< default: the C library */
+    size_t            memory;    /**< most bytes in use at a time, HEED_ENOMEM beyond; 0: as many as the machine has */
     heed_log_function *log;      /**< default: messages are dropped */
     void             *log_user;
 } heed_context_config;

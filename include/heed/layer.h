@@ -287,7 +287,8 @@ HEED_API heed_variable          *heed_layer_weight_at(const heed_layer *layer, i
 
 HEED_API const char       *heed_variable_name(const heed_variable *v);
 HEED_API const heed_shape *heed_variable_shape(const heed_variable *v);
-HEED_API float            *heed_variable_data(heed_variable *v); /**< row-major; may be written between runs */
+/** Row-major; may be written between runs. NULL when there is no memory for it. */
+HEED_API float            *heed_variable_data(heed_variable *v);
 HEED_API bool              heed_variable_trainable(const heed_variable *v);
 
 #ifdef __cplusplus

@@ -68,6 +68,7 @@ heed_status heed_context_create(const heed_context_config *config, heed_context 
         return HEED_ENOMEM;
     memset(c, 0, sizeof *c);
     c->allocator = allocator;
+    c->memory_most = config->memory > 0 ? config->memory : heed_machine_memory();
     c->cpu = cpu;
     c->log = config->log;
     c->log_user = config->log_user;

@@ -10,7 +10,7 @@ struct heed_pool;
 
 struct heed_context {
     heed_allocator     allocator;
-    size_t             memory_used, memory_peak;
+    size_t             memory_used, memory_peak, memory_most;
     heed_cpu           cpu;
     struct heed_pool  *pool;
     heed_log_function *log;

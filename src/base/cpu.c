@@ -4,6 +4,7 @@
 #include "base/pool.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,4 +53,24 @@ int heed_cpu_count(void)
     if (count < 1)
         count = sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : count > HEED_MAX_THREADS ? HEED_MAX_THREADS : (int)count;
+}
+
+/* What the group of processes (a container, say) may use; SIZE_MAX: as much as there is. */
+static size_t group_memory(void)
+{
+    unsigned long long most;
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+    if (f == NULL)
+        return SIZE_MAX;
+    bool told = fscanf(f, "%llu", &most) == 1 && most <= SIZE_MAX;
+    fclose(f);
+    return told ? (size_t)most : SIZE_MAX;
+}
+
+size_t heed_machine_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+    size_t group = group_memory();
+    size_t machine = pages < 1 || page_size < 1 ? SIZE_MAX : (size_t)pages * (size_t)page_size;
+    return group < machine ? group : machine;
 }

@@ -13,6 +13,11 @@ void *heed_alloc_raw(heed_context *c, size_t count, size_t size)
         heed_fail(c, HEED_ENOMEM, "out of memory (%zu elements of %zu bytes)", count, size);
         return NULL;
     }
+    if (c->memory_used > c->memory_most || bytes > c->memory_most - c->memory_used) {
+        heed_fail(c, HEED_ENOMEM, "out of memory (%zu bytes wanted, %zu in use, %zu are all there may be)", bytes,
+                  c->memory_used, c->memory_most);
+        return NULL;
+    }
     unsigned char *block = c->allocator.allocate(c->allocator.user, bytes + HEADER);
     if (block == NULL) {
         heed_fail(c, HEED_ENOMEM, "out of memory (%zu bytes wanted, %zu in use)", bytes, c->memory_used);

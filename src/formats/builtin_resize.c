@@ -41,11 +41,12 @@ static heed_status resize_axis(heed_builtin *b, int axis, int64_t out, heed_symb
     }
     heed_resize2d_matrix(o->method, in, out, rows);
     heed_variable *kernel = heed_layer_weight_at(layer, 0);
-    for (int64_t i = 0; i < in * out; i++)
+    heed_status status = heed_variable_claim(kernel);
+    for (int64_t i = 0; i < in * out && status == HEED_OK; i++)
         kernel->data[i] = rows[i % out * in + i / out];
     kernel->drawn = true;
     heed_release(b->model->context, rows);
-    return HEED_OK;
+    return status;
 }
 
 heed_status heed_builtin_resize2d(heed_builtin *b)

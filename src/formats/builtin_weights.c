@@ -36,6 +36,7 @@ heed_status heed_builtin_fill(heed_builtin *b, heed_layer *layer, int index, hee
     heed_variable *v = heed_layer_weight_at(layer, index);
     if (v == NULL || part.variable == NULL || v->count != rows_of(&part) * columns_of(&part))
         return heed_layer_fail(b->layer, HEED_EINTERNAL, "weight %d of '%s' does not fit", index, layer->name);
+    HEED_TRY(heed_variable_claim(v));
     copy_part(v->data, &part);
     v->drawn = true;
     return HEED_OK;

@@ -121,6 +121,7 @@ static heed_status take_gates_apart(const transfer *t, const heed_legacy_weight 
             const heed_array *a = arrays[3 * place_in_keras1(gates, gate) + part];
             if (part == 2 ? !has_shape(a, 1, width, 0) : !has_shape(a, 2, rows, width))
                 return misfit(t, &w[part], a);
+            HEED_TRY(heed_variable_claim(v));
             put_columns(v->data, gates * width, gate * width, a->data, rows, width);
         }
     }
@@ -147,6 +148,8 @@ static heed_status take_cudnn(const transfer *t, const heed_legacy_weight *w, he
         return misfit(t, &w[0], arrays[0]);
     if (!heed_shape_equal(&arrays[1]->shape, &recurrent->shape))
         return misfit(t, &w[1], arrays[1]);
+    for (int i = 0; i < 3; i++)
+        HEED_TRY(heed_variable_claim(w[i].variable));
     const float *u = arrays[1]->data, *b = arrays[2]->data;
     for (int gate = 0; gate < gates; gate++) {
         int64_t at = gate * units;
@@ -229,12 +232,15 @@ static bool is_kernel(const heed_legacy_weight *w)
 static heed_status take_one(const transfer *t, const heed_legacy_weight *w, const heed_array *a)
 {
     heed_variable *v = w->variable;
-    if (heed_shape_equal(&a->shape, &v->shape) || is_flat_kernel(a, v))
-        memcpy(v->data, a->data, (size_t)v->count * sizeof(float));
-    else if (is_kernel(w) && is_channels_first(a, v))
-        put_channels_last(a->data, v);
-    else
+    bool turned = is_kernel(w) && is_channels_first(a, v);
+    bool straight = heed_shape_equal(&a->shape, &v->shape) || is_flat_kernel(a, v);
+    if (!straight && !turned)
         return misfit(t, w, a);
+    HEED_TRY(heed_variable_claim(v));
+    if (straight)
+        memcpy(v->data, a->data, (size_t)v->count * sizeof(float));
+    else
+        put_channels_last(a->data, v);
     if (t->theano && is_kernel(w))
         turn_around(v);
     return HEED_OK;

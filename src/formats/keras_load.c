@@ -148,6 +148,8 @@ heed_status heed_load_weights(heed_model *m, const char *path)
     float *numbers = heed_alloc_raw(c, heed_weight_total(m), sizeof *numbers);
     bool *drawn = heed_alloc_raw(c, m->weight_count, sizeof *drawn);
     heed_status status = numbers == NULL || drawn == NULL ? HEED_ENOMEM : HEED_OK;
+    for (size_t i = 0; i < m->weight_count && status == HEED_OK; i++)
+        status = heed_variable_claim(m->weights[i].variable);
     if (status == HEED_OK) {
         heed_keep_weights(m, numbers);
         for (size_t i = 0; i < m->weight_count; i++)

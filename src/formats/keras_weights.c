@@ -257,6 +257,7 @@ static heed_status take_array(walk *w, heed_variable *v, const heed_hdf5 *group,
                          v->name, heed_shape_text(&v->shape, expected, sizeof expected),
                          heed_shape_text(&node->array->shape, found, sizeof found));
     heed_array *floats;
+    HEED_TRY(heed_variable_claim(v));
     HEED_TRY(heed_array_convert(c, node->array, HEED_FLOAT32, &floats));
     memcpy(v->data, floats->data, (size_t)v->count * sizeof *v->data);
     heed_array_free(c, floats);
@@ -302,13 +303,15 @@ static const heed_layer *find_twin(const walk *w, const heed_layer *layer)
     return NULL;
 }
 
-static void copy_twin(heed_layer *layer, const heed_layer *twin)
+static heed_status copy_twin(heed_layer *layer, const heed_layer *twin)
 {
     for (size_t i = 0; i < layer->variable_count; i++) {
         heed_variable *v = layer->variables[i];
+        HEED_TRY(heed_variable_claim(v));
         memcpy(v->data, twin->variables[i]->data, (size_t)v->count * sizeof *v->data);
         v->drawn = true;
     }
+    return HEED_OK;
 }
 
 static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
@@ -321,10 +324,8 @@ static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
     const heed_array *scales = find_scales(layer, group, count);
     count -= scales != NULL;
     const heed_layer *twin = count == 0 ? find_twin(w, layer) : NULL;
-    if (twin != NULL) {
-        copy_twin(layer, twin);
-        return HEED_OK;
-    }
+    if (twin != NULL)
+        return copy_twin(layer, twin);
     if (count != layer->variable_count)
         return heed_layer_fail(layer, HEED_EFORMAT,
                                "%s/vars: the number of weights does not fit (expected %zu, found %zu)", path,

@@ -67,6 +67,8 @@ heed_status heed_graph_run(heed_graph *g, uint64_t seed, uint64_t training_step)
             return HEED_ENOMEM;
     }
     HEED_TRY(check_bound(g));
+    for (size_t i = 0; i < g->variable_count; i++)
+        HEED_TRY(heed_variable_claim(g->variables[i]->variable));
     heed_exec x = {.context = c, .kernels = heed_kernels_for(c->cpu), .pool = c->pool, .threads = heed_threads(c),
                    .arena = g->arena, .bound = g->bound, .packs = g->packs, .seed = seed, .step = training_step};
     return heed_graph_execute(g, &x);

@@ -310,6 +310,7 @@ const heed_object_family heed_initializers = {"initializer", "keras.initializers
 
 heed_status heed_variable_initialize(heed_context *c, heed_variable *v, uint64_t seed, uint64_t stream)
 {
+    HEED_TRY(heed_variable_claim(v));
     drawing d = {c, &v->shape, v->data, v->count, {.seed = seed, .stream = stream}, v->fan_in, v->fan_out};
     if (v->initializer == NULL || v->count == 0)
         return HEED_OK;

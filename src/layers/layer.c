@@ -195,9 +195,9 @@ static heed_status make_variable(heed_layer *layer, const char *name, const heed
         return HEED_ENOMEM;
     v->shape = *shape;
     v->count = count;
-    v->data = heed_alloc(layer->context, (size_t)count, sizeof *v->data);
+    v->context = layer->context;
     *out = v;
-    return v->data == NULL ? HEED_ENOMEM : HEED_OK;
+    return HEED_OK;
 }
 
 /* Makes room for one more in a list of variables. */
@@ -266,7 +266,8 @@ heed_variable *heed_layer_carried(heed_layer *layer, size_t index, const heed_sh
 void heed_layer_reset(heed_layer *layer)
 {
     for (size_t i = 0; i < layer->state_count; i++)
-        memset(layer->states[i]->data, 0, (size_t)layer->states[i]->count * sizeof(float));
+        if (layer->states[i]->data != NULL)
+            memset(layer->states[i]->data, 0, (size_t)layer->states[i]->count * sizeof(float));
     for (size_t i = 0; i < layer->child_count; i++)
         heed_layer_reset(layer->children[i].layer);
 }
@@ -361,5 +362,5 @@ heed_variable *heed_layer_weight_at(const heed_layer *layer, int index)
 
 const char       *heed_variable_name(const heed_variable *v) { return v->name; }
 const heed_shape *heed_variable_shape(const heed_variable *v) { return &v->shape; }
-float            *heed_variable_data(heed_variable *v) { return v->data; }
+float            *heed_variable_data(heed_variable *v) { return heed_variable_claim(v) == HEED_OK ? v->data : NULL; }
 bool              heed_variable_trainable(const heed_variable *v) { return v->trainable; }

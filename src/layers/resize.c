@@ -237,8 +237,10 @@ static heed_status discrete_resize2d_build(heed_layer *layer, const heed_shape *
     for (int i = 0; i < 2; i++)
         shape.dims[i] = 2 * d->factors[i] - d->factors[i] % 2;
     d->w = heed_layer_weight(layer, "W", &shape, "zeros", NULL, NULL, false);
-    if (d->w != NULL)
-        set_slopes(d);
+    if (d->w == NULL)
+        return HEED_OK;
+    HEED_TRY(heed_variable_claim(d->w));
+    set_slopes(d);
     return HEED_OK;
 }
 

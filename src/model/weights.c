@@ -117,6 +117,7 @@ static heed_status set_weight(heed_model *m, heed_weight *w, const heed_array *v
         return heed_fail(m->context, HEED_ESHAPE, "%s: the shape does not fit (expected %s, found %s)", w->path,
                          heed_shape_text(&v->shape, expected, sizeof expected),
                          heed_shape_text(&value->shape, found, sizeof found));
+    HEED_TRY(heed_variable_claim(v));
     if (value->dtype == HEED_FLOAT32) {
         memcpy(v->data, value->data, (size_t)v->count * sizeof *v->data);
     } else {

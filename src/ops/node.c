@@ -63,6 +63,13 @@ heed_tensor *heed_graph_input(heed_graph *g, heed_dtype dtype, const heed_shape 
     return heed_tensor_leaf(g, HEED_PLACE_BOUND, dtype, shape);
 }
 
+heed_status heed_variable_claim(heed_variable *v)
+{
+    if (v->data == NULL)
+        v->data = heed_alloc(v->context, (size_t)v->count, sizeof *v->data);
+    return v->data == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
 heed_tensor *heed_graph_variable(heed_graph *g, heed_variable *variable)
 {
     if (variable == NULL)

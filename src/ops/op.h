@@ -19,13 +19,18 @@ struct heed_variable {
     char      *name;  /* "kernel" */
     heed_shape shape;
     int64_t    count;
-    float     *data;  /* count numbers; the pointer never changes, training and loading change the numbers */
+    heed_context *context;
+    float     *data;  /* count numbers, once claimed; the pointer never changes then, training and loading change the numbers */
     bool       trainable;
     bool       drawn;     /* its numbers were set: drawn by the initializer, or loaded */
     bool       borrowed;  /* data is another variable's, which lives longer */
     struct heed_object *initializer, *regularizer, *constraint; /* of the layers room; NULL: none */
     double     fan_in, fan_out; /* how many numbers a sum has, forwards and backwards; 0: as the shape tells */
 };
+
+/* Gives a weight memory, of zeros, if it has none. Not before there are numbers to put there, or it runs: a size that a file
+ * only declares costs nothing. */
+heed_status heed_variable_claim(heed_variable *v);
 
 /* Where a tensor's numbers are. */
 typedef enum heed_place {

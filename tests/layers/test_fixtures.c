@@ -338,7 +338,7 @@ static int set_weights(fixture *f, heed_variable **weights, int count)
             bad++;
             continue;
         }
-        memcpy(weights[i]->data, w->data, (size_t)weights[i]->count * sizeof(float));
+        memcpy(heed_variable_data(weights[i]), w->data, (size_t)weights[i]->count * sizeof(float));
     }
     if (array_at(f, "w", count) != NULL) {
         print_error("weights are missing behind the %d there are\n", count);

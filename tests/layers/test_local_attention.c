@@ -52,7 +52,7 @@ static heed_layer *made(heed_context *c, heed_spec spec)
     for (int i = 0; i < heed_layer_weight_count(layer); i++) {
         heed_variable *v = heed_layer_weight_at(layer, i);
         for (int64_t k = 0; k < v->count; k++)
-            v->data[k] = 0.7f * number(k, (float)i);
+            heed_variable_data(v)[k] = 0.7f * number(k, (float)i);
     }
     return layer;
 }
