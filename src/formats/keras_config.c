@@ -1,4 +1,4 @@
-/* Reading: layers are made in the order of the file, then their calls are wired as soon as what they need is there. */
+/* Reading: layers are made in the order of the file, then their calls are wired. */
 #include "formats/keras_wiring.h"
 #include "formats/keras_operation.h"
 
@@ -146,7 +146,7 @@ static heed_status read_functional(heed_wiring *r, const heed_json *config)
     for (const heed_json *item = layers->first; item != NULL; item = item->next) {
         heed_wiring_entry e = {0};
         HEED_TRY(read_entry(r, item, &e));
-        r->entries[r->count++] = e;
+        HEED_TRY(heed_wiring_add(r, &e));
     }
     find_first_calls(r, heed_json_find(config, "output_layers"));
     HEED_TRY(read_inputs(r, heed_json_find(config, "input_layers")));

@@ -10,12 +10,14 @@
 
 heed_wiring_entry *heed_wiring_find(const heed_wiring *r, const char *name)
 {
-    for (size_t i = 0; i < r->count; i++)
-        if (strcmp(r->entries[i].name, name) == 0)
-            return &r->entries[i];
-    return NULL;
+    return heed_index_find_text(&r->names, name);
 }
 
+heed_status heed_wiring_add(heed_wiring *r, const heed_wiring_entry *e)
+{
+    r->entries[r->count] = *e;
+    return heed_index_put_text(&r->names, &r->zone, e->name, &r->entries[r->count++]);
+}
 
 heed_status heed_wiring_origin(const heed_wiring *r, const heed_json *list, heed_wiring_place *out)
 {
@@ -83,7 +85,7 @@ typedef struct arguments {
     int          count;
     bool         masked; /* a mask was given */
     heed_value  *keywords;
-    bool         waits;
+    heed_wiring_place waits_for; /* the first call it needs that is not wired yet; from NULL: none */
     const heed_wiring_entry *refused; /* an operation among them that heed cannot run */
 } arguments;
 
@@ -94,6 +96,16 @@ static const heed_json *tensor_history(const heed_json *v)
     if (heed_json_is_string(class_name, "__keras_tensor__"))
         return heed_json_find(heed_json_find(v, "config"), "keras_history");
     return NULL;
+}
+
+/* The symbol at a place; NULL where its call is to be wired first, which `a` notes. */
+static heed_status find_symbol(const heed_wiring *r, const heed_json *where, const heed_wiring_place *o, arguments *a,
+                               heed_symbol **out)
+{
+    HEED_TRY(heed_wiring_symbol(r, where, o, out));
+    if (*out == NULL && a->waits_for.from == NULL)
+        a->waits_for = *o;
+    return HEED_OK;
 }
 
 static heed_status take_tensor(const heed_wiring *r, const heed_json *where, const heed_json *history, arguments *a)
@@ -109,9 +121,7 @@ static heed_status take_tensor(const heed_wiring *r, const heed_json *where, con
     if (a->count == HEED_MAX_OUTPUTS)
         return heed_json_fail(r->context, where, HEED_EUNSUPPORTED, "a call with more than %d tensors",
                               HEED_MAX_OUTPUTS);
-    HEED_TRY(heed_wiring_symbol(r, where, &o, &a->inputs[a->count]));
-    a->waits |= a->inputs[a->count++] == NULL;
-    return HEED_OK;
+    return find_symbol(r, where, &o, a, &a->inputs[a->count++]);
 }
 
 /* The same of a tensor in either form: what take_tensor is to be given. */
@@ -143,39 +153,44 @@ static bool is_mask(const char *key)
     return length >= 4 && strcmp(key + length - 4, "mask") == 0 && strcmp(key, "use_causal_mask") != 0;
 }
 
-/* The wire that makes the mask riding on a symbol. */
-static const heed_wire *mask_maker(const heed_symbol *s)
+static bool makes_mask(const heed_wire *w)
 {
-    while (s->masked) {
-        const char *name = s->wire->layer->layer_class->name;
-        if (s->wire->input_count == 0 || strcmp(name, "Embedding") == 0 || strcmp(name, "Masking") == 0)
-            return s->wire;
-        s = s->wire->inputs[0];
-    }
-    return NULL;
+    const char *name = w->layer->layer_class->name;
+    return w->input_count == 0 || strcmp(name, "Embedding") == 0 || strcmp(name, "Masking") == 0;
 }
 
-static bool takes_masks_off(const heed_wiring *r)
+/* The wire that makes the mask riding on a symbol; one without inputs where there is none. The answer is noted for all
+ * symbols on the way, so that each is passed once. */
+static heed_status mask_maker(heed_wiring *r, const heed_symbol *s, const heed_wire **out)
 {
-    for (size_t i = 0; i < r->count; i++)
-        if (r->entries[i].layer != NULL && heed_takes_masks_off(r->entries[i].layer))
-            return true;
-    return false;
+    static const heed_wire nobody;
+    const heed_symbol *at = s;
+    while ((*out = heed_index_find_address(&r->mask_makers, at)) == NULL && at->masked && !makes_mask(at->wire))
+        at = at->wire->inputs[0];
+    if (*out == NULL)
+        *out = at->masked ? at->wire : &nobody;
+    for (; s != at; s = s->wire->inputs[0])
+        HEED_TRY(heed_index_put_address(&r->mask_makers, &r->zone, s, (void *)(uintptr_t)*out));
+    return HEED_OK;
 }
 
 /* Keras notes the masks that it found by itself as results of operations: NotEqual of what Embedding or Masking was
  * given, then perhaps Any; or a merge of masks. heed finds those by itself, in a form that may be cheaper; but for a model
  * in which the mask may have been taken off by then. */
-static bool rides_anyway(const heed_wiring *r, const heed_symbol *mask, const heed_symbol *input)
+static heed_status rides_anyway(heed_wiring *r, const heed_symbol *mask, const heed_symbol *input, bool *out)
 {
-    const heed_wire *w = mask->wire, *maker = mask_maker(input);
-    if (!heed_is_operation(w->layer) || !input->masked || takes_masks_off(r))
-        return false;
+    const heed_wire *w = mask->wire, *maker;
+    *out = false;
+    if (!heed_is_operation(w->layer) || !input->masked || r->takes_masks_off)
+        return HEED_OK;
     if (strcmp(w->layer->layer_class->name, "Any") == 0)
         w = w->inputs[0]->wire;
-    if (strcmp(w->layer->layer_class->name, "NotEqual") != 0)
-        return true;
-    return maker != NULL && maker->input_count > 0 && maker->inputs[0] == w->inputs[0];
+    *out = strcmp(w->layer->layer_class->name, "NotEqual") != 0;
+    if (*out)
+        return HEED_OK;
+    HEED_TRY(mask_maker(r, input, &maker));
+    *out = maker->input_count > 0 && maker->inputs[0] == w->inputs[0];
+    return HEED_OK;
 }
 
 /* "mask" is of the first input, or a list of one for each; the others are named after their input. */
@@ -188,7 +203,7 @@ static int masked_input(const char *key)
     return strcmp(key, "mask") == 0 ? 0 : -1;
 }
 
-static heed_status take_mask(const heed_wiring *r, const heed_json *v, int input, arguments *a)
+static heed_status take_mask(heed_wiring *r, const heed_json *v, int input, arguments *a)
 {
     const heed_json *history = any_history(r, v);
     heed_symbol *s;
@@ -210,9 +225,12 @@ static heed_status take_mask(const heed_wiring *r, const heed_json *v, int input
         return HEED_OK; /* as rides_anyway */
     if (o.from->layer == NULL)
         return heed_operation_refuse(r->context, o.from->object);
-    HEED_TRY(heed_wiring_symbol(r, v, &o, &s));
-    a->waits |= s == NULL;
-    if (a->waits || input >= a->count || rides_anyway(r, s, a->inputs[input]))
+    HEED_TRY(find_symbol(r, v, &o, a, &s));
+    if (a->waits_for.from != NULL || input >= a->count)
+        return HEED_OK;
+    bool rides;
+    HEED_TRY(rides_anyway(r, s, a->inputs[input], &rides));
+    if (rides)
         return HEED_OK;
     a->masks[input] = s;
     a->masked = true;
@@ -248,7 +266,7 @@ static heed_status take_attention_mask(const heed_wiring *r, const heed_json *v,
     return take_tensors(r, v, a, 8);
 }
 
-static heed_status read_keyword(const heed_wiring *r, const heed_json *v, arguments *a)
+static heed_status read_keyword(heed_wiring *r, const heed_json *v, arguments *a)
 {
     if (strcmp(v->key, "training") == 0 || strcmp(v->key, "verbose") == 0 || v->type == HEED_JSON_NULL)
         return HEED_OK;
@@ -273,7 +291,7 @@ static bool is_tensor_keyword(const char *key)
     return false;
 }
 
-static heed_status read_keywords(const heed_wiring *r, const heed_json *kwargs, arguments *a)
+static heed_status read_keywords(heed_wiring *r, const heed_json *kwargs, arguments *a)
 {
     if (!heed_json_is(kwargs, HEED_JSON_OBJECT))
         return HEED_OK;
@@ -322,7 +340,7 @@ static heed_status read_operands(const heed_wiring *r, const heed_json *args, ar
 }
 
 /* {"args": [...], "kwargs": {...}}: Keras 3. */
-static heed_status read_call(const heed_wiring *r, const heed_wiring_entry *e, arguments *a)
+static heed_status read_call(heed_wiring *r, const heed_wiring_entry *e, arguments *a)
 {
     const heed_json *node = e->next, *args = heed_json_find(node, "args"), *kwargs = heed_json_find(node, "kwargs");
     if (!heed_json_is(args, HEED_JSON_ARRAY))
@@ -335,7 +353,7 @@ static heed_status read_call(const heed_wiring *r, const heed_wiring_entry *e, a
 }
 
 /* [["layer", 0, 0, {kwargs}], ...], or one such without the list around it: Keras 2. */
-static heed_status read_old_call(const heed_wiring *r, const heed_json *node, arguments *a)
+static heed_status read_old_call(heed_wiring *r, const heed_json *node, arguments *a)
 {
     if (heed_json_is(heed_json_at(node, 0), HEED_JSON_STRING)) {
         HEED_TRY(take_tensor(r, node, node, a));
@@ -366,7 +384,7 @@ static heed_status read_old_operand(const heed_wiring *r, const heed_json *v, ar
 }
 
 /* The call of a node of TensorFlow's graph: all tensors; the arguments that they are part of are known already. */
-static heed_status read_node_call(const heed_wiring *r, const heed_json *node, const char *list, arguments *a)
+static heed_status read_node_call(heed_wiring *r, const heed_json *node, const char *list, arguments *a)
 {
     heed_value *value;
     HEED_TRY(read_old_call(r, node, a));
@@ -375,7 +393,7 @@ static heed_status read_node_call(const heed_wiring *r, const heed_json *node, c
 }
 
 /* The call of an operation: its first operand, or a list of them; the others are keywords of the first tensor. */
-static heed_status read_old_operation(const heed_wiring *r, const heed_json *node, const char *names, arguments *a)
+static heed_status read_old_operation(heed_wiring *r, const heed_json *node, const char *names, arguments *a)
 {
     heed_value *list = heed_value_list(&r->model->zone), *operand;
     if (names[0] == '=')
@@ -433,11 +451,11 @@ static bool is_causal(const heed_json *object)
     return heed_json_is(causal, HEED_JSON_BOOL) && causal->boolean;
 }
 
-/* Wires an entry's next call if it can be; *wired tells. */
-static heed_status wire_next(heed_wiring *r, heed_wiring_entry *e, bool *wired)
+/* Wires an entry's next call if it can be; else *waits_for is what has to be wired before. */
+static heed_status wire_next(heed_wiring *r, heed_wiring_entry *e, heed_wiring_place *waits_for)
 {
     arguments a = {.count = 0};
-    *wired = false;
+    *waits_for = (heed_wiring_place){NULL, 0, 0};
     if (e->next->type != HEED_JSON_ARRAY)
         HEED_TRY(read_call(r, e, &a));
     else if (heed_is_operation(e->layer))
@@ -448,35 +466,69 @@ static heed_status wire_next(heed_wiring *r, heed_wiring_entry *e, bool *wired)
         return pass_refusal_on(r, e, a.refused);
     if (is_causal(e->object))
         HEED_TRY(set_keyword(r, &a, "use_causal_mask", heed_value_bool(&r->model->zone, true)));
-    if (a.waits)
+    *waits_for = a.waits_for;
+    if (waits_for->from != NULL)
         return HEED_OK;
     heed_wire *w = heed_wire_layer(r->model, e->layer, a.inputs, a.masked ? a.masks : NULL, a.count, a.keywords);
     if (w == NULL)
         return heed_model_status(r->model);
-    *wired = true;
     e->next = e->next->next;
     return heed_wiring_add_call(r, e, w);
 }
 
+/* An entry whose calls are being wired, up to the one that somebody waits for. */
+typedef struct under_way {
+    heed_wiring_entry *entry;
+    int64_t            call;
+} under_way;
+
+static bool is_done(const under_way *u)
+{
+    return u->entry->next == NULL || u->entry->layer == NULL || (int64_t)u->entry->call_count > u->call;
+}
+
+/* Why what an entry waits for will never be there; HEED_OK: it may. */
+static heed_status check_wait(const heed_wiring *r, const heed_wiring_entry *e, const heed_wiring_place *o)
+{
+    if (o->from->under_way)
+        return heed_json_fail(r->context, e->object, HEED_EFORMAT, "layer '%s' waits for itself", e->name);
+    if (o->call < 0 || o->from->next == NULL)
+        return heed_json_fail(r->context, e->object, HEED_EFORMAT, "layer '%s' needs call %lld of layer '%s', which has %zu",
+                              e->name, (long long)o->call, o->from->name, o->from->call_count);
+    return HEED_OK;
+}
+
+/* Wires all calls of an entry, and before each what it needs: depth first, without recursion. `stack` has room for all
+ * entries, for none is on it twice. */
+static heed_status wire_all(heed_wiring *r, heed_wiring_entry *e, under_way *stack)
+{
+    size_t height = 0;
+    heed_wiring_place need;
+    stack[height++] = (under_way){e, INT64_MAX};
+    while (height > 0) {
+        under_way *top = &stack[height - 1];
+        top->entry->under_way = !is_done(top);
+        if (!top->entry->under_way) {
+            height--;
+            continue;
+        }
+        HEED_TRY(wire_next(r, top->entry, &need));
+        if (need.from == NULL)
+            continue;
+        HEED_TRY(check_wait(r, top->entry, &need));
+        stack[height++] = (under_way){need.from, need.call};
+    }
+    return HEED_OK;
+}
+
 heed_status heed_wiring_run(heed_wiring *r)
 {
-    bool waiting = true;
-    while (waiting) {
-        bool progress = false;
-        const heed_wiring_entry *stuck = NULL;
-        for (size_t i = 0; i < r->count; i++) {
-            heed_wiring_entry *e = &r->entries[i];
-            bool wired = true;
-            while (e->next != NULL && e->layer != NULL && wired) {
-                HEED_TRY(wire_next(r, e, &wired));
-                progress |= wired;
-            }
-            if (e->next != NULL && e->layer != NULL)
-                stuck = e;
-        }
-        waiting = stuck != NULL;
-        if (waiting && !progress)
-            return heed_json_fail(r->context, stuck->object, HEED_EFORMAT, "layer '%s' waits for itself", stuck->name);
-    }
+    under_way *stack = heed_zone_alloc(&r->zone, r->count, sizeof *stack);
+    if (stack == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < r->count; i++)
+        r->takes_masks_off |= r->entries[i].layer != NULL && heed_takes_masks_off(r->entries[i].layer);
+    for (size_t i = 0; i < r->count; i++)
+        HEED_TRY(wire_all(r, &r->entries[i], stack));
     return HEED_OK;
 }

@@ -1,8 +1,9 @@
 /* The wiring of a functional model, while it is read: layers are made in the order of the file, then their calls are
- * wired as soon as what they need is there. */
+ * wired in the same order, but each behind those it needs. */
 #ifndef HEED_FORMATS_KERAS_WIRING_H
 #define HEED_FORMATS_KERAS_WIRING_H
 
+#include "base/index.h"
 #include "formats/keras_config.h"
 
 /* A layer of the file, and how far its calls are wired. */
@@ -14,6 +15,7 @@ typedef struct heed_wiring_entry {
     heed_wire      **calls;
     size_t           call_count;
     int64_t          first_call; /* what files of Keras 2 call it: 1 for most models, whose own wiring is 0 */
+    bool             under_way;  /* a call of it waits until others are wired */
 } heed_wiring_entry;
 
 typedef struct heed_wiring {
@@ -23,6 +25,9 @@ typedef struct heed_wiring {
     const heed_keras_reading *reading;
     heed_wiring_entry        *entries;
     size_t                    count;
+    heed_index                names;       /* of the entries */
+    heed_index                mask_makers; /* by symbol; of those that were asked for */
+    bool                      takes_masks_off; /* a layer of it does */
 } heed_wiring;
 
 /* Where a tensor comes from: ["layer", call, output], perhaps with more behind. */
@@ -42,9 +47,11 @@ heed_status heed_wiring_symbol(const heed_wiring *r, const heed_json *where, con
 void heed_wiring_skip_own(heed_wiring_place *o);
 /* Every call of a layer is used by something, so the smallest number that is spoken of is that of its first call. */
 void heed_wiring_note_calls(const heed_wiring *r, const heed_json *v);
+/* Takes in another layer, whose name must be new. */
+heed_status heed_wiring_add(heed_wiring *r, const heed_wiring_entry *e);
 /* Notes that an entry has been called once more. */
 heed_status heed_wiring_add_call(heed_wiring *r, heed_wiring_entry *e, heed_wire *w);
-/* Wires all calls, each as soon as what it needs is there. */
+/* Wires all calls, in the order of the file, but each behind those it needs. */
 heed_status heed_wiring_run(heed_wiring *r);
 
 #endif

@@ -53,7 +53,7 @@ static void model_layer_free(heed_layer *layer)
     for (size_t i = 0; i < m->stack_count; i++)
         heed_layer_release(m->stack[i]);
     for (size_t i = 0; i < m->made_count; i++)
-        heed_layer_release(m->made[i]);
+        heed_layer_release(m->made[i]->layer);
     for (size_t i = 0; i < m->asset_count; i++) {
         heed_release(c, m->assets[i].name);
         heed_release(c, m->assets[i].bytes);
@@ -144,41 +144,59 @@ heed_status heed_model_status(heed_model *m)
 
 /* ---- layers by name */
 
-static bool name_taken(const heed_model *m, const heed_layer *except, const char *name)
+heed_made *heed_model_made(const heed_model *m, const heed_layer *layer)
 {
-    for (size_t i = 0; i < m->made_count; i++)
-        if (m->made[i] != except && m->made[i]->name != NULL && strcmp(m->made[i]->name, name) == 0)
-            return true;
-    return false;
+    heed_made *made = layer->name == NULL ? NULL : heed_index_find_text(&m->names, layer->name);
+    return made != NULL && made->layer == layer ? made : NULL;
 }
 
+/* The number last tried behind a kind of name, -1 before the first. */
+static int *last_number(heed_model *m, const char *base)
+{
+    int *number = heed_index_find_text(&m->numbers, base);
+    if (number != NULL || (number = heed_zone_alloc(&m->zone, 1, sizeof *number)) == NULL)
+        return number;
+    *number = -1;
+    return heed_index_put_text(&m->numbers, &m->zone, base, number) == HEED_OK ? number : NULL;
+}
+
+/* The first that is free of dense, dense_1, dense_2...: none becomes free again. */
 static heed_status give_name(heed_model *m, heed_layer *layer)
 {
     char base[96], name[112];
-    heed_snake_case(layer->layer_class->name, base, sizeof base);
-    snprintf(name, sizeof name, "%s", base);
-    for (int i = 1; name_taken(m, layer, name); i++)
-        snprintf(name, sizeof name, "%s_%d", base, i);
+    int *number = last_number(m, heed_snake_case(layer->layer_class->name, base, sizeof base));
+    if (number == NULL)
+        return HEED_ENOMEM;
+    do {
+        if (++*number == 0)
+            snprintf(name, sizeof name, "%s", base);
+        else
+            snprintf(name, sizeof name, "%s_%d", base, *number);
+    } while (heed_index_find_text(&m->names, name) != NULL);
     return heed_layer_set_name(layer, name);
 }
 
 heed_status heed_model_adopt(heed_model *m, heed_layer *layer)
 {
-    for (size_t i = 0; i < m->made_count; i++)
-        if (m->made[i] == layer)
-            return HEED_OK;
+    if (heed_model_made(m, layer) != NULL)
+        return HEED_OK;
     if (layer == m->layer)
         return heed_layer_fail(layer, HEED_EINVAL, "a model cannot be a layer of itself");
     if (layer->name == NULL)
         HEED_TRY(give_name(m, layer));
-    else if (name_taken(m, layer, layer->name))
+    else if (heed_index_find_text(&m->names, layer->name) != NULL)
         return heed_layer_fail(layer, HEED_EINVAL, "%s has another layer of this name", heed_model_name(m));
-    void *made = m->made;
-    heed_status status = heed_grow(m->context, &made, &m->made_capacity, m->made_count, sizeof *m->made);
-    m->made = made;
+    heed_made *made = heed_zone_alloc(&m->zone, 1, sizeof *made);
+    if (made == NULL)
+        return HEED_ENOMEM;
+    *made = (heed_made){.layer = layer};
+    void *all = m->made;
+    heed_status status = heed_grow(m->context, &all, &m->made_capacity, m->made_count, sizeof *m->made);
+    m->made = all;
     HEED_TRY(status);
+    HEED_TRY(heed_index_put_text(&m->names, &m->zone, layer->name, made));
     heed_layer_retain(layer);
-    m->made[m->made_count++] = layer;
+    m->made[m->made_count++] = made;
     return HEED_OK;
 }
 
@@ -240,12 +258,11 @@ static heed_status name_outputs(heed_model *m)
     return HEED_OK;
 }
 
-static bool is_among(heed_layer *const *layers, size_t count, const heed_layer *layer)
+/* Whether the outputs need a layer. */
+static bool is_needed(const heed_model *m, const heed_layer *layer)
 {
-    for (size_t i = 0; i < count; i++)
-        if (layers[i] == layer)
-            return true;
-    return false;
+    const heed_made *made = heed_model_made(m, layer);
+    return made != NULL && made->met != 0;
 }
 
 static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int count, heed_layer *const *layers,
@@ -274,12 +291,10 @@ static heed_status close_wiring(heed_model *m, heed_symbol *const *outputs, int 
     m->running = order.running;
     memcpy(m->wires.items, wires.items, wires.count * sizeof *wires.items);
     m->wires.count = wires.count;
-    if (layers == NULL) {
-        layers = order.layers;
-        layer_count = order.layer_count;
-    }
-    for (size_t i = 0; i < layer_count; i++)
-        if (is_among(order.layers, order.layer_count, layers[i]))
+    for (size_t i = 0; layers == NULL && i < order.layer_count; i++)
+        HEED_TRY(add_child(m, order.layers[i]->layer));
+    for (size_t i = 0; layers != NULL && i < layer_count; i++)
+        if (is_needed(m, layers[i]))
             HEED_TRY(add_child(m, layers[i]));
     if (!m->layer->trainable)
         heed_layer_set_trainable(m->layer, false);

@@ -2,6 +2,7 @@
 #ifndef HEED_MODEL_MODEL_H
 #define HEED_MODEL_MODEL_H
 
+#include "base/index.h"
 #include "heed/model.h"
 #include "layers/layer.h"
 
@@ -10,9 +11,21 @@
 /* A size that is not known is tried with two numbers; what comes out different is not known either. */
 enum { HEED_PROBES = 2 };
 
+/* A layer that a model holds. The second half is set once its wires are ordered. */
+typedef struct heed_made {
+    heed_layer *layer;
+    int         calls; /* in the model, so far */
+    int         depth; /* the most calls between it and the outputs */
+    int         met;   /* when the walk from them came by, from 1; 0: it did not; -1: an input that nothing uses */
+    struct heed_wire *first, *last; /* its calls that the outputs need */
+} heed_made;
+
 /* One call of a layer. */
 typedef struct heed_wire {
     heed_layer       *layer;
+    heed_made        *made;
+    struct heed_wire *next;   /* of `made`. Once ordered */
+    size_t            walked; /* once ordered: its place in the walk from the outputs, from 1; 0: they do not need it */
     int               call; /* which call of the layer in this model, from 0: Keras' node index */
     int               input_count, output_count;
     heed_symbol     **inputs, **outputs;
@@ -71,8 +84,10 @@ struct heed_model {
     int           input_count, output_count;
     heed_layer  **stack; /* a sequential model's layers, until it is wired */
     size_t        stack_count, stack_capacity;
-    heed_layer  **made; /* every layer that was wired or made here, held until the model's end */
+    heed_made   **made; /* every layer that was wired or made here, held until the model's end */
     size_t        made_count, made_capacity;
+    heed_index    names; /* of those */
+    heed_index    numbers; /* by kind of name: the last that was given, an int */
     heed_weight  *weights; /* once closed; in Keras' order, each once */
     size_t        weight_count, weight_capacity;
     uint64_t      seed;
@@ -106,6 +121,8 @@ heed_wire *heed_wire_layer(heed_model *m, heed_layer *layer, heed_symbol *const 
 heed_symbol *heed_wire_input(heed_model *m, heed_layer *input_layer);
 /* Holds a layer until the model's end; gives it a name if it has none, and refuses one that is taken. */
 heed_status heed_model_adopt(heed_model *m, heed_layer *layer);
+/* Its place among those that the model holds; NULL: it is none of them. */
+heed_made *heed_model_made(const heed_model *m, const heed_layer *layer);
 /* The wiring is complete: sets outputs, layers and weights. @p layers: those of these that the outputs need, in this
  * order; NULL: in Keras'. */
 heed_status heed_model_close(heed_model *m, heed_symbol *const *outputs, int count, heed_layer *const *layers,
@@ -135,7 +152,7 @@ typedef struct heed_ends {
 typedef struct heed_order {
     heed_wire  **walked;  /* as a walk from the outputs meets them, each behind those it needs */
     heed_wire  **running; /* as Keras runs them */
-    heed_layer **layers;  /* in Keras' order */
+    heed_made  **layers;  /* in Keras' order */
     size_t       layer_count;
 } heed_order;
 

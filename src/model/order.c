@@ -7,33 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct place {
-    heed_layer *layer;
-    int         depth;
-    int         met; /* when the walk came by; -1: an input that nothing uses */
-} place;
-
 typedef struct walk {
     heed_wire **wires; /* finished ones, each after those it needs */
     int        *depths;
     int        *turns; /* when its depth was first asked for; 0: not yet */
     size_t      wire_count;
-    place      *places;
-    size_t      place_count;
+    heed_made **layers; /* those met */
+    size_t      layer_count;
 } walk;
 
-static place *find_place(const walk *w, const heed_layer *layer)
+static void meet(walk *w, heed_made *layer, int met)
 {
-    for (size_t i = 0; i < w->place_count; i++)
-        if (w->places[i].layer == layer)
-            return &w->places[i];
-    return NULL;
+    if (layer->met != 0)
+        return;
+    layer->met = met;
+    w->layers[w->layer_count++] = layer;
 }
 
-static void meet(walk *w, heed_layer *layer, int met)
+static void finish(walk *w, heed_wire *wire)
 {
-    if (find_place(w, layer) == NULL)
-        w->places[w->place_count++] = (place){layer, 0, met};
+    w->wires[w->wire_count++] = wire;
+    wire->walked = w->wire_count;
 }
 
 /* What a wire needs: its inputs, then the masks given to it; NULL where none is. */
@@ -44,35 +38,38 @@ static const heed_symbol *need_at(const heed_wire *w, int index)
     return index < w->input_count ? w->inputs[index] : w->masks[index - w->input_count];
 }
 
-static size_t position(const walk *w, const heed_wire *wire)
+/* What an order before this one has left. */
+static void forget(const heed_wires *wires)
 {
-    for (size_t i = 0; i < w->wire_count; i++)
-        if (w->wires[i] == wire)
-            return i;
-    return SIZE_MAX;
+    for (size_t i = 0; i < wires->count; i++) {
+        heed_wire *w = wires->items[i];
+        w->walked = 0;
+        w->next = w->made->first = w->made->last = NULL;
+        w->made->met = w->made->depth = 0;
+    }
 }
 
 /* Depth first, without recursion: models may be thousands of layers deep. `stack` holds wires under way. */
 static void visit(walk *w, heed_wire *start, heed_wire **stack, int *next)
 {
     size_t height = 0;
-    if (position(w, start) != SIZE_MAX)
+    if (start->walked > 0)
         return;
     stack[height] = start;
     next[height++] = 0;
-    meet(w, start->layer, (int)w->place_count);
+    meet(w, start->made, (int)w->layer_count + 1);
     while (height > 0) {
         heed_wire *wire = stack[height - 1];
         if (next[height - 1] == need_count(wire)) {
-            w->wires[w->wire_count++] = wire;
+            finish(w, wire);
             height--;
             continue;
         }
         const heed_symbol *s = need_at(wire, next[height - 1]++);
-        if (s == NULL || position(w, s->wire) != SIZE_MAX)
+        if (s == NULL || s->wire->walked > 0)
             continue;
         heed_wire *needed = s->wire;
-        meet(w, needed->layer, (int)w->place_count);
+        meet(w, needed->made, (int)w->layer_count + 1);
         stack[height] = needed;
         next[height++] = 0;
     }
@@ -87,9 +84,9 @@ static void take_turn(walk *w, size_t wire, int *turns)
 /* An input stays one though nothing uses it. */
 static void keep_input(walk *w, heed_wire *wire)
 {
-    meet(w, wire->layer, -1);
-    if (position(w, wire) == SIZE_MAX)
-        w->wires[w->wire_count++] = wire;
+    meet(w, wire->made, -1);
+    if (wire->walked == 0)
+        finish(w, wire);
 }
 
 static void measure_depths(walk *w)
@@ -98,14 +95,13 @@ static void measure_depths(walk *w)
     for (size_t i = w->wire_count; i-- > 0;) {
         heed_wire *wire = w->wires[i];
         take_turn(w, i, &turns);
-        place *p = find_place(w, wire->layer);
-        if (p->depth < w->depths[i])
-            p->depth = w->depths[i];
-        w->depths[i] = p->depth;
+        if (wire->made->depth < w->depths[i])
+            wire->made->depth = w->depths[i];
+        w->depths[i] = wire->made->depth;
         for (int k = 0; k < need_count(wire); k++) {
             if (need_at(wire, k) == NULL)
                 continue;
-            size_t needed = position(w, need_at(wire, k)->wire);
+            size_t needed = need_at(wire, k)->wire->walked - 1;
             take_turn(w, needed, &turns);
             if (w->depths[needed] < w->depths[i] + 1)
                 w->depths[needed] = w->depths[i] + 1;
@@ -115,7 +111,7 @@ static void measure_depths(walk *w)
 
 static int deepest_first(const void *a, const void *b)
 {
-    const place *p = a, *q = b;
+    const heed_made *p = *(heed_made *const *)a, *q = *(heed_made *const *)b;
     if (p->depth != q->depth)
         return p->depth < q->depth ? 1 : -1;
     return p->met < q->met ? -1 : p->met > q->met;
@@ -146,37 +142,46 @@ static heed_status order_runs(heed_zone *scratch, const walk *w, heed_wire **run
     return HEED_OK;
 }
 
+/* Leaves out what the outputs do not need. The numbers of a layer's calls follow from the order in which they were made,
+ * which stays. */
+static void keep(heed_wires *wires, heed_wire **kept)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < wires->count; i++) {
+        heed_wire *w = wires->items[i];
+        if (w->walked == 0)
+            continue;
+        *(w->made->last == NULL ? &w->made->first : &w->made->last->next) = w;
+        w->made->last = w;
+        kept[count++] = w;
+    }
+    *wires = (heed_wires){.items = kept, .count = count};
+}
+
 static heed_status order(heed_zone *z, heed_zone *scratch, const heed_ends *ends, heed_wires *wires, heed_order *out)
 {
     size_t most = wires->count;
     walk w = {.wires = heed_zone_alloc(z, most, sizeof *w.wires)};
     w.depths = heed_zone_alloc(scratch, most, sizeof *w.depths);
     w.turns = heed_zone_alloc(scratch, most, sizeof *w.turns);
-    w.places = heed_zone_alloc(scratch, most + (size_t)ends->input_count, sizeof *w.places);
+    w.layers = heed_zone_alloc(z, most + (size_t)ends->input_count, sizeof *w.layers);
     heed_wire **stack = heed_zone_alloc(scratch, most, sizeof *stack);
     int *next = heed_zone_alloc(scratch, most, sizeof *next);
     heed_wire **kept = heed_zone_alloc(z, most, sizeof *kept);
-    *out = (heed_order){.walked = w.wires, .running = heed_zone_alloc(z, most, sizeof *out->running)};
-    out->layers = heed_zone_alloc(z, most + (size_t)ends->input_count, sizeof *out->layers);
-    if (w.wires == NULL || w.depths == NULL || w.turns == NULL || w.places == NULL || stack == NULL || next == NULL ||
-        kept == NULL || out->running == NULL || out->layers == NULL)
+    *out = (heed_order){.walked = w.wires, .running = heed_zone_alloc(z, most, sizeof *out->running), .layers = w.layers};
+    if (w.wires == NULL || w.depths == NULL || w.turns == NULL || w.layers == NULL || stack == NULL || next == NULL ||
+        kept == NULL || out->running == NULL)
         return HEED_ENOMEM;
+    forget(wires);
     for (int k = 0; k < ends->output_count; k++)
         visit(&w, ends->outputs[k]->wire, stack, next);
     measure_depths(&w);
     for (int i = 0; i < ends->input_count; i++)
         keep_input(&w, ends->inputs[i]->wire);
     HEED_TRY(order_runs(scratch, &w, out->running));
-    qsort(w.places, w.place_count, sizeof *w.places, deepest_first);
-    for (size_t i = 0; i < w.place_count; i++)
-        out->layers[i] = w.places[i].layer;
-    out->layer_count = w.place_count;
-    /* the numbers of a layer's calls follow from the order in which they were made, which the walk does not change */
-    size_t count = 0;
-    for (size_t i = 0; i < wires->count; i++)
-        if (position(&w, wires->items[i]) != SIZE_MAX)
-            kept[count++] = wires->items[i];
-    *wires = (heed_wires){.items = kept, .count = count};
+    qsort(w.layers, w.layer_count, sizeof *w.layers, deepest_first);
+    out->layer_count = w.layer_count;
+    keep(wires, kept);
     return HEED_OK;
 }
 

@@ -12,7 +12,8 @@ typedef struct picture {
     heed_symbol **symbols; /* the picture's, by the model's index */
     heed_symbol **masks;   /* what rides on them, by the same */
     heed_wires   wires;
-    heed_layer **layers;
+    heed_index   made;     /* by layer */
+    heed_made  **layers;
     size_t       layer_count;
     int          not_equal, any; /* how many of these operations there are */
     bool         plain;          /* a chain: connections go without saying */
@@ -35,14 +36,25 @@ static heed_symbol *new_symbol(picture *p, heed_wire *w, const heed_shape *shape
     return s;
 }
 
+/* The picture's record of a layer. */
+static heed_made *made_of(picture *p, heed_layer *layer)
+{
+    heed_made *made = heed_index_find_address(&p->made, layer);
+    if (made != NULL || (made = heed_zone_alloc(&p->zone, 1, sizeof *made)) == NULL)
+        return made;
+    made->layer = layer;
+    return heed_index_put_address(&p->made, &p->zone, layer, made) == HEED_OK ? made : NULL;
+}
+
 static heed_wire *new_wire(picture *p, heed_layer *layer, int inputs, int outputs)
 {
     heed_wire *w = heed_zone_alloc(&p->zone, 1, sizeof *w);
     heed_symbol **ends = heed_zone_alloc(&p->zone, (size_t)(inputs + outputs), sizeof *ends);
-    if (w == NULL || ends == NULL)
+    heed_made *made = made_of(p, layer);
+    if (w == NULL || ends == NULL || made == NULL)
         return NULL;
-    *w = (heed_wire){
-        .layer = layer, .input_count = inputs, .output_count = outputs, .inputs = ends, .outputs = ends + inputs};
+    *w = (heed_wire){.layer = layer, .made = made, .call = made->calls++, .input_count = inputs, .output_count = outputs,
+                     .inputs = ends, .outputs = ends + inputs};
     p->wires.items[p->wires.count++] = w;
     return w;
 }
@@ -156,20 +168,12 @@ static heed_status copy_wires(picture *p)
     return HEED_OK;
 }
 
-static int call_number(const picture *p, const heed_wire *wire)
-{
-    int number = 0;
-    for (size_t i = 0; i < p->wires.count && p->wires.items[i] != wire; i++)
-        number += p->wires.items[i]->layer == wire->layer;
-    return number;
-}
-
 /* No layer with several inputs, none called twice, and each but the first behind the one before. */
 static bool is_chain(const picture *p)
 {
     for (size_t i = 0; i < p->wires.count; i++) {
         const heed_wire *w = p->wires.items[i];
-        if (w->input_count > 1 || (i > 0 && w->input_count == 0) || call_number(p, w) > 0)
+        if (w->input_count > 1 || (i > 0 && w->input_count == 0) || w->call > 0)
             return false;
         if (i > 0 && w->inputs[0]->wire != p->wires.items[i - 1])
             return false;
@@ -194,16 +198,13 @@ static const char *finish(picture *p, heed_text *text)
 }
 
 /* Of the last call, as Keras does; several in brackets. */
-static const char *shape_cell(picture *p, const heed_wires *wires, const heed_layer *layer)
+static const char *shape_cell(picture *p, const heed_made *made)
 {
-    const heed_wire *w = NULL;
-    for (size_t i = 0; i < wires->count; i++)
-        if (wires->items[i]->layer == layer)
-            w = wires->items[i];
+    const heed_wire *w = made->last;
     if (w == NULL)
         return "?";
     heed_text text = {.context = p->zone.context};
-    bool tuple = strstr(layer->layer_class->name, "Attention") != NULL;
+    bool tuple = strstr(made->layer->layer_class->name, "Attention") != NULL;
     if (w->output_count > 1)
         heed_text_printf(&text, tuple ? "(" : "[");
     for (int k = 0; k < w->output_count; k++) {
@@ -246,14 +247,14 @@ static const char *parameter_cell(picture *p, const heed_layer *layer)
     return heed_zone_strdup(&p->zone, number_text(operation ? 0 : parameters_of(layer), number, sizeof number));
 }
 
-static const char *connection_cell(picture *p, const heed_layer *layer)
+static const char *connection_cell(picture *p, const heed_made *made)
 {
     heed_text text = {.context = p->zone.context};
-    for (size_t i = 0; i < p->wires.count; i++)
-        for (int k = 0; p->wires.items[i]->layer == layer && k < p->wires.items[i]->input_count; k++) {
-            const heed_symbol *s = p->wires.items[i]->inputs[k];
-            heed_text_printf(&text, "%s%s[%d][%d]", text.length == 0 ? "" : ", ", s->wire->layer->name,
-                             call_number(p, s->wire), s->output);
+    for (const heed_wire *w = made->first; w != NULL; w = w->next)
+        for (int k = 0; k < w->input_count; k++) {
+            const heed_symbol *s = w->inputs[k];
+            heed_text_printf(&text, "%s%s[%d][%d]", text.length == 0 ? "" : ", ", s->wire->layer->name, s->wire->call,
+                             s->output);
         }
     if (text.length == 0)
         heed_text_printf(&text, "-");
@@ -269,22 +270,36 @@ static const char *trainable_cell(const heed_layer *layer)
 
 /* ---- rows */
 
-static heed_status add_row(picture *p, const heed_layer *layer, const heed_wires *wires, int level)
+/* Room for a row's cells behind the others. */
+static const char **new_row(picture *p)
 {
-    const char **cells = heed_zone_alloc(&p->zone, (p->row_count + 1) * (size_t)p->columns, sizeof *cells);
-    if (cells == NULL)
-        return HEED_ENOMEM;
-    if (p->row_count > 0)
-        memcpy(cells, p->cells, p->row_count * (size_t)p->columns * sizeof *cells);
-    p->cells = cells;
-    const char **row = cells + p->row_count++ * (size_t)p->columns;
+    size_t columns = (size_t)p->columns;
+    if (p->row_count == p->row_capacity) {
+        size_t capacity = p->row_capacity == 0 ? 64 : 2 * p->row_capacity;
+        const char **cells = heed_zone_alloc(&p->zone, capacity * columns, sizeof *cells);
+        if (cells == NULL)
+            return NULL;
+        if (p->row_count > 0)
+            memcpy(cells, p->cells, p->row_count * columns * sizeof *cells);
+        p->cells = cells;
+        p->row_capacity = capacity;
+    }
+    return p->cells + p->row_count++ * columns;
+}
+
+static heed_status add_row(picture *p, const heed_made *made, int level)
+{
+    const heed_layer *layer = made->layer;
+    const char **row = new_row(p);
     int k = 0;
+    if (row == NULL)
+        return HEED_ENOMEM;
     row[k++] = heed_zone_printf(&p->zone, "%*s%s%s (%s)", 3 * level, "", level == 0 ? "" : "└ ", layer->name,
                                 layer->layer_class->name);
-    row[k++] = shape_cell(p, wires, layer);
+    row[k++] = shape_cell(p, made);
     row[k++] = parameter_cell(p, layer);
     if (!p->plain)
-        row[k++] = level == 0 ? connection_cell(p, layer) : "-";
+        row[k++] = level == 0 ? connection_cell(p, made) : "-";
     if (p->config->show_trainable)
         row[k++] = trainable_cell(layer);
     for (int i = 0; i < k; i++)
@@ -293,13 +308,21 @@ static heed_status add_row(picture *p, const heed_layer *layer, const heed_wires
     return HEED_OK;
 }
 
-static heed_status add_rows(picture *p, heed_layer *layer, const heed_wires *wires, int level)
+static heed_status add_rows(picture *p, const heed_made *made, int level);
+
+/* The layers of a model. */
+static heed_status add_layers(picture *p, const heed_model *m, int level)
 {
-    heed_model *inner = layer->config == NULL ? NULL : heed_layer_model(layer);
-    HEED_TRY(add_row(p, layer, wires, level));
-    for (int i = 0; inner != NULL && p->config->expand_nested && i < heed_model_layer_count(inner); i++)
-        HEED_TRY(add_rows(p, heed_model_layer_at(inner, i), &inner->wires, level + 1));
+    for (int i = 0; i < heed_model_layer_count(m); i++)
+        HEED_TRY(add_rows(p, heed_model_made(m, heed_model_layer_at(m, i)), level));
     return HEED_OK;
+}
+
+static heed_status add_rows(picture *p, const heed_made *made, int level)
+{
+    const heed_model *inner = made->layer->config == NULL ? NULL : heed_layer_model(made->layer);
+    HEED_TRY(add_row(p, made, level));
+    return inner == NULL || !p->config->expand_nested ? HEED_OK : add_layers(p, inner, level + 1);
 }
 
 /* ---- the whole */
@@ -363,10 +386,9 @@ static heed_status draw(picture *p)
     p->plain = m->sequential || is_chain(p);
     p->columns = (p->plain ? 3 : 4) + p->config->show_trainable;
     if (m->sequential)
-        for (int i = 0; i < heed_model_layer_count(m); i++)
-            HEED_TRY(add_rows(p, heed_model_layer_at(m, i), &m->wires, 0));
+        HEED_TRY(add_layers(p, m, 0));
     for (size_t i = 0; i < p->layer_count; i++)
-        HEED_TRY(add_rows(p, p->layers[i], &p->wires, 0));
+        HEED_TRY(add_rows(p, p->layers[i], 0));
     return HEED_OK;
 }
 

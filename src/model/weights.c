@@ -3,18 +3,19 @@
 
 #include <string.h>
 
-static bool has_weight(const heed_model *m, const heed_variable *variable)
-{
-    for (size_t i = 0; i < m->weight_count; i++)
-        if (m->weights[i].variable == variable)
-            return true;
-    return false;
-}
+/* While weights are listed. */
+typedef struct listing {
+    heed_model *model;
+    heed_zone   scratch;
+    heed_index  listed; /* variables */
+} listing;
 
-static heed_status add_weight(heed_model *m, heed_variable *variable, const char *path)
+static heed_status add_weight(listing *l, heed_variable *variable, const char *path)
 {
-    if (has_weight(m, variable))
+    heed_model *m = l->model;
+    if (heed_index_find_address(&l->listed, variable) != NULL)
         return HEED_OK;
+    HEED_TRY(heed_index_put_address(&l->listed, &l->scratch, variable, variable));
     void *weights = m->weights;
     heed_status status = heed_grow(m->context, &weights, &m->weight_capacity, m->weight_count, sizeof *m->weights);
     m->weights = weights;
@@ -27,22 +28,29 @@ static heed_status add_weight(heed_model *m, heed_variable *variable, const char
 }
 
 /* Keras' order: a layer's own weights, then those of the layers in it. */
-static heed_status collect(heed_model *m, const heed_layer *layer, const char *path)
+static heed_status list_weights(listing *l, const heed_layer *layer, const char *path)
 {
     for (size_t i = 0; i < layer->variable_count; i++)
-        HEED_TRY(add_weight(m, layer->variables[i], path));
+        HEED_TRY(add_weight(l, layer->variables[i], path));
     for (size_t i = 0; i < layer->child_count; i++) {
         const heed_layer *child = layer->children[i].layer;
         const char *name = child->name == NULL ? layer->children[i].attribute : child->name;
-        const char *below = path[0] == '\0' ? name : heed_zone_printf(&m->zone, "%s/%s", path, name);
+        const char *below = path[0] == '\0' ? name : heed_zone_printf(&l->scratch, "%s/%s", path, name);
         if (below == NULL)
             return HEED_ENOMEM;
-        HEED_TRY(collect(m, child, below));
+        HEED_TRY(list_weights(l, child, below));
     }
     return HEED_OK;
 }
 
-heed_status heed_model_collect_weights(heed_model *m) { return collect(m, m->layer, ""); }
+heed_status heed_model_collect_weights(heed_model *m)
+{
+    listing l = {.model = m};
+    heed_zone_init(&l.scratch, m->context);
+    heed_status status = list_weights(&l, m->layer, "");
+    heed_zone_free(&l.scratch);
+    return status;
+}
 
 heed_status heed_set_trainable(heed_model *m, heed_layer *layer, bool trainable)
 {

@@ -34,8 +34,10 @@ static heed_status append_wire(heed_model *m, heed_wire *wire)
     void *items = m->wires.items;
     heed_status status = heed_grow(m->context, &items, &m->wires.capacity, m->wires.count, sizeof wire);
     m->wires.items = items;
-    if (status == HEED_OK)
+    if (status == HEED_OK) {
         m->wires.items[m->wires.count++] = wire;
+        wire->made->calls++;
+    }
     return status;
 }
 
@@ -53,9 +55,8 @@ static heed_wire *new_wire(heed_model *m, heed_layer *layer, int input_count)
     heed_symbol **inputs = heed_zone_alloc(&m->zone, (size_t)input_count, sizeof *inputs);
     if (w == NULL || inputs == NULL)
         return NULL;
-    *w = (heed_wire){.layer = layer, .inputs = inputs, .input_count = input_count};
-    for (size_t i = 0; i < m->wires.count; i++)
-        w->call += m->wires.items[i]->layer == layer;
+    heed_made *made = heed_model_made(m, layer);
+    *w = (heed_wire){.layer = layer, .made = made, .call = made->calls, .inputs = inputs, .input_count = input_count};
     return w;
 }
 

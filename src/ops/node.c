@@ -74,12 +74,13 @@ heed_tensor *heed_graph_variable(heed_graph *g, heed_variable *variable)
 {
     if (variable == NULL)
         return heed_graph_fail(g, HEED_EINVAL, "heed_graph_variable: the variable is NULL");
-    for (size_t i = 0; i < g->variable_count; i++)
-        if (g->variables[i]->variable == variable)
-            return g->variables[i];
-    heed_tensor *t = heed_tensor_leaf(g, HEED_PLACE_VARIABLE, HEED_FLOAT32, &variable->shape);
+    heed_tensor *t = heed_index_find_address(&g->leaves, variable);
+    if (t != NULL)
+        return t;
+    t = heed_tensor_leaf(g, HEED_PLACE_VARIABLE, HEED_FLOAT32, &variable->shape);
     void *variables = g->variables;
-    if (t == NULL || heed_grow(g->context, &variables, &g->variable_capacity, g->variable_count, sizeof t) != HEED_OK)
+    if (t == NULL || heed_grow(g->context, &variables, &g->variable_capacity, g->variable_count, sizeof t) != HEED_OK ||
+        heed_index_put_address(&g->leaves, &g->zone, variable, t) != HEED_OK)
         return fail_memory(g);
     g->variables = variables;
     g->variables[g->variable_count++] = t;

@@ -6,6 +6,7 @@
 #define HEED_OPS_OP_H
 
 #include "base/context.h"
+#include "base/index.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "heed/graph.h"
@@ -20,7 +21,7 @@ struct heed_variable {
     heed_shape shape;
     int64_t    count;
     heed_context *context;
-    float     *data;  /* count numbers, once claimed; the pointer never changes then, training and loading change the numbers */
+    float     *data;  /* count numbers, once claimed: then the pointer stays; training and loading change the numbers */
     bool       trainable;
     bool       drawn;     /* its numbers were set: drawn by the initializer, or loaded */
     bool       borrowed;  /* data is another variable's, which lives longer */
@@ -81,6 +82,7 @@ struct heed_graph {
     int           slots;  /* bound leaves */
     uint32_t      draws;  /* random draws handed out: each dropout has a number of its own */
     heed_tensor **variables; /* the leaf of each variable met so far, so that a variable has one */
+    heed_index    leaves;    /* the same by variable */
     size_t        variable_count, variable_capacity;
     struct heed_kept *kept; /* what is freed with the graph: see heed_graph_keep */
     /* running */
