@@ -7,7 +7,7 @@
 
 #include "heed/array.h"
 
-#include "base/memory.h"
+#include "base/index.h"
 
 /* Strings or numbers under a name, at a group or an array. */
 typedef struct heed_hdf5_attribute {
@@ -23,6 +23,7 @@ typedef struct heed_hdf5_attribute {
 typedef struct heed_hdf5 {
     const char          *name; /* "" at the root */
     struct heed_hdf5    *parent, *next, *first, *last; /* `next` below the same parent; `first` to `last`: below this */
+    heed_index           names; /* of those below */
     heed_hdf5_attribute *attributes;
     heed_array          *array; /* NULL for a group */
     heed_zone           *zone;  /* the whole tree's */

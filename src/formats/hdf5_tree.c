@@ -49,10 +49,7 @@ void heed_hdf5_free(heed_hdf5 *root)
 /* The child whose name is the first part of `path`. */
 static heed_hdf5 *child_named(const heed_hdf5 *parent, const char *path, size_t length)
 {
-    for (heed_hdf5 *child = parent->first; child != NULL; child = child->next)
-        if (strncmp(child->name, path, length) == 0 && child->name[length] == '\0')
-            return child;
-    return NULL;
+    return heed_index_find(&parent->names, path, length);
 }
 
 heed_hdf5 *heed_hdf5_find(const heed_hdf5 *from, const char *path)
@@ -84,7 +81,7 @@ heed_status heed_hdf5_add(heed_hdf5 *parent, const char *name, size_t length, he
     *child = (heed_hdf5){.name = copy, .parent = parent, .zone = z};
     *(parent->last == NULL ? &parent->first : &parent->last->next) = child;
     parent->last = child;
-    return HEED_OK;
+    return heed_index_put(&parent->names, z, name, length, child);
 }
 
 heed_status heed_hdf5_group(heed_hdf5 *from, const char *path, heed_hdf5 **out)
@@ -108,15 +105,19 @@ heed_status heed_hdf5_group(heed_hdf5 *from, const char *path, heed_hdf5 **out)
 }
 
 /* The children of one node behind those of another. */
-static void move_children(heed_hdf5 *from, heed_hdf5 *to)
+static heed_status move_children(heed_hdf5 *from, heed_hdf5 *to)
 {
-    for (heed_hdf5 *child = from->first; child != NULL; child = child->next)
+    for (heed_hdf5 *child = from->first; child != NULL; child = child->next) {
         child->parent = to;
+        HEED_TRY(heed_index_put_text(&to->names, to->zone, child->name, child));
+    }
     if (from->first == NULL)
-        return;
+        return HEED_OK;
     *(to->last == NULL ? &to->first : &to->last->next) = from->first;
     to->last = from->last;
     from->first = from->last = NULL;
+    from->names = (heed_index){NULL};
+    return HEED_OK;
 }
 
 heed_status heed_hdf5_split_names(heed_hdf5 *root)
@@ -132,7 +133,7 @@ heed_status heed_hdf5_split_names(heed_hdf5 *root)
             *at = '/';
         HEED_TRY(heed_hdf5_group(root, path, &group));
         if (group != root)
-            move_children(child, group);
+            HEED_TRY(move_children(child, group));
     }
     return HEED_OK;
 }

@@ -2,70 +2,78 @@
 #include "formats/keras_legacy.h"
 #include "formats/keras_quantized.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the order ---- */
 
 typedef struct listing {
     heed_zone          *zone;
-    heed_legacy_weight *items; /* NULL: only counted */
-    size_t              count;
+    heed_legacy_weight *items;
+    size_t              count, capacity;
+    heed_index          listed; /* variables */
 } listing;
 
-static bool is_listed(const listing *l, const heed_variable *v)
+/* Makes room for `more` further weights. */
+static heed_status make_room(listing *l, size_t more)
 {
-    for (size_t i = 0; l->items != NULL && i < l->count; i++)
-        if (l->items[i].variable == v)
-            return true;
-    return false;
+    if (more <= l->capacity - l->count)
+        return HEED_OK;
+    size_t capacity = 2 * (l->count + more);
+    heed_legacy_weight *items = heed_zone_alloc(l->zone, capacity, sizeof *items);
+    if (items == NULL)
+        return HEED_ENOMEM;
+    if (l->count > 0)
+        memcpy(items, l->items, l->count * sizeof *items);
+    l->items = items;
+    l->capacity = capacity;
+    return HEED_OK;
 }
 
-static void add_own(listing *l, heed_layer *layer, size_t first, size_t end)
+static heed_status add_own(listing *l, heed_layer *layer, size_t first, size_t end)
 {
+    HEED_TRY(make_room(l, end - first));
     for (size_t i = first; i < end; i++) {
-        if (is_listed(l, layer->variables[i]))
+        heed_variable *v = layer->variables[i];
+        if (heed_index_find_address(&l->listed, v) != NULL)
             continue;
-        if (l->items != NULL)
-            l->items[l->count] = (heed_legacy_weight){layer, layer->variables[i]};
-        l->count++;
+        HEED_TRY(heed_index_put_address(&l->listed, l->zone, v, v));
+        l->items[l->count++] = (heed_legacy_weight){layer, v};
     }
+    return HEED_OK;
 }
 
-static void add_trained(listing *l, heed_layer *layer)
+static heed_status add_trained(listing *l, heed_layer *layer)
 {
     if (!layer->trainable)
-        return;
-    add_own(l, layer, 0, layer->declared_trainable);
+        return HEED_OK;
+    HEED_TRY(add_own(l, layer, 0, layer->declared_trainable));
     for (size_t i = 0; i < layer->child_count; i++)
-        add_trained(l, layer->children[i].layer);
+        HEED_TRY(add_trained(l, layer->children[i].layer));
+    return HEED_OK;
 }
 
 /* A layer that is frozen lists all of its own, then each layer in it as if it stood alone. */
-static void add_untrained(listing *l, heed_layer *layer)
+static heed_status add_untrained(listing *l, heed_layer *layer)
 {
-    add_own(l, layer, layer->trainable ? layer->declared_trainable : 0, layer->variable_count);
+    HEED_TRY(add_own(l, layer, layer->trainable ? layer->declared_trainable : 0, layer->variable_count));
     for (size_t i = 0; i < layer->child_count; i++) {
         if (!layer->trainable)
-            add_trained(l, layer->children[i].layer);
-        add_untrained(l, layer->children[i].layer);
+            HEED_TRY(add_trained(l, layer->children[i].layer));
+        HEED_TRY(add_untrained(l, layer->children[i].layer));
     }
-}
-
-static void list_all(listing *l, heed_layer *layer)
-{
-    l->count = 0;
-    add_trained(l, layer);
-    add_untrained(l, layer);
+    return HEED_OK;
 }
 
 heed_status heed_legacy_order(heed_zone *z, heed_layer *layer, heed_legacy_weight **out, size_t *count)
 {
     listing l = {.zone = z};
-    list_all(&l, layer);
-    l.items = *out = heed_zone_alloc(z, l.count, sizeof *l.items);
-    if (l.items == NULL)
-        return HEED_ENOMEM;
-    list_all(&l, layer);
+    *out = NULL;
+    *count = 0;
+    HEED_TRY(make_room(&l, 1));
+    HEED_TRY(add_trained(&l, layer));
+    HEED_TRY(add_untrained(&l, layer));
+    *out = l.items;
     *count = l.count;
     return HEED_OK;
 }
@@ -298,55 +306,76 @@ static heed_status find_array(heed_context *c, const heed_hdf5 *group, const cha
     return heed_array_convert(c, node->array, HEED_FLOAT32, out);
 }
 
-/* Where `name` is in a list; `count` if it is not. */
-static size_t place_of(const char *const *names, size_t count, const char *name)
+/* An array of the file on its way to a weight. */
+typedef struct moving {
+    heed_array *array;
+    const char *name;
+    size_t      place; /* 2 i + 1 for the file's i-th; 2 i: right before it */
+    size_t      moved; /* when it was moved, from 1; 0: it was not */
+} moving;
+
+static int by_place(const void *a, const void *b)
 {
-    size_t i = 0;
-    while (i < count && strcmp(names[i], name) != 0)
-        i++;
-    return i;
+    const moving *p = a, *q = b;
+    return p->place != q->place ? (p->place < q->place ? -1 : 1) : (p->moved > q->moved) - (p->moved < q->moved);
 }
 
-static void move(void **items, size_t from, size_t to)
-{
-    void *item = items[from];
-    memmove(items + to + 1, items + to, (from - to) * sizeof *items);
-    items[to] = item;
-}
-
-/* Quantized weights are divided by their scales, and stand before their bias again, as weights that are trained do.
- * `names` are the caller's to change. */
-static heed_status dequantize_all(heed_zone *z, transfer *t, const char **names)
+/* What the array of that name is called, and the bias beside it, for a name that ends in _scale. */
+static heed_status scaled_names(heed_zone *z, const char *scale, const char **weight, const char **bias)
 {
     static const char ending[] = "_scale";
-    for (size_t i = 0; i < t->array_count; i++) {
-        size_t length = strlen(names[i]), tail = strlen(ending);
-        if (length <= tail || strcmp(names[i] + length - tail, ending) != 0)
-            continue;
-        const char *name = heed_zone_printf(z, "%.*s", (int)(length - tail), names[i]);
-        if (name == NULL)
-            return HEED_ENOMEM;
-        size_t at = place_of(names, t->array_count, name);
-        const char *slash = strrchr(name, '/');
-        bool by_row = slash != NULL && strcmp(slash, "/embeddings") == 0;
-        const char *bias = heed_zone_printf(z, "%.*s/bias", slash == NULL ? 0 : (int)(slash - name), name);
-        if (bias == NULL)
-            return HEED_ENOMEM;
-        if (at == t->array_count)
-            continue;
-        HEED_TRY(heed_dequantize(z->context, t->arrays[at], t->arrays[i], by_row));
-        heed_array_free(z->context, t->arrays[i]);
-        t->array_count--;
-        memmove(t->arrays + i, t->arrays + i + 1, (t->array_count - i) * sizeof *t->arrays);
-        memmove(names + i, names + i + 1, (t->array_count - i) * sizeof *names);
-        i--;
-        size_t before = place_of(names, t->array_count, bias);
-        if (before < at) {
-            move((void **)t->arrays, at, before);
-            move((void **)names, at, before);
-        }
+    size_t length = strlen(scale), tail = strlen(ending);
+    *weight = *bias = NULL;
+    if (length <= tail || strcmp(scale + length - tail, ending) != 0)
+        return HEED_OK;
+    *weight = heed_zone_printf(z, "%.*s", (int)(length - tail), scale);
+    const char *slash = *weight == NULL ? NULL : strrchr(*weight, '/');
+    *bias = *weight == NULL ? NULL : heed_zone_printf(z, "%.*s/bias", slash == NULL ? 0 : (int)(slash - *weight), *weight);
+    return *bias == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
+/* Divides the array that these are the scales of. It stands before its bias then, as weights that are trained do. */
+static heed_status dequantize_one(heed_zone *z, transfer *t, const heed_index *places, moving *scales, size_t *moved)
+{
+    const char *name, *bias;
+    HEED_TRY(scaled_names(z, scales->name, &name, &bias));
+    moving *weight = name == NULL ? NULL : heed_index_find_text(places, name);
+    if (weight == NULL || weight->array == NULL || scales->array == NULL)
+        return HEED_OK;
+    const char *slash = strrchr(name, '/');
+    bool by_row = slash != NULL && strcmp(slash, "/embeddings") == 0;
+    HEED_TRY(heed_dequantize(t->context, weight->array, scales->array, by_row));
+    heed_array_free(t->context, scales->array);
+    scales->array = NULL;
+    const moving *before = heed_index_find_text(places, bias);
+    if (before != NULL && before->array != NULL && before->place < weight->place) {
+        weight->place = before->place - 1;
+        weight->moved = ++*moved;
     }
     return HEED_OK;
+}
+
+/* Quantized weights are divided by their scales, which are left out then. */
+static heed_status dequantize_all(heed_zone *z, transfer *t, const char *const *names)
+{
+    size_t count = t->array_count, moved = 0;
+    moving *all = heed_zone_alloc(z, count, sizeof *all);
+    heed_index places = {NULL};
+    if (all == NULL)
+        return HEED_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        all[i] = (moving){t->arrays[i], names[i], 2 * i + 1, 0};
+        HEED_TRY(heed_index_put_text(&places, z, names[i], &all[i]));
+    }
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < count && status == HEED_OK; i++)
+        status = dequantize_one(z, t, &places, &all[i], &moved);
+    qsort(all, count, sizeof *all, by_place);
+    t->array_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].array != NULL)
+            t->arrays[t->array_count++] = all[i].array;
+    return status;
 }
 
 /* As the closest group around says. */
@@ -368,13 +397,8 @@ static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *
     while (status == HEED_OK && t.array_count < count)
         if ((status = find_array(z->context, group, names[t.array_count], &t.arrays[t.array_count])) == HEED_OK)
             t.array_count++;
-    const char **own = heed_zone_alloc(z, count, sizeof *own);
-    if (own == NULL)
-        status = HEED_ENOMEM;
-    if (status == HEED_OK && t.array_count > t.weight_count) {
-        memcpy(own, names, count * sizeof *own);
-        status = dequantize_all(z, &t, own);
-    }
+    if (status == HEED_OK && t.array_count > t.weight_count)
+        status = dequantize_all(z, &t, names);
     if (status == HEED_OK)
         status = take_all(&t);
     for (size_t i = 0; i < t.array_count; i++)
@@ -443,10 +467,14 @@ static heed_status fill_in_order(heed_zone *z, heed_layer *const *layers, size_t
 static heed_status fill_by_name(heed_zone *z, heed_layer *const *layers, size_t layer_count, const stored *items,
                                 size_t count)
 {
+    heed_index names = {NULL};
     for (size_t i = 0; i < layer_count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (strcmp(layers[i]->name, items[k].name) == 0)
-                HEED_TRY(fill_layer(z, layers[i], items[k].group, items[k].names, items[k].count));
+        HEED_TRY(heed_index_put_text(&names, z, layers[i]->name, layers[i]));
+    for (size_t i = 0; i < count; i++) {
+        heed_layer *layer = heed_index_find_text(&names, items[i].name);
+        if (layer != NULL)
+            HEED_TRY(fill_layer(z, layer, items[i].group, items[i].names, items[i].count));
+    }
     return HEED_OK;
 }
 
@@ -469,21 +497,18 @@ heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool
     return status;
 }
 
-heed_status heed_legacy_name_of(heed_zone *z, heed_model *m, const heed_hdf5 *group, const heed_variable *v,
-                                const char **out)
+heed_status heed_legacy_names(heed_zone *z, heed_model *m, const heed_hdf5 *group, heed_index *out)
 {
     heed_layer **layers;
     stored *items;
     size_t layer_count, count, weight_count;
     heed_legacy_weight *weights;
-    *out = NULL;
     HEED_TRY(list_layers(z, m, &layers, &layer_count));
     HEED_TRY(list_stored(z, group, &items, &count));
     for (size_t i = 0; i < count && layer_count == count; i++) {
         HEED_TRY(heed_legacy_order(z, layers[i], &weights, &weight_count));
         for (size_t k = 0; k < weight_count && weight_count == items[i].count; k++)
-            if (weights[k].variable == v)
-                *out = items[i].names[k];
+            HEED_TRY(heed_index_put_address(out, z, weights[k].variable, (void *)(uintptr_t)items[i].names[k]));
     }
     return HEED_OK;
 }

@@ -4,6 +4,7 @@
 #include "model/training.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What the file keeps, and how it is ordered. */
@@ -140,21 +141,33 @@ static bool find_order(heed_optimizer *o, state *s)
     return false;
 }
 
+typedef struct named_variable {
+    const char *name;
+    size_t      variable;
+} named_variable;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const named_variable *)a)->name, ((const named_variable *)b)->name);
+}
+
 /* The first versions of Keras 2, as Keras 1, listed variables by name: by the file's. */
 static heed_status rank_by_name(heed_zone *z, heed_model *m, const heed_hdf5 *weights, state *s)
 {
     const struct heed_training *t = m->training;
     size_t *ranks = heed_zone_alloc(z, t->variable_count, sizeof *ranks);
-    const char **names = heed_zone_alloc(z, t->variable_count, sizeof *names);
-    if (ranks == NULL || names == NULL)
+    named_variable *all = heed_zone_alloc(z, t->variable_count, sizeof *all);
+    heed_index names = {NULL};
+    if (ranks == NULL || all == NULL)
         return HEED_ENOMEM;
+    HEED_TRY(heed_legacy_names(z, m, weights, &names));
     for (size_t i = 0; i < t->variable_count; i++) {
-        HEED_TRY(heed_legacy_name_of(z, m, weights, t->variables[i], &names[i]));
-        names[i] = names[i] == NULL ? t->paths[i] : names[i];
+        const char *name = heed_index_find_address(&names, t->variables[i]);
+        all[i] = (named_variable){name == NULL ? t->paths[i] : name, i};
     }
+    qsort(all, t->variable_count, sizeof *all, by_name);
     for (size_t i = 0; i < t->variable_count; i++)
-        for (size_t k = 0; k < t->variable_count; k++)
-            ranks[i] += strcmp(names[k], names[i]) < 0;
+        ranks[all[i].variable] = i > 0 && by_name(&all[i - 1], &all[i]) == 0 ? ranks[all[i - 1].variable] : i;
     s->ranks = ranks;
     return HEED_OK;
 }

@@ -1,12 +1,28 @@
 #include "formats/keras_config.h"
 
-static heed_status fill_value(heed_zone *z, const heed_json *from, heed_value *to)
+/* Of members with equal names the last counts, in the place of the first. */
+static heed_status fill_dict(heed_zone *z, const heed_json *from, heed_value *to)
 {
+    heed_index known = {NULL};
     for (const heed_json *item = from->first; item != NULL; item = item->next) {
-        heed_value *value = heed_value_of_json(z, item);
-        HEED_TRY(from->type == HEED_JSON_OBJECT ? heed_value_set(z, to, item->key, value)
-                                                : heed_value_append(to, value));
+        heed_value *value = heed_value_of_json(z, item), *before = heed_index_find_text(&known, item->key);
+        if (value == NULL || (value->key = heed_zone_strdup(z, item->key)) == NULL)
+            return HEED_ENOMEM;
+        if (before != NULL) {
+            value->next = before->next;
+            *before = *value;
+            continue;
+        }
+        HEED_TRY(heed_value_append(to, value));
+        HEED_TRY(heed_index_put_text(&known, z, item->key, value));
     }
+    return HEED_OK;
+}
+
+static heed_status fill_list(heed_zone *z, const heed_json *from, heed_value *to)
+{
+    for (const heed_json *item = from->first; item != NULL; item = item->next)
+        HEED_TRY(heed_value_append(to, heed_value_of_json(z, item)));
     return HEED_OK;
 }
 
@@ -37,17 +53,20 @@ heed_value *heed_value_of_json(heed_zone *z, const heed_json *token)
     case HEED_JSON_INT: return heed_value_int(z, v->integer);
     case HEED_JSON_REAL: return heed_value_real(z, v->real);
     case HEED_JSON_STRING: return heed_value_text(z, v->text);
-    case HEED_JSON_ARRAY: out = heed_value_list(z); break;
-    default: out = heed_value_dict(z); break;
+    case HEED_JSON_ARRAY:
+        out = heed_value_list(z);
+        return out == NULL || fill_list(z, v, out) != HEED_OK ? NULL : out;
+    default:
+        out = heed_value_dict(z);
+        return out == NULL || fill_dict(z, v, out) != HEED_OK ? NULL : out;
     }
-    return out == NULL || fill_value(z, v, out) != HEED_OK ? NULL : out;
 }
 
 static heed_status fill_json(heed_zone *z, const heed_value *from, heed_json *to)
 {
     for (const heed_value *item = from->first; item != NULL; item = item->next) {
         heed_json *value = heed_json_of_value(z, item);
-        HEED_TRY(from->type == HEED_VALUE_DICT ? heed_json_set(z, to, item->key, value) : heed_json_append(to, value));
+        HEED_TRY(from->type == HEED_VALUE_DICT ? heed_json_add(z, to, item->key, value) : heed_json_append(to, value));
     }
     return HEED_OK;
 }

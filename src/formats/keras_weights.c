@@ -1,9 +1,9 @@
 #include "formats/keras_weights.h"
 
+#include "base/index.h"
 #include "formats/keras_operation.h"
 #include "formats/keras_quantized.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,31 +13,14 @@ enum { PATH_SIZE = 512 };
 /* A walk over all layers as Keras walks, each layer once. */
 typedef struct walk {
     heed_model  *model;
+    heed_zone    zone;
     heed_status (*visit)(struct walk *w, heed_layer *layer, const char *path);
     heed_hdf5   *target;       /* writing */
     int          keras;        /* ... for which */
     const heed_hdf5 *source;   /* reading */
-    heed_layer **seen;
-    size_t       seen_count, seen_capacity;
+    heed_index   seen;         /* layers */
+    heed_index   read;         /* layers that have their weights, by likeness */
 } walk;
-
-static bool was_seen(const walk *w, const heed_layer *layer)
-{
-    for (size_t i = 0; i < w->seen_count; i++)
-        if (w->seen[i] == layer)
-            return true;
-    return false;
-}
-
-static heed_status remember(walk *w, heed_layer *layer)
-{
-    void *seen = w->seen;
-    heed_status status = heed_grow(w->model->context, &seen, &w->seen_capacity, w->seen_count, sizeof *w->seen);
-    w->seen = seen;
-    if (status == HEED_OK)
-        w->seen[w->seen_count++] = layer;
-    return status;
-}
 
 static heed_status join(heed_context *c, const char *path, const char *part, char *out)
 {
@@ -67,24 +50,23 @@ static char *group_name(const heed_layer *layer, char *text, size_t size)
     return heed_snake_case(strcmp(name, "GroupQueryAttention") == 0 ? "GroupedQueryAttention" : name, text, size);
 }
 
-/* How many layers of a child's class stand before it in its list. */
-static int count_before(const heed_layer *owner, size_t index)
+/* How many layers of a child's class stood before it in its list; counts it. -1: there is no memory. */
+static int count_before(walk *w, heed_index *counts, const struct heed_child *child)
 {
-    const struct heed_child *child = &owner->children[index];
-    int before = 0;
-    for (size_t i = 0; i < index; i++)
-        before += strcmp(owner->children[i].attribute, child->attribute) == 0 &&
-                  is_listed(owner, owner->children[i].layer) &&
-                  strcmp(owner->children[i].layer->layer_class->name, child->layer->layer_class->name) == 0;
-    return before;
+    const char *list = heed_zone_printf(&w->zone, "%s/%s", child->attribute, child->layer->layer_class->name);
+    int *count = list == NULL ? NULL : heed_index_find_text(counts, list);
+    if (list == NULL || count != NULL)
+        return list == NULL ? -1 : (*count)++;
+    count = heed_zone_alloc(&w->zone, 1, sizeof *count);
+    if (count == NULL || heed_index_put_text(counts, &w->zone, list, count) != HEED_OK)
+        return -1;
+    return (*count)++;
 }
 
 /* In a list a layer is called by its class, in snake case, with a number where there are more of that class. */
-static void list_name(const heed_layer *owner, size_t index, char *out, size_t size)
+static void list_name(const struct heed_child *child, int before, char *out, size_t size)
 {
-    const struct heed_child *child = &owner->children[index];
     char name[96];
-    int before = count_before(owner, index);
     group_name(child->layer, name, sizeof name);
     if (before == 0)
         snprintf(out, size, "%s/%s", child->attribute, name);
@@ -97,55 +79,71 @@ static void list_name(const heed_layer *owner, size_t index, char *out, size_t s
 
 static const char OLD_LIST[] = "_layer_checkpoint_dependencies";
 
-/* The number behind a name: 0 for "dense", 2 for "dense_2", -1 for others. */
-static long number_behind(const char *text, const char *name)
+/* A group of the list, read as a name and a number behind it: "dense" is also dense 0. */
+typedef struct numbered {
+    const char *text;
+    size_t      length; /* of the name */
+    long        number;
+} numbered;
+
+typedef struct old_list {
+    numbered  *items; /* by name, then by number */
+    size_t     count;
+    heed_index first; /* by name: an item */
+} old_list;
+
+static int by_name_and_number(const void *a, const void *b)
 {
-    size_t length = strlen(name);
-    char *end;
-    if (strncmp(text, name, length) != 0)
-        return -1;
-    if (text[length] == '\0')
-        return 0;
-    long number = text[length] == '_' ? strtol(text + length + 1, &end, 10) : 0;
-    return number > 0 && *end == '\0' ? number : -1;
+    const numbered *p = a, *q = b;
+    size_t shorter = p->length < q->length ? p->length : q->length;
+    int order = memcmp(p->text, q->text, shorter);
+    if (order != 0 || p->length != q->length)
+        return order != 0 ? order : p->length < q->length ? -1 : 1;
+    return (p->number > q->number) - (p->number < q->number);
 }
 
-/* The group of the `index`-th layer of a class; NULL: there are not so many. */
-static const heed_hdf5 *find_numbered(const heed_hdf5 *list, const char *name, int index)
+static void add_numbered(old_list *l, const char *text)
 {
-    const heed_hdf5 *found = NULL;
-    long last = -1;
-    for (int i = 0; i <= index; i++) {
-        long least = LONG_MAX;
-        found = NULL;
-        for (const heed_hdf5 *n = list->first; n != NULL; n = n->next) {
-            long number = number_behind(n->name, name);
-            if (number > last && number < least) {
-                least = number;
-                found = n;
-            }
-        }
-        last = least;
-        if (found == NULL)
-            return NULL;
-    }
-    return found;
+    const char *behind = strrchr(text, '_');
+    char *end = NULL;
+    long number = behind == NULL ? 0 : strtol(behind + 1, &end, 10);
+    l->items[l->count++] = (numbered){text, strlen(text), 0};
+    if (number > 0 && *end == '\0')
+        l->items[l->count++] = (numbered){text, (size_t)(behind - text), number};
 }
 
-/* The list of a file of that time; NULL: it is not of that time. */
-static const heed_hdf5 *old_list(const walk *w, const heed_layer *owner, const char *path)
+/* The list of a file of that time; without items: it is not of that time. */
+static heed_status read_old_list(walk *w, const heed_layer *owner, const char *path, old_list *l)
 {
-    const heed_hdf5 *group = w->source == NULL || heed_layer_model(owner) == NULL ? NULL : heed_hdf5_find(w->source,
-                                                                                                          path);
-    return group == NULL ? NULL : heed_hdf5_find(group, OLD_LIST);
+    const heed_hdf5 *group = w->source == NULL || heed_layer_model(owner) == NULL ? NULL : heed_hdf5_find(w->source, path);
+    const heed_hdf5 *list = group == NULL ? NULL : heed_hdf5_find(group, OLD_LIST);
+    size_t most = 0;
+    *l = (old_list){NULL, 0, {NULL}};
+    if (list == NULL)
+        return HEED_OK;
+    for (const heed_hdf5 *n = list->first; n != NULL; n = n->next)
+        most += 2;
+    l->items = heed_zone_alloc(&w->zone, most, sizeof *l->items);
+    if (l->items == NULL)
+        return HEED_ENOMEM;
+    for (const heed_hdf5 *n = list->first; n != NULL; n = n->next)
+        add_numbered(l, n->name);
+    qsort(l->items, l->count, sizeof *l->items, by_name_and_number);
+    for (size_t i = 0; i < l->count; i++) /* the first one of a name stays */
+        HEED_TRY(heed_index_put(&l->first, &w->zone, l->items[i].text, l->items[i].length, &l->items[i]));
+    return HEED_OK;
 }
 
-static void old_list_name(const heed_hdf5 *list, const heed_layer *owner, size_t index, char *out, size_t size)
+/* The group of the layer before which `before` of its class stand. */
+static void old_list_name(const old_list *l, const struct heed_child *child, int before, char *out, size_t size)
 {
     char name[96];
-    const heed_hdf5 *found =
-        find_numbered(list, group_name(owner->children[index].layer, name, sizeof name), count_before(owner, index));
-    snprintf(out, size, "%s/%.200s", OLD_LIST, found == NULL ? name : found->name);
+    group_name(child->layer, name, sizeof name);
+    const numbered *first = heed_index_find_text(&l->first, name), *found = NULL;
+    if (first != NULL && (size_t)before < l->count - (size_t)(first - l->items))
+        found = first + before;
+    bool fits = found != NULL && found->length == first->length && memcmp(found->text, first->text, first->length) == 0;
+    snprintf(out, size, "%s/%.200s", OLD_LIST, fits ? found->text : name);
 }
 
 /* Keras 2 has the projections of attention under names that begin so. */
@@ -157,32 +155,38 @@ static const char *underscore(const walk *w, const heed_layer *owner, const char
 
 static heed_status walk_layer(walk *w, heed_layer *layer, const char *path)
 {
-    if (was_seen(w, layer))
+    old_list old;
+    heed_index counts = {NULL};
+    if (heed_index_find_address(&w->seen, layer) != NULL)
         return HEED_OK;
-    HEED_TRY(remember(w, layer));
+    HEED_TRY(heed_index_put_address(&w->seen, &w->zone, layer, layer));
     HEED_TRY(w->visit(w, layer, path));
-    const heed_hdf5 *old = old_list(w, layer, path);
+    HEED_TRY(read_old_list(w, layer, path, &old));
     for (size_t i = 0; i < layer->child_count; i++) {
+        const struct heed_child *child = &layer->children[i];
         char part[256], below[PATH_SIZE];
-        if (!is_listed(layer, layer->children[i].layer))
+        if (!is_listed(layer, child->layer))
             continue;
-        if (old != NULL)
-            old_list_name(old, layer, i, part, sizeof part);
-        else if (is_list(layer->children[i].attribute))
-            list_name(layer, i, part, sizeof part);
+        int before = count_before(w, &counts, child);
+        if (before < 0)
+            return HEED_ENOMEM;
+        if (old.items != NULL)
+            old_list_name(&old, child, before, part, sizeof part);
+        else if (is_list(child->attribute))
+            list_name(child, before, part, sizeof part);
         else
-            snprintf(part, sizeof part, "%s%s", underscore(w, layer, layer->children[i].attribute),
-                     layer->children[i].attribute);
+            snprintf(part, sizeof part, "%s%s", underscore(w, layer, child->attribute), child->attribute);
         HEED_TRY(join(w->model->context, path, part, below));
-        HEED_TRY(walk_layer(w, layer->children[i].layer, below));
+        HEED_TRY(walk_layer(w, child->layer, below));
     }
     return HEED_OK;
 }
 
 static heed_status run(walk *w)
 {
+    heed_zone_init(&w->zone, w->model->context);
     heed_status status = walk_layer(w, w->model->layer, "");
-    heed_release(w->model->context, w->seen);
+    heed_zone_free(&w->zone);
     return status;
 }
 
@@ -286,21 +290,34 @@ static heed_status dequantize(heed_layer *layer, const heed_array *scales)
     return status == HEED_OK ? HEED_OK : heed_layer_explain(layer, status);
 }
 
+/* What layers have in common that are one to Keras: class, name, and shapes of weights. NULL: there is no memory. */
+static const char *likeness(walk *w, const heed_layer *layer)
+{
+    heed_text text = {.context = w->model->context};
+    heed_text_printf(&text, "%s %s", layer->layer_class->name, layer->name == NULL ? "" : layer->name);
+    for (size_t i = 0; i < layer->variable_count; i++) {
+        char shape[128];
+        heed_text_printf(&text, " %s", heed_shape_text(&layer->variables[i]->shape, shape, sizeof shape));
+    }
+    const char *copy = heed_text_status(&text) == HEED_OK ? heed_zone_strdup(&w->zone, text.bytes) : NULL;
+    heed_text_free(&text);
+    return copy;
+}
+
+/* Notes that a layer has its weights. */
+static heed_status note_read(walk *w, heed_layer *layer)
+{
+    const char *key = likeness(w, layer);
+    return key == NULL ? HEED_ENOMEM : heed_index_put_text(&w->read, &w->zone, key, layer);
+}
+
 /* A layer that was read under another path already: Keras stores one that stands in several models at its first
  * place. */
-static const heed_layer *find_twin(const walk *w, const heed_layer *layer)
+static heed_status find_twin(walk *w, const heed_layer *layer, const heed_layer **out)
 {
-    for (size_t i = 0; i < w->seen_count; i++) {
-        const heed_layer *other = w->seen[i];
-        bool alike = other != layer && other->layer_class == layer->layer_class && other->name != NULL &&
-                     layer->name != NULL && strcmp(other->name, layer->name) == 0 &&
-                     other->variable_count == layer->variable_count && other->variables[0]->drawn;
-        for (size_t k = 0; alike && k < layer->variable_count; k++)
-            alike = heed_shape_equal(&other->variables[k]->shape, &layer->variables[k]->shape);
-        if (alike)
-            return other;
-    }
-    return NULL;
+    const char *key = likeness(w, layer);
+    *out = key == NULL || layer->name == NULL ? NULL : heed_index_find_text(&w->read, key);
+    return key == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
 static heed_status copy_twin(heed_layer *layer, const heed_layer *twin)
@@ -323,7 +340,9 @@ static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
     size_t count = count_arrays(group);
     const heed_array *scales = find_scales(layer, group, count);
     count -= scales != NULL;
-    const heed_layer *twin = count == 0 ? find_twin(w, layer) : NULL;
+    const heed_layer *twin = NULL;
+    if (count == 0)
+        HEED_TRY(find_twin(w, layer, &twin));
     if (twin != NULL)
         return copy_twin(layer, twin);
     if (count != layer->variable_count)
@@ -332,7 +351,9 @@ static heed_status read_layer(walk *w, heed_layer *layer, const char *path)
                                layer->variable_count, count);
     for (size_t i = 0; i < layer->variable_count; i++)
         HEED_TRY(take_array(w, layer->variables[i], group, (int)i, path));
-    return scales == NULL ? HEED_OK : dequantize(layer, scales);
+    if (scales != NULL)
+        HEED_TRY(dequantize(layer, scales));
+    return note_read(w, layer);
 }
 
 heed_status heed_keras_read_weights(heed_model *m, const heed_hdf5 *root)

@@ -42,10 +42,19 @@ void heed_call_add_loss(heed_call *call, heed_tensor *loss)
 
 static struct heed_update *find_update(const heed_pass *pass, const heed_variable *variable)
 {
-    for (size_t i = 0; pass != NULL && i < pass->update_count; i++)
-        if (pass->updates[i].variable == variable)
-            return &pass->updates[i];
-    return NULL;
+    const size_t *at = pass == NULL ? NULL : heed_index_find_address(&pass->updated, variable);
+    return at == NULL ? NULL : &pass->updates[*at];
+}
+
+/* Notes where the update that is appended next stands. */
+static heed_status note_update(heed_pass *pass, const heed_variable *variable)
+{
+    heed_zone *z = &pass->graph->zone;
+    size_t *at = heed_zone_alloc(z, 1, sizeof *at);
+    if (at == NULL)
+        return HEED_ENOMEM;
+    *at = pass->update_count;
+    return heed_index_put_address(&pass->updated, z, variable, at);
 }
 
 heed_tensor *heed_call_value(const heed_call *call, heed_variable *variable)
@@ -65,6 +74,10 @@ void heed_call_update(heed_call *call, heed_variable *variable, heed_tensor *val
         return;
     }
     GROW(call, pass->updates, pass->update_count, pass->update_capacity);
+    if (note_update(pass, variable) != HEED_OK) {
+        remember_failure(call, HEED_ENOMEM);
+        return;
+    }
     pass->updates[pass->update_count++] = (struct heed_update){variable, value};
 }
 
@@ -202,6 +215,9 @@ static heed_status penalize_activity(heed_layer *layer, heed_call *call)
 
 static heed_status run_call(heed_layer *layer, heed_call *call)
 {
+    if (++call->graph->calls > HEED_MAX_CALLS)
+        return heed_layer_fail(layer, HEED_EUNSUPPORTED, "models within models call layers more than %d times",
+                               HEED_MAX_CALLS);
     HEED_TRY(check_inputs(layer, call));
     HEED_TRY(check_masks(layer, call));
     HEED_TRY(build_for(layer, call));

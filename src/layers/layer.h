@@ -85,6 +85,10 @@ void heed_layer_reset(heed_layer *layer);
 
 /* ---- calling ---- */
 
+/* Calls of layers in one graph, at most: a small file with models in models that each call the next twice would unfold to
+ * more than any memory. */
+enum { HEED_MAX_CALLS = 1 << 16 };
+
 /* What a whole pass collects; behind heed_call's `arguments`. One for a graph, shared by all calls in it. */
 typedef struct heed_pass {
     heed_graph   *graph;
@@ -95,6 +99,7 @@ typedef struct heed_pass {
         heed_tensor   *value;
     }     *updates;
     size_t update_count, update_capacity;
+    heed_index updated; /* by variable: where in `updates` */
     /* attention weights that layers publish when asked: see heed_call_publish */
     bool   wants_attention;
     struct heed_published {

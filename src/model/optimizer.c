@@ -1,5 +1,6 @@
 #include "model/optimizer.h"
 
+#include "base/index.h"
 #include "model/optimizer_rules.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@ struct heed_optimizer {
     heed_arrays                 arrays;   /* what is kept, by name; iteration and rate come first */
     bool                        prepared;
     kept                       *variables;
+    heed_index                  slots; /* by the address of an array's numbers */
     size_t                      variable_count;
     stretch                    *stretches;
     size_t                      stretch_count;
@@ -235,6 +237,23 @@ static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const cha
     return status;
 }
 
+/* Where the array of a variable's slot belongs. */
+typedef struct slot_place {
+    size_t variable;
+    int    slot;
+} slot_place;
+
+static heed_status add_slot(heed_optimizer *o, size_t variable, int number, const heed_slot *slot, const char *path)
+{
+    kept *k = &o->variables[variable];
+    slot_place *place = heed_zone_alloc(&o->zone, 1, sizeof *place);
+    if (place == NULL)
+        return HEED_ENOMEM;
+    *place = (slot_place){variable, number};
+    HEED_TRY(add_kept(o, k->variable, path, slot, &k->slots[number]));
+    return heed_index_put_address(&o->slots, &o->zone, k->slots[number], place);
+}
+
 static heed_status add_slots(heed_optimizer *o, const char *const *paths)
 {
     heed_slot slots[HEED_MAX_SLOTS];
@@ -244,7 +263,7 @@ static heed_status add_slots(heed_optimizer *o, const char *const *paths)
         for (size_t i = 0; i < o->variable_count; i++)
             for (int k = 0; k < count; k++)
                 if (slots[k].group == group)
-                    HEED_TRY(add_kept(o, o->variables[i].variable, paths[i], &slots[k], &o->variables[i].slots[k]));
+                    HEED_TRY(add_slot(o, i, k, &slots[k], paths[i]));
     return HEED_OK;
 }
 
@@ -299,6 +318,7 @@ static heed_status prepare(heed_optimizer *o, heed_variable *const *variables, c
         return HEED_ENOMEM;
     static const heed_slot average = {.name = "average"}, accumulator = {.name = "gradient_accumulator"};
     o->variable_count = count;
+    o->slots = (heed_index){NULL};
     for (size_t i = 0; i < count; i++)
         o->variables[i].variable = variables[i];
     for (size_t i = 0; i < count && o->common.use_ema; i++)
@@ -547,15 +567,12 @@ int heed_optimizer_rate_index(const heed_optimizer *o) { return o->schedule == N
 
 bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable, int *slot)
 {
-    const void *data = o->arrays.items[index].array->data;
-    for (size_t i = 0; i < o->variable_count; i++)
-        for (int k = 0; k < HEED_MAX_SLOTS; k++)
-            if (o->variables[i].slots[k] == data) {
-                *variable = i;
-                *slot = k;
-                return true;
-            }
-    return false;
+    const slot_place *place = heed_index_find_address(&o->slots, o->arrays.items[index].array->data);
+    if (place == NULL)
+        return false;
+    *variable = place->variable;
+    *slot = place->slot;
+    return true;
 }
 
 size_t heed_optimizer_variables(const heed_optimizer *o) { return o->variable_count; }

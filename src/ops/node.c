@@ -78,11 +78,13 @@ heed_tensor *heed_graph_variable(heed_graph *g, heed_variable *variable)
     if (t != NULL)
         return t;
     t = heed_tensor_leaf(g, HEED_PLACE_VARIABLE, HEED_FLOAT32, &variable->shape);
-    void *variables = g->variables;
-    if (t == NULL || heed_grow(g->context, &variables, &g->variable_capacity, g->variable_count, sizeof t) != HEED_OK ||
-        heed_index_put_address(&g->leaves, &g->zone, variable, t) != HEED_OK)
+    if (t == NULL || heed_index_put_address(&g->leaves, &g->zone, variable, t) != HEED_OK)
         return fail_memory(g);
+    void *variables = g->variables;
+    heed_status status = heed_grow(g->context, &variables, &g->variable_capacity, g->variable_count, sizeof t);
     g->variables = variables;
+    if (status != HEED_OK)
+        return fail_memory(g);
     g->variables[g->variable_count++] = t;
     t->variable = variable;
     return t;

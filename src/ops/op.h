@@ -80,6 +80,7 @@ struct heed_graph {
     size_t        node_count, node_capacity;
     heed_status   status; /* sticky */
     int           slots;  /* bound leaves */
+    uint32_t      calls;  /* of layers, so far */
     uint32_t      draws;  /* random draws handed out: each dropout has a number of its own */
     heed_tensor **variables; /* the leaf of each variable met so far, so that a variable has one */
     heed_index    leaves;    /* the same by variable */

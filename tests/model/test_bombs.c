@@ -145,6 +145,95 @@ static void an_input_that_nothing_uses(void **state)
     assert_int_equal(load_and_run(*state, json), HEED_OK);
 }
 
+/* Models in models, each of which calls the next one twice: 2^30 calls. */
+static void models_that_unfold(void **state)
+{
+    enum { DEPTH = 30 };
+    heed_text text = {.context = *state};
+    heed_model *m;
+    for (int i = DEPTH; i > 0; i--)
+        heed_text_printf(&text, "%s{\"name\": \"m%d\", \"input_layers\": [[\"x\", 0, 0]], \"output_layers\": [[\"m%d\", 2, 0]], "
+                                "\"layers\": [" NODE("x", "InputLayer", ", \"batch_input_shape\": [null, 3]", "[]")
+                                ", {\"class_name\": \"Functional\", \"name\": \"m%d\", \"inbound_nodes\": "
+                                "[[[\"x\", 0, 0, {}]], [[\"m%d\", 1, 0, {}]]], \"config\": ",
+                         i == DEPTH ? "{\"class_name\": \"Functional\", \"config\": " : "", i, i - 1, i - 1, i - 1);
+    heed_text_printf(&text, "{\"name\": \"m0\", \"input_layers\": [[\"x\", 0, 0]], \"output_layers\": [[\"y\", 0, 0]], "
+                            "\"layers\": [" NODE("x", "InputLayer", ", \"batch_input_shape\": [null, 3]", "[]") ", "
+                            NODE("y", "Activation", ", \"activation\": \"relu\"", "[[[\"x\", 0, 0, {}]]]") "]}");
+    for (int i = DEPTH; i > 0; i--)
+        heed_text_printf(&text, "}]}");
+    heed_text_printf(&text, "}");
+    assert_int_equal(heed_text_status(&text), HEED_OK);
+    assert_int_equal(heed_model_from_json(*state, text.bytes, &m), HEED_EUNSUPPORTED);
+    heed_text_free(&text);
+}
+
+/* ---- as many layers as there is room for ---- */
+
+/* A chain of dense layers, listed from the first or from the last on. */
+static char *chain_of(heed_context *c, int layers, bool backwards)
+{
+    heed_text text = {.context = c};
+    heed_text_printf(&text, "{\"class_name\": \"Functional\", \"config\": {\"name\": \"m\", \"input_layers\": [[\"l0\", 0, 0]], "
+                            "\"output_layers\": [[\"l%d\", 0, 0]], \"layers\": [", layers);
+    for (int k = 0; k <= layers; k++) {
+        int i = backwards ? layers - k : k;
+        heed_text_printf(&text, k == 0 ? "" : ", ");
+        if (i == 0)
+            heed_text_printf(&text, NODE("l0", "InputLayer", ", \"batch_input_shape\": [null, 2]", "[]"));
+        else
+            heed_text_printf(&text, NODE("l%d", "Dense", ", \"units\": 2", "[[[\"l%d\", 0, 0, {}]]]"), i, i, i - 1);
+    }
+    heed_text_printf(&text, "]}}");
+    assert_int_equal(heed_text_status(&text), HEED_OK);
+    return text.bytes;
+}
+
+/* What takes a time that grows with the square of their number would not end here while somebody waits. */
+static void many_layers(void **state)
+{
+    enum { LAYERS = 20000 };
+    heed_context *c;
+    assert_int_equal(heed_context_create(&(heed_context_config){.threads = 1, .memory = (size_t)500 << 20}, &c), HEED_OK);
+    for (int backwards = 0; backwards < 2; backwards++) {
+        char *json = chain_of(c, LAYERS, backwards), *text;
+        heed_model *m;
+        assert_int_equal(heed_model_from_json(c, json, &m), HEED_OK);
+        assert_int_equal(heed_weight_count(m), 2 * LAYERS);
+        assert_int_equal(heed_summary(m, &text), HEED_OK);
+        heed_free(c, text);
+        heed_model_free(m);
+        heed_free(c, json);
+    }
+    heed_context_free(c);
+    (void)state;
+}
+
+/* The same for files with weights and an optimizer's state. */
+static void many_weights(void **state)
+{
+    enum { LAYERS = 2000 };
+    static const char *const files[] = {"bombs.keras", "bombs.h5"};
+    heed_context *c;
+    heed_model *m, *again;
+    assert_int_equal(heed_context_create(&(heed_context_config){.threads = 1, .memory = (size_t)500 << 20}, &c), HEED_OK);
+    char *json = chain_of(c, LAYERS, false);
+    assert_int_equal(heed_model_from_json(c, json, &m), HEED_OK);
+    assert_int_equal(heed_compile(m, .optimizer = "adam", .loss = "mse"), HEED_OK);
+    assert_int_equal(heed_optimizer_build(m), HEED_OK);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_int_equal(heed_save_model(m, files[i]), HEED_OK);
+        assert_int_equal(heed_load(c, files[i], &again), HEED_OK);
+        assert_int_equal(heed_optimizer_count(again), heed_optimizer_count(m));
+        heed_model_free(again);
+        remove(files[i]);
+    }
+    heed_model_free(m);
+    heed_free(c, json);
+    heed_context_free(c);
+    (void)state;
+}
+
 /* ---- every value of an architecture replaced ---- */
 
 static heed_json *next_value(heed_json *v)
@@ -204,6 +293,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(sizes_beyond_memory, with_context, without_context),
         cmocka_unit_test_setup_teardown(weights_have_no_memory_before_numbers, with_context, without_context),
         cmocka_unit_test_setup_teardown(an_input_that_nothing_uses, with_context, without_context),
+        cmocka_unit_test_setup_teardown(models_that_unfold, with_context, without_context),
+        cmocka_unit_test(many_layers),
+        cmocka_unit_test(many_weights),
         cmocka_unit_test_setup_teardown(values_that_nobody_meant, with_context, without_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
