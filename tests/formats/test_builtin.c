@@ -12,6 +12,7 @@
 #include "formats/json.h"
 #include "heed/files.h"
 #include "heed/layers.h"
+#include "support/failing_allocator.h"
 #include "support/files.h"
 
 #include <dirent.h>
@@ -48,8 +49,10 @@ static heed_status open_fixture(trial *t, const char *path)
     const char *choices[] = {heed_json_is(from, HEED_JSON_STRING) ? from->text : NULL, NULL};
     heed_text config = {.context = t->context};
     heed_json_write(&config, heed_json_find(t->json, "config"), 0);
-    heed_status status = heed_load_model_memory(t->context, path, config.bytes, config.length,
-                                                &(heed_load_config){.from = choices}, &t->model);
+    heed_status status = heed_text_status(&config);
+    if (status == HEED_OK)
+        status = heed_load_model_memory(t->context, path, config.bytes, config.length,
+                                        &(heed_load_config){.from = choices}, &t->model);
     heed_text_free(&config);
     return status;
 }
@@ -164,11 +167,42 @@ static void check_group(void **state)
     assert_int_equal(bad, 0);
 }
 
+static heed_status write_builtin(heed_context *c, void *user)
+{
+    trial t = {.context = c, .arrays = {.context = c}};
+    heed_zone_init(&t.zone, c);
+    heed_status status = open_fixture(&t, user);
+    if (status == HEED_OK)
+        status = set_weights(&t);
+    if (status == HEED_OK)
+        status = heed_save_model(t.model, written, .builtin = true);
+    heed_model_free(t.model);
+    heed_arrays_free(&t.arrays);
+    heed_zone_free(&t.zone);
+    return status;
+}
+
+/* One layer of each file src/formats/builtin_*.c. */
+static void survives_every_failing_allocation(void **state)
+{
+    static const char *const fixtures[] = {"self_attention/seq_additive_width_3", "multi_head/wrapper_dense",
+                                           "layer_collection/resize_bilinear_23", "layer_collection/heads_plain",
+                                           "layer_collection/discrete_resize_1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/keras/%s.npz", HEED_FIXTURES, fixtures[i]);
+        heed_test_each_allocation_fails(write_builtin, path);
+    }
+    remove(written);
+}
+
 int main(void)
 {
     static char groups[][24] = {"self_attention", "multi_head", "attention_layer", "layer_collection"};
-    struct CMUnitTest tests[sizeof groups / sizeof *groups];
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-        tests[i] = (struct CMUnitTest){groups[i], check_group, NULL, NULL, groups[i]};
-    return _cmocka_run_group_tests("builtin", tests, sizeof groups / sizeof *groups, NULL, NULL);
+    enum { GROUPS = sizeof groups / sizeof *groups };
+    struct CMUnitTest tests[GROUPS + 1] = {cmocka_unit_test(survives_every_failing_allocation)};
+    for (size_t i = 0; i < GROUPS; i++)
+        tests[i + 1] = (struct CMUnitTest){groups[i], check_group, NULL, NULL, groups[i]};
+    return _cmocka_run_group_tests("builtin", tests, GROUPS + 1, NULL, NULL);
 }

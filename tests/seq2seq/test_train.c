@@ -242,10 +242,12 @@ static void test_refusals(void **state)
     unlink(PAIRS);
 }
 
+/* By a recipe and its settings. */
 static heed_status whole_life(heed_context *c, void *user)
 {
-    (void)user;
-    heed_train_config config = {.settings = "units=2, embedding=2, target_embedding=2, output_units=2, batch_size=4",
+    const char *const *recipe = user;
+    heed_train_config config = {.recipe = recipe[0],
+                                .settings = recipe[1],
                                 .pairs = PAIRS,
                                 .validation = PAIRS,
                                 .steps = 2};
@@ -272,7 +274,13 @@ static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
     write_pairs(PAIRS, 5);
-    heed_test_each_allocation_fails(whole_life, NULL);
+    static const char *const recipes[][2] = {
+        {"gru-attention", "units=2, embedding=2, target_embedding=2, output_units=2, batch_size=4"},
+        {"bahdanau", "units=2, embedding=2, batch_size=4, batch_tokens=0, source_tokens='characters', "
+                     "target_tokens='characters', average=1"},
+    };
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
+        heed_test_each_allocation_fails(whole_life, (void *)(uintptr_t)recipes[i]);
     unlink("test_train_life.keras");
     unlink(PAIRS);
 }
