@@ -1,7 +1,9 @@
 /* What the harnesses share. Each feeds its input to one parser of untrusted bytes, as libFuzzer calls it; the same harness
- * linked with driver.c reads files instead, and so is a test. */
+ * linked with driver.c reads files instead, as they are or damaged, and so is a test. */
 #ifndef HEED_FUZZ_H
 #define HEED_FUZZ_H
+
+#include "heed/model.h"
 
 #include "base/memory.h"
 
@@ -16,19 +18,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
             abort();          \
     } while (0)
 
-static heed_context *heed_fuzz_shared;
-
-static inline void heed_fuzz_end(void) { heed_context_free(heed_fuzz_shared); }
-
 /* One context for all inputs, with so little memory that a size which is believed without bytes behind it shows. */
-static inline heed_context *heed_fuzz_context(void)
-{
-    if (heed_fuzz_shared == NULL) {
-        const heed_context_config config = {.threads = 1, .memory = (size_t)200 << 20};
-        FUZZ_CHECK(heed_context_create(&config, &heed_fuzz_shared) == HEED_OK);
-        atexit(heed_fuzz_end);
-    }
-    return heed_fuzz_shared;
-}
+heed_context *heed_fuzz_context(void);
+
+/* An input begins, and ends: it may take 5 s of the processor, has to give back what memory it took, and where it is refused
+ * there is a sentence. */
+void heed_fuzz_begin(void);
+void heed_fuzz_end(heed_status status);
+
+/* A file of that name, "weights.npz", with these bytes, in a folder of the process's own. */
+const char *heed_fuzz_file(const char *name, const void *bytes, size_t size);
+
+/* Runs a model once, on as small an input as it takes: one example, three steps. */
+heed_status heed_fuzz_run(heed_model *m);
 
 #endif

@@ -4,12 +4,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    heed_context *c = heed_fuzz_context();
-    size_t used = heed_memory_used(c);
     heed_archive a;
-    if (heed_archive_open_memory(c, "fuzz", bytes, size, &a) == HEED_OK && heed_archive_read(&a) == HEED_OK)
-        FUZZ_CHECK(a.config != NULL && a.weights != NULL);
+    heed_fuzz_begin();
+    heed_status status = heed_archive_open_memory(heed_fuzz_context(), "fuzz", bytes, size, &a);
+    if (status == HEED_OK)
+        status = heed_archive_read(&a);
+    FUZZ_CHECK(status != HEED_OK || (a.config != NULL && a.weights != NULL));
     heed_archive_free(&a);
-    FUZZ_CHECK(heed_memory_used(c) == used);
+    heed_fuzz_end(status);
     return 0;
 }

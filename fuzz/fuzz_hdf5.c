@@ -6,10 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    heed_context *c = heed_fuzz_context();
-    size_t used = heed_memory_used(c);
     heed_hdf5 *tree;
-    if (heed_hdf5_read(c, "fuzz", bytes, size, &tree) == HEED_OK) {
+    heed_fuzz_begin();
+    heed_status status = heed_hdf5_read(heed_fuzz_context(), "fuzz", bytes, size, &tree);
+    if (status == HEED_OK) {
         for (const heed_hdf5 *node = tree; node != NULL; node = heed_hdf5_walk(tree, node)) {
             FUZZ_CHECK(node == tree || *node->name != '\0');
             FUZZ_CHECK(node->array == NULL || heed_array_count(node->array) >= 0);
@@ -19,6 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         }
         heed_hdf5_free(tree);
     }
-    FUZZ_CHECK(heed_memory_used(c) == used);
+    heed_fuzz_end(status);
     return 0;
 }

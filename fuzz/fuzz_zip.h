@@ -2,6 +2,8 @@
 #ifndef HEED_FUZZ_ZIP_H
 #define HEED_FUZZ_ZIP_H
 
+#include "fuzz.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -44,6 +46,17 @@ static inline void heed_fuzz_mend_zip(unsigned char *zip, size_t size)
         for (int i = 0; i < 4; i++)
             entry[16 + i] = local[14 + i] = (unsigned char)(sum >> 8 * i);
     }
+}
+
+/* A copy of the input, mended; to be freed. */
+static inline unsigned char *heed_fuzz_mended(const uint8_t *bytes, size_t size)
+{
+    unsigned char *copy = malloc(size > 0 ? size : 1);
+    FUZZ_CHECK(copy != NULL);
+    if (size > 0)
+        memcpy(copy, bytes, size);
+    heed_fuzz_mend_zip(copy, size);
+    return copy;
 }
 
 #endif

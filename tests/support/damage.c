@@ -1,7 +1,5 @@
 #include "support/damage.h"
 
-#include "base/random.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -44,6 +42,15 @@ size_t heed_test_truncate(heed_test_reader *read, void *user, const void *bytes,
     return good;
 }
 
+void heed_test_damage(heed_random *r, unsigned char *bytes, size_t size)
+{
+    for (uint32_t k = 1 + heed_random_below(r, 8); k > 0; k--) {
+        unsigned char *at = bytes + heed_random_below(r, (uint32_t)size);
+        uint32_t word = heed_random_u32(r);
+        *at = word >> 8 & 3 ? *at ^ (unsigned char)(1u << word % 8) : (unsigned char)(word >> 16);
+    }
+}
+
 size_t heed_test_flip(heed_test_reader *read, void *user, const void *bytes, size_t size, size_t most_memory, size_t count,
                       uint64_t seed)
 {
@@ -54,11 +61,7 @@ size_t heed_test_flip(heed_test_reader *read, void *user, const void *bytes, siz
     size_t good = 0;
     for (size_t i = 0; i < count; i++) {
         memcpy(damaged, bytes, size);
-        for (uint32_t k = 1 + heed_random_below(&r, 8); k > 0; k--) {
-            unsigned char *at = damaged + heed_random_below(&r, (uint32_t)size);
-            uint32_t word = heed_random_u32(&r);
-            *at = word >> 8 & 3 ? *at ^ (unsigned char)(1u << word % 8) : (unsigned char)(word >> 16);
-        }
+        heed_test_damage(&r, damaged, size);
         good += survive(c, read, user, damaged, size, most_memory);
     }
     free(damaged);

@@ -2,6 +2,7 @@
 #ifndef HEED_TEST_DAMAGE_H
 #define HEED_TEST_DAMAGE_H
 
+#include "base/random.h"
 #include "heed/base.h"
 
 /* Reads the bytes and frees what came of it. What it returns is only checked to be HEED_OK or an error with a text. */
@@ -16,5 +17,8 @@ size_t heed_test_truncate(heed_test_reader *read, void *user, const void *bytes,
 /* `count` versions with 1 to 8 bits flipped or bytes replaced, drawn from `seed`. Returns how many were read. */
 size_t heed_test_flip(heed_test_reader *read, void *user, const void *bytes, size_t size, size_t most_memory, size_t count,
                       uint64_t seed);
+
+/* One such version: changes the bytes in place. */
+void heed_test_damage(heed_random *r, unsigned char *bytes, size_t size);
 
 #endif

@@ -1,0 +1,105 @@
+#define _XOPEN_SOURCE 700
+#include "fuzz.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { MOST_MEMORY = 200 << 20, MOST_SECONDS = 5 };
+
+static heed_context *context;
+static size_t        used_before;
+static char          folder[64], file[192];
+
+static void clean_up(void)
+{
+    heed_context_free(context);
+    if (file[0] != '\0')
+        unlink(file);
+    if (folder[0] != '\0')
+        rmdir(folder);
+}
+
+/* Of the processor, not by the clock: how busy the machine is does not matter. */
+static void out_of_time(int signal)
+{
+    static const char text[] = "heed: more than 5 s of the processor for one input\n";
+    (void)signal;
+    if (write(STDERR_FILENO, text, sizeof text - 1) >= 0)
+        abort();
+    abort();
+}
+
+heed_context *heed_fuzz_context(void)
+{
+    if (context == NULL) {
+        const heed_context_config config = {.threads = 1, .memory = MOST_MEMORY};
+        FUZZ_CHECK(heed_context_create(&config, &context) == HEED_OK);
+        FUZZ_CHECK(sigaction(SIGPROF, &(struct sigaction){.sa_handler = out_of_time}, NULL) == 0);
+        atexit(clean_up);
+    }
+    return context;
+}
+
+static void limit_time(int seconds)
+{
+    const struct itimerval limit = {.it_value.tv_sec = seconds};
+    FUZZ_CHECK(setitimer(ITIMER_PROF, &limit, NULL) == 0);
+}
+
+void heed_fuzz_begin(void)
+{
+    used_before = heed_memory_used(heed_fuzz_context());
+    heed_error_clear(context);
+    limit_time(MOST_SECONDS);
+}
+
+void heed_fuzz_end(heed_status status)
+{
+    limit_time(0);
+    FUZZ_CHECK(status == HEED_OK || heed_error(context)[0] != '\0');
+    FUZZ_CHECK(status != HEED_EINTERNAL);
+    FUZZ_CHECK(heed_memory_used(context) == used_before);
+}
+
+const char *heed_fuzz_file(const char *name, const void *bytes, size_t size)
+{
+    if (folder[0] == '\0') {
+        strcpy(folder, "/dev/shm/heed-fuzz-XXXXXX"); /* where nothing waits for a disk */
+        if (mkdtemp(folder) == NULL)
+            FUZZ_CHECK(mkdtemp(strcpy(folder, "/tmp/heed-fuzz-XXXXXX")) != NULL);
+    }
+    snprintf(file, sizeof file, "%s/%s", folder, name);
+    FILE *f = fopen(file, "wb");
+    FUZZ_CHECK(f != NULL && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
+    return file;
+}
+
+/* ---- running ---- */
+
+static heed_status add_input(heed_model *m, int index, heed_arrays *x)
+{
+    heed_array *a;
+    heed_shape shape = *heed_model_input_shape(m, index);
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.dims[i] == HEED_ANY)
+            shape.dims[i] = i == 0 ? 1 : 3;
+    heed_status status = heed_array_create(x->context, heed_model_input_dtype(m, index), &shape, &a);
+    return status == HEED_OK ? heed_arrays_add(x, heed_model_input_name(m, index), a) : status;
+}
+
+heed_status heed_fuzz_run(heed_model *m)
+{
+    heed_context *c = heed_model_context(m);
+    heed_arrays x = {.context = c}, y = {.context = c};
+    heed_status status = HEED_OK;
+    for (int i = 0; i < heed_model_input_count(m) && status == HEED_OK; i++)
+        status = add_input(m, i, &x);
+    if (status == HEED_OK)
+        status = heed_predict(m, &x, &y);
+    heed_arrays_free(&x);
+    heed_arrays_free(&y);
+    return status;
+}
