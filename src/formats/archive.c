@@ -18,6 +18,7 @@ static const char assets_prefix[] = "assets/";
 
 /* No more than this is taken from a member, whatever the archive claims. */
 static const size_t max_weights = (size_t)64 << 30, max_asset = (size_t)1 << 30;
+enum { MOST_ASSETS = 4096 };
 
 /* ---- parts ---- */
 
@@ -198,6 +199,8 @@ static heed_status read_assets(heed_archive *a)
         if (strncmp(name, assets_prefix, strlen(assets_prefix)) != 0 || name[length - 1] == '/')
             continue;
         unsigned char *bytes;
+        if (a->asset_count == MOST_ASSETS)
+            return heed_fail(a->context, HEED_EUNSUPPORTED, "%s: more than %d assets", a->name, MOST_ASSETS);
         HEED_TRY(read_member(a, i, max_asset, &bytes, &size));
         HEED_TRY(add_asset(a, name + strlen(assets_prefix), bytes, size));
     }

@@ -249,6 +249,30 @@ static heed_status build_write_read(heed_context *c, void *user)
     return status;
 }
 
+/* Each is looked for among those before it. */
+static void test_too_many_assets(void **state)
+{
+    (void)state;
+    enum { MOST = 4096 };
+    heed_context *c = new_context();
+    heed_archive a = {.context = c}, b;
+    assert_int_equal(heed_archive_set_metadata(&a, "3.15.1", "2026-01-02@03:04:05"), HEED_OK);
+    assert_int_equal(heed_archive_set_config(&a, "{}", 2), HEED_OK);
+    assert_int_equal(heed_hdf5_create(c, &a.weights), HEED_OK);
+    for (int i = 0; i <= MOST; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "a%d", i);
+        assert_int_equal(heed_archive_set_asset(&a, name, "x", 1), HEED_OK);
+    }
+    assert_int_equal(heed_archive_write(&a, written), HEED_OK);
+    assert_int_equal(read_path(c, written, &b), HEED_EUNSUPPORTED);
+    assert_string_equal(heed_error(c), "test_archive.tmp: more than 4096 assets");
+    heed_archive_free(&a);
+    heed_archive_free(&b);
+    remove(written);
+    heed_context_free(c);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -261,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_archives_of_keras), cmocka_unit_test(test_folder),  cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refusals),          cmocka_unit_test(test_damage), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_too_many_assets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
