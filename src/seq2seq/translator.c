@@ -96,12 +96,16 @@ static heed_status read_recipe(heed_zone *z, const char *path, const char *text,
     int64_t longest;
     const char *name;
     HEED_TRY(heed_value_parse_arguments(z, path, text, &given));
-    HEED_TRY(heed_value_as_text(c, heed_value_find(given, "recipe"), path, &name));
-    HEED_TRY(heed_value_as_int(c, heed_value_find(given, "longest_target"), path, &longest));
+    const heed_value *named = heed_value_find(given, "recipe"), *length = heed_value_find(given, "longest_target");
+    const heed_value *settings = heed_value_find(given, "settings");
+    if (named == NULL || length == NULL || settings == NULL)
+        return heed_fail(c, HEED_EFORMAT, "%s: assets/%s is not whole", path, HEED_ASSET_RECIPE);
+    HEED_TRY(heed_value_as_text(c, named, path, &name));
+    HEED_TRY(heed_value_as_int(c, length, path, &longest));
     if (name == NULL || longest < 0 || longest > INT32_MAX)
         return heed_fail(c, HEED_EFORMAT, "%s: assets/%s does not name a recipe", path, HEED_ASSET_RECIPE);
     *longest_target = (int32_t)longest;
-    return heed_recipe_restore(z, path, name, heed_value_find(given, "settings"), recipe);
+    return heed_recipe_restore(z, path, name, settings, recipe);
 }
 
 static heed_status read_tokenizer(heed_zone *z, const char *path, const heed_model *m, const heed_recipe_settings *s,

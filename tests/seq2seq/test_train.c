@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "heed/seq2seq.h"
+#include "seq2seq/translator.h"
 #include "support/failing_allocator.h"
 
 #include <math.h>
@@ -242,6 +243,23 @@ static void test_refusals(void **state)
     unlink(PAIRS);
 }
 
+static void test_recipes_that_are_not_whole(void **state)
+{
+    (void)state;
+    static const char *const recipes[] = {"", "recipe='dates'", "longest_target=3", "recipe='dates', longest_target=3",
+                                          "recipe=None, longest_target=3, settings={}"};
+    heed_context *c = context(1);
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        heed_translator *d;
+        heed_model *m = heed_sequential(c, "m");
+        must(c, heed_set_asset(m, HEED_ASSET_RECIPE, recipes[i], strlen(recipes[i])));
+        assert_int_equal(heed_translator_from_model(c, "strange.keras", m, &d), HEED_EFORMAT);
+        assert_non_null(strstr(heed_error(c), "strange.keras"));
+        assert_null(d);
+    }
+    heed_context_free(c);
+}
+
 /* By a recipe and its settings. */
 static heed_status whole_life(heed_context *c, void *user)
 {
@@ -330,7 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interrupted_runs_end_with_the_same_bits),
         cmocka_unit_test(test_it_learns_translates_and_shows),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_recipes_that_are_not_whole),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_steps_of_a_known_shape_allocate_nothing),
     };
