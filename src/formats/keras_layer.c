@@ -266,6 +266,8 @@ static heed_status create_layer(heed_zone *z, const heed_json *object, const hee
 {
     heed_context *c = z->context;
     heed_value *options = heed_value_of_json(z, config);
+    if (options != NULL)
+        heed_older_classes(options);
     if (options != NULL && r->version != NULL && r->version[0] == '1')
         HEED_TRY(heed_keras1_config(z, class_name, options));
     if (options != NULL && heed_keras_is_old(r))

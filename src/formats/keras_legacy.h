@@ -21,7 +21,16 @@ heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const
 
 /* Weights go to layers in order, those without any left out on both sides; or to those of the same names. */
 heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool by_name);
-/* How the file calls the weights of the model, by variable, where it can be told. In the zone. */
+enum { HEED_LEGACY_GATES = 4 }; /* at most, of a cell */
+
+/* How a file calls a weight of the model: one name, or one for each gate of a cell that Keras 1 kept apart, in the order in
+ * which they stand in the weight. */
+typedef struct heed_legacy_called {
+    const char *names[HEED_LEGACY_GATES];
+    size_t      count;
+} heed_legacy_called;
+
+/* That of the weights, by variable, where it can be told. In the zone. */
 heed_status heed_legacy_names(heed_zone *z, heed_model *m, const heed_hdf5 *group, heed_index *out);
 /* A state that is not there, or of another optimizer, leaves the optimizer as it is, with a warning. */
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root);

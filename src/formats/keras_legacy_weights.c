@@ -497,6 +497,42 @@ heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool
     return status;
 }
 
+/* Whether weight i begins a cell whose gates the file has apart. */
+static bool begins_apart(const heed_legacy_weight *weights, size_t count, size_t i)
+{
+    return gates_of(weights[i].owner) > 0 && i + 3 <= count && weights[i + 2].owner == weights[i].owner &&
+           weights[i].variable == weights[i].owner->variables[0];
+}
+
+static heed_status note_names(heed_zone *z, const heed_variable *v, const heed_legacy_called *called, heed_index *out)
+{
+    heed_legacy_called *kept = heed_zone_alloc(z, 1, sizeof *kept);
+    if (kept == NULL)
+        return HEED_ENOMEM;
+    *kept = *called;
+    return heed_index_put_address(out, z, v, kept);
+}
+
+/* The names of a layer's weights; where the file has more of them, as Keras 1 has them. */
+static heed_status note_layer(heed_zone *z, const heed_legacy_weight *weights, size_t count, const stored *s, heed_index *out)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < count && at < s->count;) {
+        bool cell = count < s->count && begins_apart(weights, count, i);
+        size_t gates = cell ? (size_t)gates_of(weights[i].owner) : 1, parts = cell ? 3 : 1;
+        for (size_t part = 0; part < parts && at + parts * gates <= s->count; part++) {
+            heed_legacy_called called = {.count = gates};
+            for (size_t gate = 0; gate < gates; gate++)
+                called.names[gate] =
+                    s->names[at + (cell ? 3 * (size_t)place_in_keras1((int)gates, (int)gate) + part : 0)];
+            HEED_TRY(note_names(z, weights[i + part].variable, &called, out));
+        }
+        at += parts * gates;
+        i += parts;
+    }
+    return HEED_OK;
+}
+
 heed_status heed_legacy_names(heed_zone *z, heed_model *m, const heed_hdf5 *group, heed_index *out)
 {
     heed_layer **layers;
@@ -507,8 +543,8 @@ heed_status heed_legacy_names(heed_zone *z, heed_model *m, const heed_hdf5 *grou
     HEED_TRY(list_stored(z, group, &items, &count));
     for (size_t i = 0; i < count && layer_count == count; i++) {
         HEED_TRY(heed_legacy_order(z, layers[i], &weights, &weight_count));
-        for (size_t k = 0; k < weight_count && weight_count == items[i].count; k++)
-            HEED_TRY(heed_index_put_address(out, z, weights[k].variable, (void *)(uintptr_t)items[i].names[k]));
+        if (weight_count <= items[i].count)
+            HEED_TRY(note_layer(z, weights, weight_count, &items[i], out));
     }
     return HEED_OK;
 }

@@ -15,6 +15,15 @@ const char *heed_older_class(const char *class_name)
     return class_name;
 }
 
+void heed_older_classes(heed_value *options)
+{
+    for (heed_value *item = options->first; item != NULL; item = item->next) {
+        if (item->key != NULL && strcmp(item->key, "class_name") == 0 && heed_value_is(item, HEED_VALUE_TEXT))
+            item->text = heed_older_class(item->text);
+        heed_older_classes(item);
+    }
+}
+
 /* ---- scales by feature ---- */
 
 /* Number `i` of a list, or the one for all. */

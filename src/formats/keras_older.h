@@ -6,6 +6,8 @@
 
 /* Today's name of a class. */
 const char *heed_older_class(const char *class_name);
+/* The same of layers among a layer's options, in place. */
+void heed_older_classes(heed_value *options);
 /* Rescaling that has a scale or an offset for each feature, as pictures for EfficientNet: the Normalization that does the
  * same. Leaves others as they are. */
 heed_status heed_rescaling_by_feature(heed_zone *z, const char **class_name, heed_value **options);

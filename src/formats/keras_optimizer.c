@@ -9,13 +9,11 @@
 
 /* What the file keeps, and how it is ordered. */
 typedef struct state {
-    const heed_hdf5 **nodes;
-    size_t            count;
-    bool              archived; /* in an archive, which none has in the OLD order */
+    const heed_array **arrays;
+    size_t             count;
+    bool               archived; /* in an archive, which none has in the OLD order */
     enum { TODAY, PRODUCT_FIRST, WITHOUT_RATE, OLD } order;
     size_t iteration, product; /* whether an OLD list has them, 0 or 1 */
-    /* of the variables among all, where they are sorted by name; NULL: in the model's order */
-    const size_t *ranks;
 } state;
 
 static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char *name, state *s)
@@ -25,7 +23,7 @@ static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char 
     if (node == NULL || node->array == NULL)
         return heed_fail(c, HEED_EFORMAT, "%s/%s: the array is missing", heed_hdf5_path(group, path, sizeof path),
                          name);
-    s->nodes[s->count++] = node;
+    s->arrays[s->count++] = node->array;
     return HEED_OK;
 }
 
@@ -35,8 +33,8 @@ static heed_status list_by_name(heed_zone *z, const heed_hdf5 *group, state *s)
     const char *const *names;
     size_t count;
     HEED_TRY(heed_hdf5_get_strings(group, "weight_names", &names, &count));
-    s->nodes = heed_zone_alloc(z, count, sizeof *s->nodes);
-    if (s->nodes == NULL)
+    s->arrays = heed_zone_alloc(z, count, sizeof *s->arrays);
+    if (s->arrays == NULL)
         return HEED_ENOMEM;
     for (size_t i = 0; i < count; i++)
         HEED_TRY(add_node(z->context, group, names[i], s));
@@ -49,8 +47,8 @@ static heed_status list_by_number(heed_zone *z, const heed_hdf5 *group, state *s
     size_t count = 0;
     for (const heed_hdf5 *n = group->first; n != NULL; n = n->next)
         count += n->array != NULL;
-    s->nodes = heed_zone_alloc(z, count, sizeof *s->nodes);
-    if (s->nodes == NULL)
+    s->arrays = heed_zone_alloc(z, count, sizeof *s->arrays);
+    if (s->arrays == NULL)
         return HEED_ENOMEM;
     s->archived = true;
     for (size_t i = 0; i < count; i++) {
@@ -73,7 +71,6 @@ static size_t old_place(const heed_optimizer *o, const state *s, int index)
         return SIZE_MAX;
     if (!heed_optimizer_slot_of(o, index, &variable, &slot))
         return s->product > 0 ? s->iteration : SIZE_MAX;
-    variable = s->ranks == NULL ? variable : s->ranks[variable];
     return first + (heed_optimizer_interleaved(o) ? 2 * variable + (size_t)slot : (size_t)slot * variables + variable);
 }
 
@@ -91,10 +88,10 @@ static size_t new_place(const heed_optimizer *o, const state *s, int index)
 }
 
 /* The file's array for array `index`; NULL where it has none. */
-static const heed_hdf5 *node_of(const heed_optimizer *o, const state *s, int index)
+static const heed_array *array_of(const heed_optimizer *o, const state *s, int index)
 {
     size_t at = s->order == OLD ? old_place(o, s, index) : new_place(o, s, index);
-    return at < s->count ? s->nodes[at] : NULL;
+    return at < s->count ? s->arrays[at] : NULL;
 }
 
 /* Arrays that may be missing: those that every step could do without. */
@@ -109,11 +106,10 @@ static bool fits(heed_optimizer *o, const state *s)
 {
     size_t used = 0, slots = 0;
     for (int i = 0; i < heed_optimizer_arrays(o); i++) {
-        const heed_hdf5 *node = node_of(o, s, i);
-        if (node == NULL ? is_needed(o, i)
-                         : !heed_shape_equal(&node->array->shape, &heed_optimizer_array_at(o, i)->shape))
+        const heed_array *a = array_of(o, s, i);
+        if (a == NULL ? is_needed(o, i) : !heed_shape_equal(&a->shape, &heed_optimizer_array_at(o, i)->shape))
             return false;
-        used += node != NULL;
+        used += a != NULL;
         slots += is_needed(o, i);
     }
     /* Keras 2.11 and later kept momenta that a rule without momentum did not use */
@@ -141,34 +137,86 @@ static bool find_order(heed_optimizer *o, state *s)
     return false;
 }
 
-typedef struct named_variable {
-    const char *name;
-    size_t      variable;
-} named_variable;
+/* ---- by name: as Keras 1 and the first versions of Keras 2 listed variables ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const named_variable *)a)->name, ((const named_variable *)b)->name);
-}
+/* Where an array of the file goes: to a whole variable, or to one gate of it, as Keras 1 kept them apart. */
+typedef struct part {
+    const char *name; /* of the weight, by which the list is sorted */
+    size_t      variable, gate, gates;
+} part;
 
-/* The first versions of Keras 2, as Keras 1, listed variables by name: by the file's. */
-static heed_status rank_by_name(heed_zone *z, heed_model *m, const heed_hdf5 *weights, state *s)
+static int compare_names(const void *a, const void *b) { return strcmp(((const part *)a)->name, ((const part *)b)->name); }
+
+static heed_status list_parts(heed_zone *z, heed_model *m, const heed_hdf5 *weights, part **out, size_t *count)
 {
     const struct heed_training *t = m->training;
-    size_t *ranks = heed_zone_alloc(z, t->variable_count, sizeof *ranks);
-    named_variable *all = heed_zone_alloc(z, t->variable_count, sizeof *all);
+    part *parts = *out = heed_zone_alloc(z, HEED_LEGACY_GATES * t->variable_count, sizeof *parts);
     heed_index names = {NULL};
-    if (ranks == NULL || all == NULL)
+    *count = 0;
+    if (parts == NULL)
         return HEED_ENOMEM;
     HEED_TRY(heed_legacy_names(z, m, weights, &names));
     for (size_t i = 0; i < t->variable_count; i++) {
-        const char *name = heed_index_find_address(&names, t->variables[i]);
-        all[i] = (named_variable){name == NULL ? t->paths[i] : name, i};
+        const heed_legacy_called unknown = {{t->paths[i]}, 1}, *called = heed_index_find_address(&names, t->variables[i]);
+        if (called == NULL)
+            called = &unknown;
+        for (size_t gate = 0; gate < called->count; gate++)
+            parts[(*count)++] = (part){called->names[gate], i, gate, called->count};
     }
-    qsort(all, t->variable_count, sizeof *all, by_name);
-    for (size_t i = 0; i < t->variable_count; i++)
-        ranks[all[i].variable] = i > 0 && by_name(&all[i - 1], &all[i]) == 0 ? ranks[all[i - 1].variable] : i;
-    s->ranks = ranks;
+    qsort(parts, *count, sizeof *parts, compare_names);
+    return HEED_OK;
+}
+
+/* One gate's array to its columns; false if it does not fit. */
+static bool put_gate(const part *p, const heed_array *from, heed_array *to)
+{
+    int last = to->shape.rank - 1;
+    int64_t total = last < 0 || to->shape.dims[last] < 1 ? 1 : to->shape.dims[last], width = total / (int64_t)p->gates, rows = heed_array_count(to) / total;
+    if (last < 0 || from->dtype != HEED_FLOAT32 || from->shape.rank != to->shape.rank || from->shape.dims[last] != width ||
+        heed_array_count(from) != rows * width)
+        return false;
+    for (int64_t r = 0; r < rows; r++)
+        memcpy((float *)to->data + r * total + (int64_t)p->gate * width, (const float *)from->data + r * width,
+               (size_t)width * sizeof(float));
+    return true;
+}
+
+static heed_array *new_slot(heed_zone *z, const heed_variable *v)
+{
+    heed_array *a = heed_zone_alloc(z, 1, sizeof *a);
+    if (a != NULL)
+        *a = (heed_array){HEED_FLOAT32, v->shape, heed_zone_alloc(z, (size_t)v->count, sizeof(float))};
+    return a == NULL || a->data == NULL ? NULL : a;
+}
+
+/* The list as later versions have it: in the model's order, gates together. As it is where the parts do not fit. */
+static heed_status sort_back(heed_zone *z, heed_model *m, const heed_hdf5 *weights, state *s)
+{
+    const struct heed_training *t = m->training;
+    part *parts;
+    size_t count;
+    HEED_TRY(list_parts(z, m, weights, &parts, &count));
+    size_t slots = count == 0 ? 0 : s->count / count, first = s->count - slots * count;
+    const heed_array **sorted = heed_zone_alloc(z, first + slots * t->variable_count, sizeof *sorted);
+    if (sorted == NULL)
+        return HEED_ENOMEM;
+    memcpy(sorted, s->arrays, first * sizeof *sorted);
+    for (size_t i = 0; i < slots * count; i++) {
+        const part *p = &parts[i % count];
+        const heed_array **place = &sorted[first + i / count * t->variable_count + p->variable], *from = s->arrays[first + i];
+        heed_array *whole = (heed_array *)*place;
+        if (p->gates == 1) {
+            *place = from;
+            continue;
+        }
+        if (whole == NULL && (whole = new_slot(z, t->variables[p->variable])) == NULL)
+            return HEED_ENOMEM;
+        if (!put_gate(p, from, whole))
+            return HEED_OK;
+        *place = whole;
+    }
+    s->arrays = sorted;
+    s->count = first + slots * t->variable_count;
     return HEED_OK;
 }
 
@@ -177,12 +225,12 @@ static heed_status take(heed_model *m, const state *s)
     heed_optimizer *o = m->training->optimizer;
     bool all = true;
     for (int i = 0; i < heed_optimizer_arrays(o); i++) {
-        const heed_hdf5 *node = node_of(o, s, i);
+        const heed_array *a = array_of(o, s, i);
         heed_array *own = heed_optimizer_array_at(o, i), *copy;
-        all &= node != NULL || i == heed_optimizer_rate_index(o);
-        if (node == NULL)
+        all &= a != NULL || i == heed_optimizer_rate_index(o);
+        if (a == NULL)
             continue;
-        HEED_TRY(heed_array_convert(m->context, node->array, own->dtype, &copy));
+        HEED_TRY(heed_array_convert(m->context, a, own->dtype, &copy));
         memcpy(own->data, copy->data, (size_t)heed_array_count(own) * heed_dtype_size(own->dtype));
         heed_array_free(m->context, copy);
     }
@@ -207,7 +255,7 @@ static heed_status read_listed(heed_zone *z, heed_model *m, const heed_hdf5 *gro
     if (find_order(m->training->optimizer, &s))
         return take(m, &s);
     if (weights != NULL)
-        HEED_TRY(rank_by_name(z, m, weights, &s));
+        HEED_TRY(sort_back(z, m, weights, &s));
     if (weights != NULL && find_order(m->training->optimizer, &s))
         return take(m, &s);
     heed_log(m->context, HEED_LOG_WARNING, "%s: the optimizer's state in the file does not fit and is left out",
@@ -254,14 +302,8 @@ static bool wants_zeros(const heed_optimizer *o, const heed_keras_form *form)
 static heed_status add_zeros(heed_zone *z, heed_model *m, const heed_array **arrays, size_t *count)
 {
     for (size_t i = 0; i < m->training->variable_count; i++) {
-        const heed_variable *v = m->training->variables[i];
-        heed_array *zeros = heed_zone_alloc(z, 1, sizeof *zeros);
-        if (zeros == NULL)
+        if ((arrays[(*count)++] = new_slot(z, m->training->variables[i])) == NULL)
             return HEED_ENOMEM;
-        *zeros = (heed_array){HEED_FLOAT32, v->shape, heed_zone_alloc(z, (size_t)v->count, sizeof(float))};
-        if (zeros->data == NULL)
-            return HEED_ENOMEM;
-        arrays[(*count)++] = zeros;
     }
     return HEED_OK;
 }

@@ -203,6 +203,12 @@ static int masked_input(const char *key)
     return strcmp(key, "mask") == 0 ? 0 : -1;
 }
 
+/* For one of several tensors Keras notes a mask only where it was given by hand. */
+static bool is_given(const heed_json *v, const arguments *a)
+{
+    return v->key != NULL && strcmp(v->key, "mask") == 0 && a->count > 1;
+}
+
 static heed_status take_mask(heed_wiring *r, const heed_json *v, int input, arguments *a)
 {
     const heed_json *history = any_history(r, v);
@@ -228,8 +234,9 @@ static heed_status take_mask(heed_wiring *r, const heed_json *v, int input, argu
     HEED_TRY(find_symbol(r, v, &o, a, &s));
     if (a->waits_for.from != NULL || input >= a->count)
         return HEED_OK;
-    bool rides;
-    HEED_TRY(rides_anyway(r, s, a->inputs[input], &rides));
+    bool rides = false;
+    if (!is_given(v, a))
+        HEED_TRY(rides_anyway(r, s, a->inputs[input], &rides));
     if (rides)
         return HEED_OK;
     a->masks[input] = s;

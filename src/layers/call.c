@@ -12,6 +12,12 @@ heed_pass *heed_call_pass(const heed_call *call)
     return a == NULL ? NULL : a->pass;
 }
 
+bool heed_call_mask_given(const heed_call *call)
+{
+    const heed_call_arguments *a = call->arguments;
+    return a != NULL && a->mask_given;
+}
+
 /* ---- what a layer leaves with the pass ---- */
 
 static void remember_failure(heed_call *call, heed_status status)
@@ -252,7 +258,7 @@ heed_status heed_inner_call(heed_inner *inner, const heed_call *outer, heed_laye
     if (masks == NULL && count > HEED_MAX_OUTPUTS)
         return heed_layer_fail(child, HEED_EINVAL, "too many inputs (expected at most %d, found %d)", HEED_MAX_OUTPUTS,
                                count);
-    inner->arguments = (heed_call_arguments){heed_call_pass(outer), keywords};
+    inner->arguments = (heed_call_arguments){heed_call_pass(outer), keywords, heed_call_mask_given(outer)};
     inner->call = (heed_call){.graph = outer->graph, .training = outer->training, .input_count = count,
                               .inputs = inputs,
                               .masks = masks == NULL ? no_masks : masks, .outputs = inner->outputs,

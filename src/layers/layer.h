@@ -114,11 +114,13 @@ typedef struct heed_pass {
 typedef struct heed_call_arguments {
     heed_pass               *pass;
     const struct heed_value *keywords; /* a dict, or NULL */
+    bool mask_given; /* to the first input, by hand: it does not only ride there. Holds for calls within, too */
 } heed_call_arguments;
 
 /* What this call's pass collects; NULL where nobody collects. A wrapper may change what calls inside it published: from
  * the attention_count that it found before them on. */
 heed_pass *heed_call_pass(const heed_call *call);
+bool heed_call_mask_given(const heed_call *call);
 
 /* A call made within another: of a child. Start it by heed_inner_call, which runs it too; then read call.outputs. */
 typedef struct heed_inner {

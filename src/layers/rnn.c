@@ -230,7 +230,8 @@ heed_status heed_recurrence_run(heed_layer *layer, heed_call *call, heed_cell_ru
     if (sequence == NULL)
         return heed_graph_status(call->graph);
     int states = given_states(r, call->input_count - 1), first = 1 + states;
-    bool unmasked = states > 0 && !heed_keras_before(layer, 300); /* Keras 3 passes no mask beside initial states */
+    /* Keras 3 passes no mask beside initial states, but for one given by hand */
+    bool unmasked = states > 0 && !heed_keras_before(layer, 300) && !heed_call_mask_given(call);
     heed_tensor *mask = unmasked ? NULL : call->masks[0];
     cell_loop *running;
     HEED_TRY(start(r->cell, call, sequence, mask, first, &running));

@@ -81,6 +81,26 @@ static const heed_symbol *given_mask(const heed_wire *w, int input)
     return w->masks == NULL ? NULL : w->masks[input];
 }
 
+/* From Keras 3 on, a mask that is given by hand acts, but what rides on the first input goes on. */
+static void let_ride(const heed_wire *w, heed_tensor *given, heed_tensor *riding, heed_inner *inner)
+{
+    for (int k = 0; k < inner->call.output_count && w->layer->keras >= 300; k++)
+        if (inner->output_masks[k] == given)
+            inner->output_masks[k] = riding;
+}
+
+static heed_status call_wire(const heed_wire *w, const heed_call *outer, heed_tensor *const *inputs,
+                             heed_tensor *const *masks, heed_tensor *riding, heed_inner *inner)
+{
+    heed_call_arguments arguments = {.pass = heed_call_pass(outer), .mask_given = given_mask(w, 0) != NULL};
+    heed_call from = *outer;
+    from.arguments = &arguments;
+    HEED_TRY(heed_inner_call(inner, &from, w->layer, inputs, masks, w->input_count, w->keywords));
+    if (arguments.mask_given)
+        let_ride(w, masks[0], riding, inner);
+    return HEED_OK;
+}
+
 static heed_status run_probe(heed_model *m, const heed_wire *w, int p, heed_inner *inner)
 {
     heed_tensor *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
@@ -90,7 +110,7 @@ static heed_status run_probe(heed_model *m, const heed_wire *w, int p, heed_inne
     }
     heed_call_arguments arguments = {.pass = &m->passes[p]};
     heed_call outer = {.graph = m->probes[p], .training = true, .arguments = &arguments};
-    return heed_inner_call(inner, &outer, w->layer, inputs, masks, w->input_count, w->keywords);
+    return call_wire(w, &outer, inputs, masks, w->inputs[0]->probe_mask[p], inner);
 }
 
 static heed_status make_outputs(heed_model *m, heed_wire *w, int count)
@@ -323,7 +343,7 @@ static heed_status trace_wire(const heed_wire *w, const heed_call *outer, trace_
         const heed_symbol *given = takes_off && i == 0 ? NULL : given_mask(w, i);
         masks[i] = given == NULL ? riding_mask(values, w->inputs[i]) : values->tensors[given->index];
     }
-    HEED_TRY(heed_inner_call(&inner, outer, w->layer, inputs, masks, w->input_count, w->keywords));
+    HEED_TRY(call_wire(w, outer, inputs, masks, riding_mask(values, w->inputs[0]), &inner));
     for (int i = 0; i < w->input_count && i < 3 && takes_off && values->pass != NULL; i++)
         HEED_TRY(take_mask_off(values->pass, inputs[i]));
     for (int k = 0; k < w->output_count; k++) {

@@ -40,7 +40,7 @@ static heed_status call_on(heed_context *c, heed_layer *layer, int count, const 
     heed_graph *g;
     HEED_TRY(heed_graph_create(c, &g));
     heed_pass pass = {.graph = g};
-    heed_call_arguments arguments = {&pass, NULL};
+    heed_call_arguments arguments = {.pass = &pass};
     heed_call outer = {.graph = g, .arguments = &arguments};
     heed_tensor *input = heed_graph_constant(g, &(heed_array){HEED_FLOAT32, {3, {batch, steps, FEATURES}}, (void *)x});
     heed_tensor *mask = keep == NULL ? NULL

@@ -52,7 +52,7 @@ static heed_status build(trial *t, heed_spec spec, int inputs, bool masked)
     HEED_TRY(heed_graph_create(t->context, &t->graph));
     heed_graph *g = t->graph;
     t->pass = (heed_pass){.graph = g};
-    heed_call_arguments arguments = {&t->pass, NULL};
+    heed_call_arguments arguments = {.pass = &t->pass};
     heed_call outer = {.graph = g, .arguments = &arguments};
     heed_tensor *x[MOST_INPUTS], *masks[MOST_INPUTS];
     for (int i = 0; i < inputs; i++) {

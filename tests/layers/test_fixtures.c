@@ -175,7 +175,7 @@ static void take_call(fixture *f, const heed_json *node, call_inputs *c)
 static heed_status run_layer(fixture *f, fixture_layer *l, const call_inputs *c, result *r)
 {
     heed_inner inner;
-    heed_call_arguments arguments = {&f->pass, NULL};
+    heed_call_arguments arguments = {.pass = &f->pass};
     heed_call outer = {.graph = f->graph, .arguments = &arguments};
     HEED_TRY(heed_inner_call(&inner, &outer, l->layer, c->inputs, c->masks, c->count, c->keywords));
     memcpy(r->outputs, inner.outputs, sizeof r->outputs);

@@ -62,7 +62,7 @@ static void called(heed_layer *layer, heed_graph *g, heed_tensor *x, heed_tensor
                    heed_inner *inner)
 {
     *pass = (heed_pass){.graph = g, .wants_attention = looked_at};
-    heed_call_arguments arguments = {pass, NULL};
+    heed_call_arguments arguments = {.pass = pass};
     heed_call outer = {.graph = g, .arguments = &arguments};
     assert_int_equal(heed_inner_call(inner, &outer, layer, &x, &mask, 1, NULL), HEED_OK);
 }

@@ -44,7 +44,7 @@ static heed_status call_layer(heed_context *c, heed_layer *layer, piece *p, heed
                               int count)
 {
     p->pass.graph = p->graph;
-    heed_call_arguments arguments = {&p->pass, NULL};
+    heed_call_arguments arguments = {.pass = &p->pass};
     heed_call outer = {.graph = p->graph, .arguments = &arguments};
     HEED_TRY(heed_inner_call(&p->inner, &outer, layer, inputs, masks, count, NULL));
     for (int i = 0; i < heed_layer_weight_count(layer); i++)

@@ -95,13 +95,14 @@ static heed_array *numbered(trial *t, const char *prefix, int index)
 /* What the file cannot tell. */
 typedef struct told {
     const char *from[2], *set[4]; /* each ends with NULL */
+    bool        by_name;
 } told;
 
 static void read_told(const trial *t, told *out)
 {
     const heed_json *from = heed_json_find(t->json, "from"), *set = heed_json_find(t->json, "set");
     size_t count = 0;
-    *out = (told){{from == NULL ? NULL : from->text, NULL}, {NULL}};
+    *out = (told){{from == NULL ? NULL : from->text, NULL}, {NULL}, heed_json_find(t->json, "weights_by_name") != NULL};
     for (const heed_json *item = set == NULL ? NULL : set->first; item != NULL && count < 3; item = item->next)
         out->set[count++] = item->text;
 }
@@ -120,7 +121,7 @@ static heed_status load_apart(trial *t, const char *architecture, const told *sa
     if (!extract(t, architecture, architecture))
         return HEED_EFORMAT;
     heed_status status = heed_load_model(t->context, architecture, &t->model, .weights = t->file, .from = said->from,
-                                         .set = said->set);
+                                         .set = said->set, .weights_by_name = said->by_name);
     remove(architecture);
     for (size_t i = 0; i < heed_zip_count(t->archive); i++)
         if (strncmp(heed_zip_name(t->archive, i), t->file, stem) == 0)
