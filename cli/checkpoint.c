@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char file_name[] = "fit.keras", asset_run[] = "fit/run.txt", asset_history[] = "fit/history.csv";
+static const char file_name[] = "fit.keras", asset_run[] = "fit/run.txt", asset_history[] = "fit/history.csv",
+                  asset_state[] = "fit/state.txt";
 
 int cli_checkpoint_open(cli_checkpoint *k, cli_session *s, const char *folder, bool resume)
 {
@@ -38,22 +39,31 @@ int cli_checkpoint_open(cli_checkpoint *k, cli_session *s, const char *folder, b
 
 typedef struct run_state {
     uint64_t seed, step;
-    int64_t  rows, batch_size;
+    int64_t  rows, batch_size, batch;
 } run_state;
 
 static heed_status put_assets(const cli_checkpoint *k, heed_model *m, const char *history)
 {
-    char run[160];
-    static const char format[] = "seed %" PRIu64 "\nstep %" PRIu64 "\nrows %" PRId64 "\nbatch_size %" PRId64 "\n";
-    int length = snprintf(run, sizeof run, format, heed_seed(m), heed_training_step(m), k->rows, k->batch_size);
-    heed_status status = heed_set_asset(m, asset_run, run, (size_t)length);
+    char run[200], *state;
+    static const char format[] =
+        "seed %" PRIu64 "\nstep %" PRIu64 "\nrows %" PRId64 "\nbatch_size %" PRId64 "\nbatch %" PRId64 "\n";
+    int length = snprintf(run, sizeof run, format, heed_seed(m), heed_training_step(m), k->rows, k->batch_size, k->batch);
+    heed_status status = heed_training_state(m, &state);
+    if (status == HEED_OK)
+        status = heed_set_asset(m, asset_state, state, strlen(state));
+    heed_free(k->session->context, state);
+    if (status == HEED_OK)
+        status = heed_set_asset(m, asset_run, run, (size_t)length);
     return status == HEED_OK ? heed_set_asset(m, asset_history, history, strlen(history)) : status;
 }
 
 static heed_status drop_assets(heed_model *m)
 {
-    heed_status status = heed_set_asset(m, asset_run, NULL, 0);
-    return status == HEED_OK ? heed_set_asset(m, asset_history, NULL, 0) : status;
+    static const char *const names[] = {asset_state, asset_run, asset_history};
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == HEED_OK; i++)
+        status = heed_set_asset(m, names[i], NULL, 0);
+    return status;
 }
 
 static bool read_run(const heed_model *m, run_state *out)
@@ -64,8 +74,19 @@ static bool read_run(const heed_model *m, run_state *out)
     if (bytes == NULL || size >= sizeof text)
         return false;
     memcpy(text, bytes, size);
-    static const char format[] = "seed %" SCNu64 " step %" SCNu64 " rows %" SCNd64 " batch_size %" SCNd64;
-    return sscanf(text, format, &out->seed, &out->step, &out->rows, &out->batch_size) == 4;
+    static const char format[] =
+        "seed %" SCNu64 " step %" SCNu64 " rows %" SCNd64 " batch_size %" SCNd64 " batch %" SCNd64;
+    return sscanf(text, format, &out->seed, &out->step, &out->rows, &out->batch_size, &out->batch) == 5;
+}
+
+static heed_status read_state(heed_model *m)
+{
+    size_t size;
+    const char *bytes = heed_asset(m, asset_state, &size);
+    char *text = bytes == NULL ? NULL : strndup(bytes, size);
+    heed_status status = text == NULL ? HEED_ENOMEM : heed_set_training_state(m, text);
+    free(text);
+    return status;
 }
 
 heed_status cli_checkpoint_save(const cli_checkpoint *k, heed_model *m, const cli_history *history)
@@ -95,7 +116,8 @@ int cli_checkpoint_restore(cli_checkpoint *k, heed_model *m, cli_history *histor
     run_state run;
     size_t    size = 0;
     const char *text = heed_asset(m, asset_history, &size);
-    if (text == NULL || !read_run(m, &run) || !cli_history_read(history, text, size))
+    if (text == NULL || heed_asset(m, asset_state, NULL) == NULL || !read_run(m, &run) ||
+        !cli_history_read(history, text, size))
         return cli_error(CLI_FAILED, NULL, "%s: a model, but no checkpoint of heed fit", k->path);
     int exit_status = check_same(k, "rows:", run.rows, k->rows);
     if (exit_status == CLI_DONE)
@@ -106,7 +128,8 @@ int cli_checkpoint_restore(cli_checkpoint *k, heed_model *m, cli_history *histor
         return exit_status;
     heed_set_seed(m, run.seed);
     heed_set_training_step(m, run.step);
-    return drop_assets(m) == HEED_OK ? CLI_DONE : cli_failed(k->session);
+    k->batch = run.batch;
+    return read_state(m) == HEED_OK && drop_assets(m) == HEED_OK ? CLI_DONE : cli_failed(k->session);
 }
 
 void cli_checkpoint_close(cli_checkpoint *k)

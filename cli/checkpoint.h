@@ -1,5 +1,5 @@
-/* A training run on disk: the model as it stands after an epoch, with all that a resumed run needs to end with the same
- * bits. */
+/* A training run on disk: the model as it stands after an epoch or within one, with all that a resumed run needs to end
+ * with the same bits. */
 #ifndef CLI_CHECKPOINT_H
 #define CLI_CHECKPOINT_H
 
@@ -13,11 +13,12 @@ typedef struct cli_checkpoint {
     char        *path;   /* of the file in it */
     bool         found;  /* there was one */
     int64_t      rows, batch_size; /* of the training, which a resumed run must have too */
+    int64_t      batch;            /* how many of the epoch under way are done */
 } cli_checkpoint;
 
 /* Looks whether a run is saved in `folder`: that is an error unless `resume`. Returns an exit status. */
 int cli_checkpoint_open(cli_checkpoint *k, cli_session *s, const char *folder, bool resume);
-/* Takes up the run that the loaded model k->path belongs to: its seed, its steps, its history. */
+/* Takes up the run that the loaded model k->path belongs to: its seed, its steps, its history, k->batch. */
 int cli_checkpoint_restore(cli_checkpoint *k, heed_model *m, cli_history *history);
 /* Writes the run down; does nothing without a folder. */
 heed_status cli_checkpoint_save(const cli_checkpoint *k, heed_model *m, const cli_history *history);

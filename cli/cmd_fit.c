@@ -19,7 +19,7 @@ typedef struct fit_values {
     cli_list            x, y, sample_weight, validation_x, validation_y, validation_weight;
     const char         *save, *class_weight, *history, *checkpoint, *tensorboard, *monitor;
     int64_t             epochs, batch_size, early_stopping;
-    double              validation_split;
+    double              validation_split, checkpoint_seconds;
     bool                no_shuffle, resume;
 } fit_values;
 
@@ -53,7 +53,9 @@ static const cli_option options[] = {
      .help = "stop after so many epochs without improvement", CLI_BETWEEN(1, 1e9)},
     {"--monitor", CLI_BIND(fit_values, monitor), "NAME",
      .help = "what has to improve (default: val_loss, without validation loss)"},
-    {"--checkpoint", CLI_BIND(fit_values, checkpoint), "DIR", .help = "save the run there after each epoch"},
+    {"--checkpoint", CLI_BIND(fit_values, checkpoint), "DIR", .help = "save the run there, along the way and after each epoch"},
+    {"--checkpoint-seconds", CLI_BIND(fit_values, checkpoint_seconds), "N", "60", "time between two within an epoch",
+     CLI_BETWEEN(0, 1e9)},
     {"--resume", CLI_BIND(fit_values, resume), .help = "go on with the run in --checkpoint, if there is one"},
     {"--tensorboard", CLI_BIND(fit_values, tensorboard), "DIR", .help = "write event files for TensorBoard"},
     CLI_MODEL_ROWS(fit_values, model),
@@ -151,11 +153,13 @@ static int check(cli_session *s, const fit_values *v)
 /* ---- the run ---- */
 
 /* For the signal handler. */
-static heed_model *running;
+static heed_model           *running;
+static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal_number)
 {
     (void)signal_number;
+    interrupted = 1;
     if (running != NULL)
         heed_interrupt(running);
     signal(SIGINT, SIG_DFL); /* asked again, it ends at once */
@@ -170,7 +174,7 @@ typedef struct fit_run {
     cli_history       history;
     cli_progress      progress;
     char              title[48];
-    double            epoch_began;
+    double            epoch_began, saved; /* when */
     heed_callback    *patience; /* early stopping, or NULL */
 } fit_run;
 
@@ -192,6 +196,14 @@ static const char *describe(const heed_logs *logs, char *text, size_t size)
     return text;
 }
 
+/* Writes the run down, with so many batches of an epoch done; 0: none of the next. */
+static heed_status save_run(fit_run *r, int64_t batch)
+{
+    r->checkpoint.batch = batch;
+    r->saved = seconds_now();
+    return cli_checkpoint_save(&r->checkpoint, r->model, &r->history);
+}
+
 static heed_status begin_epoch(void *user, heed_model *m, int epoch)
 {
     fit_run *r = user;
@@ -209,7 +221,8 @@ static heed_status end_batch(void *user, heed_model *m, int64_t batch, int64_t b
     (void)m;
     r->progress.total = (double)batches;
     cli_progress_update(&r->progress, (double)batch + 1, "%s", describe(logs, text, sizeof text));
-    return HEED_OK;
+    bool due = interrupted || seconds_now() - r->saved >= r->values->checkpoint_seconds;
+    return due ? save_run(r, batch + 1) : HEED_OK;
 }
 
 static heed_status write_history(const fit_run *r)
@@ -239,7 +252,7 @@ static heed_status end_epoch(void *user, heed_model *m, int epoch, const heed_lo
     cli_note(r->session, "%s, %.1f s: %s", r->title, seconds_now() - r->epoch_began, describe(logs, text, sizeof text));
     if (!cli_history_add(&r->history, logs))
         return HEED_ENOMEM;
-    heed_status status = cli_checkpoint_save(&r->checkpoint, m, &r->history);
+    heed_status status = save_run(r, 0);
     bool file = r->values->history != NULL && strcmp(r->values->history, "-") != 0;
     return status == HEED_OK && file ? write_history(r) : status;
 }
@@ -267,6 +280,7 @@ static heed_status fit_with(fit_run *r, heed_callback *const *callbacks, int cou
     const fit_values *v = r->values;
     fit_data *d = &r->data;
     return heed_fit(r->model, &d->x, &d->y, .epochs = (int)v->epochs, .initial_epoch = r->history.rows,
+                    .initial_batch = r->checkpoint.batch,
                     .batch_size = (int)v->batch_size, .no_shuffle = v->no_shuffle,
                     .validation_split = v->validation_split,
                     .validation_x = d->validation_x.count > 0 ? &d->validation_x : NULL,
@@ -299,6 +313,7 @@ static heed_status train(fit_run *r)
         callbacks[count++] = own[2];
     callbacks[count++] = &watch; /* last: what it writes down includes what the others did */
     running = r->model;
+    r->saved = seconds_now();
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
     if (status == HEED_OK)
@@ -312,9 +327,8 @@ static heed_status train(fit_run *r)
 
 static int finish(fit_run *r, heed_status status)
 {
-    if (status == HEED_EINTERRUPTED && r->checkpoint.folder != NULL && r->history.rows > 0)
-        return cli_error(CLI_FAILED, "the same command with --resume goes on after the last epoch that was done", "%s",
-                         heed_error(r->session->context));
+    if (status == HEED_EINTERRUPTED && r->checkpoint.folder != NULL)
+        return cli_error(CLI_FAILED, "the same command with --resume goes on", "%s", heed_error(r->session->context));
     if (status == HEED_OK)
         status = write_history(r);
     if (status == HEED_OK)
@@ -362,9 +376,9 @@ const cli_command cli_fit = {
     .purpose = "train a Keras model",
     .description = "Trains a model as Keras' fit does, with the optimizer, loss and metrics that its file was compiled "
                    "with or that are given here, going on from the optimizer's saved state.\n\n"
-                   "With --checkpoint the run is saved after each epoch; interrupted by Ctrl-C or anything else, the "
-                   "same command with --resume goes on after the last epoch that was done, and ends with the same bits "
-                   "as a run that was never stopped.",
+                   "With --checkpoint the run is saved after each epoch, each minute within one, and when it is stopped by "
+                   "Ctrl-C. Whatever it was interrupted by, the same command with --resume goes on from there, and ends "
+                   "with the same bits as a run that was never stopped.",
     .options = options,
     .values_size = sizeof(fit_values),
     .examples = examples,

@@ -18,12 +18,8 @@ int main(int argc, char **argv)
     if (file == NULL || fclose(file) != 0 || heed_context_create(NULL, &c) != HEED_OK)
         return 2;
     heed_status status = heed_load_model_memory(c, "the model", bytes, size, NULL, &m);
-    for (int i = 0; status == HEED_OK && i < heed_model_input_count(m); i++)
-        printf("takes %s: %s %s\n", heed_model_input_name(m, i), heed_dtype_name(heed_model_input_dtype(m, i)),
-               heed_shape_text(heed_model_input_shape(m, i), text, sizeof text));
-    for (int i = 0; status == HEED_OK && i < heed_model_output_count(m); i++)
-        printf("gives %s: %s\n", heed_model_output_name(m, i),
-               heed_shape_text(heed_model_output_shape(m, i), text, sizeof text));
+    if (status == HEED_OK)
+        printf("%s\n", heed_model_text(m, text, sizeof text));
     const heed_array x = {HEED_INT32, {2, {2, 5}}, words};
     heed_array y = {HEED_FLOAT32, {3, {2, 5, 4}}, tags};
     if (status == HEED_OK)

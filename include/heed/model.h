@@ -161,6 +161,8 @@ HEED_API const heed_shape *heed_model_input_shape(const heed_model *m, int index
 HEED_API const heed_shape *heed_model_output_shape(const heed_model *m, int index);
 HEED_API heed_dtype        heed_model_input_dtype(const heed_model *m, int index);
 HEED_API heed_dtype        heed_model_output_dtype(const heed_model *m, int index);
+/** All of that in a line, "words int32 (None, None) -> tags float32 (None, None, 4)", cut to size; returns text. */
+HEED_API char *heed_model_text(const heed_model *m, char *text, size_t size);
 
 /** Layers, in Keras' order. A functional model's input layers are among them, a sequential one's is not. */
 HEED_API int         heed_model_layer_count(const heed_model *m);
@@ -340,6 +342,7 @@ typedef struct heed_fit_config {
     int unused; /**< so that the macro can give a first value */
     int    epochs;        /**< the last epoch's number; 0: 1 */
     int    initial_epoch; /**< epochs done already */
+    int64_t initial_batch; /**< batches of the next one done already; its logs go on from heed_set_training_state() */
     int    batch_size;    /**< 0: 32 */
     bool no_shuffle; /**< by default each epoch takes the rows in an order of its own, a function of seed and epoch */
     double validation_split;      /**< share of the rows, the last ones, that are kept from training; [0,1) */
@@ -403,6 +406,11 @@ HEED_API heed_array *heed_optimizer_array(heed_model *m, int index);
 /** Steps done so far: number the random draws of dropout and noise. Set it when a run is resumed. */
 HEED_API uint64_t heed_training_step(const heed_model *m);
 HEED_API void     heed_set_training_step(heed_model *m, uint64_t step);
+/** What a run holds beside weights, the optimizer's state and the steps done, as text freed with heed_free(): the sums
+ * behind the logs of the epoch so far, and what stateful layers carry. With it and heed_fit()'s initial_batch a checkpoint
+ * within an epoch ends with the same bits. */
+HEED_API heed_status heed_training_state(heed_model *m, char **out);
+HEED_API heed_status heed_set_training_state(heed_model *m, const char *text);
 
 /* ------------------------------------------------------------------------------------------------ callbacks */
 

@@ -1,6 +1,7 @@
 /* Compiling: texts become an optimizer, losses and metrics. */
 #include "model/training.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- reading the texts */
@@ -24,13 +25,15 @@ static heed_status read_measure(heed_zone *z, const heed_object_family *family, 
     return HEED_OK;
 }
 
-/* The name that results have: the text, without arguments. */
+/* The name that results have: the text as it is; of an object its class in snake case, as Keras has it. */
 static const char *word_of(heed_zone *z, const char *text)
 {
-    char *word = heed_zone_strdup(z, text);
-    if (word != NULL)
-        word[strcspn(word, "(")] = '\0';
-    return word;
+    char word[200], name[200];
+    size_t length = strcspn(text, "(");
+    if (text[length] == '\0' || length >= sizeof word)
+        return heed_zone_strdup(z, text);
+    snprintf(word, sizeof word, "%.*s", (int)length, text);
+    return heed_zone_strdup(z, heed_snake_case(word, name, sizeof name));
 }
 
 /* "OUTPUT: NAME" or "NAME". */

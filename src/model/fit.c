@@ -317,13 +317,14 @@ static void take_batch(fitting *f, int64_t begin, int64_t size, heed_array (*arr
     heed_gather_rows(&f->gathers[2], &f->train.w, f->order + begin, size, arrays[2]);
 }
 
-static heed_status train_batches(fitting *f)
+static heed_status train_batches(fitting *f, int64_t first)
 {
     heed_model *m = f->model;
     heed_array arrays[3][HEED_MAX_OUTPUTS];
     batch_end end = {.batches = (f->train.end + f->batch_size - 1) / f->batch_size};
-    heed_reset_metrics(m);
-    for (end.batch = 0; end.batch < end.batches; end.batch++) {
+    if (first == 0)
+        heed_reset_metrics(m);
+    for (end.batch = first; end.batch < end.batches; end.batch++) {
         int64_t begin = end.batch * f->batch_size, left = f->train.end - begin;
         take_batch(f, begin, left < f->batch_size ? left : f->batch_size, arrays);
         heed_batch batch = batch_of(&f->train, arrays);
@@ -344,7 +345,7 @@ static heed_status run_epoch(fitting *f, int epoch)
     HEED_TRY(call_back(f, on_epoch_begin, &epoch));
     if (f->order != NULL)
         shuffle(f, epoch);
-    HEED_TRY(train_batches(f));
+    HEED_TRY(train_batches(f, epoch == f->config->initial_epoch ? f->config->initial_batch : 0));
     heed_training_logs(m, &logs);
     memcpy(f->values, logs.values, (size_t)f->count * sizeof *f->values);
     epoch_end end = {epoch, {.count = f->count, .names = f->names, .values = f->values}};

@@ -2,6 +2,7 @@
 #include "model/data.h"
 #include "model/training.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- asking */
@@ -31,6 +32,24 @@ heed_dtype heed_model_input_dtype(const heed_model *m, int i)
 heed_dtype heed_model_output_dtype(const heed_model *m, int i)
 {
     return heed_symbol_dtype(i >= 0 && i < m->output_count ? m->outputs[i] : NULL);
+}
+
+char *heed_model_text(const heed_model *m, char *text, size_t size)
+{
+    size_t used = 0;
+    if (size > 0)
+        text[0] = '\0';
+    for (int i = 0; i < m->input_count + m->output_count && used < size; i++) {
+        bool output = i >= m->input_count;
+        int k = output ? i - m->input_count : i;
+        char shape[128];
+        used += (size_t)snprintf(text + used, size - used, "%s%s %s %s", i == 0 ? "" : k == 0 ? " -> " : ", ",
+                                 output ? heed_model_output_name(m, k) : heed_model_input_name(m, k),
+                                 heed_dtype_name(output ? heed_model_output_dtype(m, k) : heed_model_input_dtype(m, k)),
+                                 heed_shape_text(output ? heed_model_output_shape(m, k) : heed_model_input_shape(m, k), shape,
+                                                 sizeof shape));
+    }
+    return text;
 }
 
 /* Keras counts the input of a functional model among the layers, and not that of a sequential one. */

@@ -133,7 +133,7 @@ static heed_status append_losses(heed_model *m, heed_program *p, const heed_batc
 }
 
 /* A metric keeps as many sums as its first batch has. */
-static heed_status make_room(heed_model *m, heed_tally *tally, int64_t count)
+heed_status heed_tally_make_room(heed_model *m, heed_tally *tally, int64_t count)
 {
     if (tally->sums == NULL) {
         tally->sums = heed_zone_alloc(&m->training->zone, (size_t)count, sizeof *tally->sums);
@@ -144,7 +144,8 @@ static heed_status make_room(heed_model *m, heed_tally *tally, int64_t count)
     if (tally->count != count)
         return heed_fail(m->context, HEED_ESHAPE,
                          "%s: %s keeps another number of sums than before (expected %lld, found %lld)", heed_model_name(m),
-                         tally->metric->text, (long long)tally->count, (long long)count);
+                         tally->metric == NULL ? "a loss" : tally->metric->text, (long long)tally->count,
+                         (long long)count);
     return HEED_OK;
 }
 
@@ -162,7 +163,7 @@ static heed_status append_metrics(heed_model *m, heed_program *p)
         heed_tensor *weights = tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL;
         p->sums[i] = heed_metric_sums(metric, p->targets[k], prediction, weights, output_mask(p, k));
         HEED_TRY(explain(m, p, k, tally->metric->text));
-        HEED_TRY(make_room(m, tally, heed_tensor_dim(p->sums[i], 0)));
+        HEED_TRY(heed_tally_make_room(m, tally, heed_tensor_dim(p->sums[i], 0)));
     }
     return HEED_OK;
 }

@@ -62,6 +62,8 @@ heed_status heed_training_resolve(heed_model *m);
 /* One batch: finds its program, binds everything, runs. */
 heed_status heed_training_run(heed_model *m, heed_purpose purpose, const heed_batch *batch);
 void        heed_training_logs(heed_model *m, heed_logs *logs);
+/* As many sums as that; a metric that has some keeps their number. */
+heed_status heed_tally_make_room(heed_model *m, heed_tally *tally, int64_t count);
 /* What targets and sample weights fit and evaluate look for. */
 void heed_wanted_targets(const heed_model *m, heed_wanted *out);
 void heed_wanted_weights(const heed_model *m, heed_wanted *out);

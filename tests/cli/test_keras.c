@@ -385,6 +385,26 @@ static void test_resume(void **state)
     heed_test_fails(line, 2, "heed: --resume: --checkpoint DIR says from where\n");
 }
 
+/* Killed again and again, within epochs too, a run ends with the same bits. */
+static void test_killed(void **state)
+{
+    (void)state;
+    static const char fit[] = "fit " TAGGER " --x words.npz --y tags.npz --batch-size 1 --quiet --seed 7 --epochs 120 "
+                              "--metrics accuracy --validation-split 0.5";
+    char line[1600];
+    snprintf(line, sizeof line, "rm -rf run.tmp; heed %s --save whole.keras --history whole.csv", fit);
+    heed_test_prints(line, "");
+    for (int kills = 0; kills < 4; kills++) {
+        snprintf(line, sizeof line,
+                 "\"$HEED_BINARY\" %s --save part.keras --history part.csv --checkpoint run.tmp --checkpoint-seconds 0 --resume "
+                 "& p=$!; sleep 0.%d; kill -%s $p 2>/dev/null; wait $p; true", fit, 1 + kills, kills == 2 ? "INT" : "KILL");
+        assert_int_equal(heed_test_run(line), 0);
+    }
+    snprintf(line, sizeof line, "heed %s --save part.keras --history part.csv --checkpoint run.tmp --resume && "
+             "cmp whole.keras part.keras && cmp whole.csv part.csv", fit);
+    assert_int_equal(heed_test_run(line), 0);
+}
+
 /* Asked to stop, it finishes the step and says how to go on; what was saved stays. */
 static void test_interrupt(void **state)
 {
@@ -395,7 +415,7 @@ static void test_interrupt(void **state)
         "kill -TERM $p; wait $p";
     assert_int_equal(heed_test_run(line), 1);
     assert_int_equal(strncmp(heed_test_err, "heed: small_tagger: training was stopped on request after ", 58), 0);
-    assert_non_null(strstr(heed_test_err, "\nhint: the same command with --resume goes on after the last epoch"));
+    assert_non_null(strstr(heed_test_err, "\nhint: the same command with --resume goes on\n"));
     assert_false(heed_test_exists("never.keras"));
     assert_true(heed_test_exists("run.tmp/fit.keras"));
 }
@@ -537,7 +557,7 @@ int main(void)
         cmocka_unit_test(test_larger_than_memory),
         cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_fit_goes_on),
-        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_resume), cmocka_unit_test(test_killed),
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_fit_options),
         cmocka_unit_test(test_class_weights),
