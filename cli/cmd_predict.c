@@ -1,7 +1,9 @@
+#define _POSIX_C_SOURCE 200809L
 #include "command.h"
 #include "inputs.h"
 #include "model.h"
 #include "report.h"
+#include "text_lines.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,7 +19,7 @@ static const cli_option options[] = {
     CLI_MODEL_ARGUMENT(predict_values, model),
     {"--input", CLI_BIND(predict_values, input), CLI_ARRAYS_VALUE,
      .help = "the arrays to run it on: an .npz with the names of the model's inputs, or an .npy or .csv for each; may "
-             "be repeated",
+             "be repeated. For a model that begins with a layer for texts: a file of texts, one a line",
      .required = true},
     {"--output", CLI_BIND(predict_values, output), "FILE", .letter = 'o', .required = true,
      .help = "where the outputs go, under Keras' names: .npz, or .npy or .csv for a single one; - is standard output"},
@@ -33,6 +35,7 @@ static const cli_example examples[] = {
     {"heed predict old.h5 --input x.npz --output y.npz", "the outputs of a model for the arrays in x.npz"},
     {"heed predict m.keras --input left=a.npy --input right=b.npy --output y.npz", "a model with two inputs"},
     {"heed predict m.keras --input rows.csv --output y.csv --attention w.npz", "tables, and what was attended to"},
+    {"heed predict reviews.keras --input lines.txt --output y.csv", "a model that begins with TextVectorization"},
     {"heed predict model.json --weights w.h5 --input x.npy --output -", "an architecture and weights apart"},
     {0},
 };
@@ -43,6 +46,7 @@ typedef struct prediction {
     const predict_values *values;
     heed_model           *model;
     cli_streams           streams;
+    cli_text_lines        texts; /* instead of streams, for a model that takes texts */
     heed_array_writer    *output, *attention;
     cli_progress          progress;
     int64_t               done;
@@ -64,7 +68,8 @@ static int run_batch(prediction *p, bool *more)
 {
     heed_context *c = p->session->context;
     heed_arrays x, y = {.context = c}, weights = {.context = c};
-    int exit_status = cli_streams_next(p->session, &p->streams, p->values->batch_size, &x);
+    int exit_status = p->texts.lines != NULL ? cli_text_lines_next(p->session, &p->texts, p->values->batch_size, &x)
+                                             : cli_streams_next(p->session, &p->streams, p->values->batch_size, &x);
     *more = exit_status == CLI_DONE && x.count > 0;
     if (*more) {
         int64_t rows = x.items[0].array->shape.dims[0];
@@ -87,7 +92,7 @@ static int run_all(prediction *p)
         exit_status = run_batch(p, &more);
     cli_progress_end(&p->progress);
     if (exit_status == CLI_DONE && p->done == 0)
-        return cli_error(CLI_FAILED, NULL, "%s: there are no rows in it", p->streams.items[0].path);
+        return cli_error(CLI_FAILED, NULL, "%s: there are no rows in it", p->values->input.items[0]);
     return exit_status;
 }
 
@@ -108,6 +113,14 @@ static int commit(prediction *p)
     return status == HEED_OK ? CLI_DONE : cli_failed(p->session);
 }
 
+static int open_inputs(prediction *p)
+{
+    const cli_list *items = &p->values->input;
+    if (heed_takes_texts(p->model, 0) && cli_names_texts(items->items[0]))
+        return cli_text_lines_open(p->session, p->model, items, &p->texts);
+    return cli_streams_open(p->session, "--input", items, &p->streams);
+}
+
 static int run(cli_session *s, const void *values)
 {
     const predict_values *v = values;
@@ -118,7 +131,7 @@ static int run(cli_session *s, const void *values)
     if (exit_status == CLI_DONE)
         exit_status = cli_model_load(s, &v->model, &p.model);
     if (exit_status == CLI_DONE)
-        exit_status = cli_streams_open(s, "--input", &v->input, &p.streams);
+        exit_status = open_inputs(&p);
     if (exit_status == CLI_DONE)
         exit_status = run_all(&p);
     if (exit_status == CLI_DONE)
@@ -126,6 +139,7 @@ static int run(cli_session *s, const void *values)
     heed_array_writer_free(p.attention);
     heed_array_writer_free(p.output);
     cli_streams_close(&p.streams);
+    cli_text_lines_close(&p.texts);
     heed_model_free(p.model);
     return exit_status;
 }
@@ -137,7 +151,9 @@ const cli_command cli_predict = {
                    "output is NAME_1. Arrays of float32, float64, int32, int64, uint8 and bool are read and converted; a "
                    "single array of any name serves a model with one input.\n\n"
                    "Rows are read, run and written batch by batch, so that files may be larger than memory: .npy and "
-                   ".npz (in C order) and .csv. The output appears whole or not at all.",
+                   ".npz (in C order) and .csv. The output appears whole or not at all.\n\n"
+                   "A model that begins with TextVectorization or StringLookup takes texts, one a line, from a file whose name "
+                   "does not end in .npz, .npy or .csv. From one that does it takes what the layer would give.",
     .options = options,
     .values_size = sizeof(predict_values),
     .examples = examples,

@@ -4,6 +4,7 @@
 #include "formats/keras_config.h"
 #include "formats/keras_legacy.h"
 #include "formats/keras_shards.h"
+#include "formats/keras_text.h"
 #include "formats/keras_weights.h"
 
 #include <string.h>
@@ -205,8 +206,10 @@ static heed_status read_assets(heed_model *m, const heed_archive *archive)
 static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
 {
     heed_json *object;
+    heed_keras_texts texts;
     r->version = s->archive.keras_version;
     HEED_TRY(heed_json_parse(z, "config.json", s->archive.config, s->archive.config_size, &object));
+    HEED_TRY(heed_keras_take_texts(z, object, &texts));
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(read_compile(*out, z, heed_json_find(object, "compile_config")));
     HEED_TRY(read_numbers(s));
@@ -215,15 +218,19 @@ static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, 
         HEED_TRY(heed_keras_read_weights(*out, s->archive.weights));
         HEED_TRY(heed_keras_read_optimizer(*out, s->archive.weights));
     }
-    return read_assets(*out, &s->archive);
+    HEED_TRY(read_assets(*out, &s->archive));
+    return heed_keras_keep_texts(z, *out, &texts, s->archive.weights);
 }
 
 static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
 {
     heed_json *object, *settings;
+    heed_keras_texts texts;
     HEED_TRY(heed_legacy_read_architecture(z, s->tree, &object, &r->version));
+    HEED_TRY(heed_keras_take_texts(z, object, &texts));
     r->weights = heed_legacy_weights_group(s->tree);
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
+    HEED_TRY(heed_keras_keep_texts(z, *out, &texts, NULL));
     HEED_TRY(heed_legacy_read_settings(z, s->tree, r, &settings));
     HEED_TRY(read_compile(*out, z, settings));
     r->weights = NULL;
@@ -237,10 +244,13 @@ static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, hee
 static heed_status read_json(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
 {
     heed_json *object;
+    heed_keras_texts texts;
     HEED_TRY(heed_json_parse(z, s->name, s->bytes, s->size, &object));
     if (heed_json_is(object, HEED_JSON_STRING)) /* json.dump(model.to_json()) */
         HEED_TRY(heed_json_parse(z, s->name, object->text, strlen(object->text), &object));
-    return heed_keras_read_model(s->context, object, r, out);
+    HEED_TRY(heed_keras_take_texts(z, object, &texts));
+    HEED_TRY(heed_keras_read_model(s->context, object, r, out));
+    return heed_keras_keep_texts(z, *out, &texts, NULL);
 }
 
 /* What was to be set of a layer that there is not is a mistake. */
