@@ -110,8 +110,9 @@ static heed_status add_carried(heed_zone *z, const heed_layer *layer, int *numbe
 {
     int own = (*number)++;
     for (size_t i = 0; i < layer->state_count; i++) {
-        const heed_variable *v = layer->states[i];
+        heed_variable *v = layer->states[i];
         heed_value *entry = heed_value_dict(z);
+        HEED_TRY(heed_variable_claim(v));
         HEED_TRY(heed_value_set(z, entry, "layer", heed_value_int(z, own)));
         HEED_TRY(heed_value_set(z, entry, "name", heed_value_text(z, v->name)));
         HEED_TRY(heed_value_set(z, entry, "shape", list_of_sizes(z, &v->shape)));
@@ -158,7 +159,10 @@ static heed_status take_entry(heed_model *m, const heed_value *entry)
         !has_items(values, heed_shape_count(&shape)))
         return misfit(m, "carried");
     heed_variable *v = heed_layer_carried(layer, (size_t)strtoul(name->text + sizeof stem - 1, NULL, 10), &shape);
-    return v == NULL ? HEED_ENOMEM : take_floats(m, values, v->data, v->count);
+    if (v == NULL)
+        return HEED_ENOMEM;
+    HEED_TRY(heed_variable_claim(v));
+    return take_floats(m, values, v->data, v->count);
 }
 
 /* ---- both */
