@@ -29,7 +29,4 @@ void heed_fuzz_end(heed_status status);
 /* A file of that name, "weights.npz", with these bytes, in a folder of the process's own. */
 const char *heed_fuzz_file(const char *name, const void *bytes, size_t size);
 
-/* Runs a model once, on as small an input as it takes: one example, three steps. */
-heed_status heed_fuzz_run(heed_model *m);
-
 #endif

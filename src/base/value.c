@@ -71,6 +71,24 @@ heed_status heed_value_append(heed_value *list, heed_value *item)
     return HEED_OK;
 }
 
+heed_value *heed_value_ints(heed_zone *z, const int64_t *numbers, int64_t count)
+{
+    heed_value *list = heed_value_list(z);
+    for (int64_t i = 0; i < count; i++)
+        if (heed_value_append(list, heed_value_int(z, numbers[i])) != HEED_OK)
+            return NULL;
+    return list;
+}
+
+heed_value *heed_value_reals(heed_zone *z, const double *numbers, int64_t count)
+{
+    heed_value *list = heed_value_list(z);
+    for (int64_t i = 0; i < count; i++)
+        if (heed_value_append(list, heed_value_real(z, numbers[i])) != HEED_OK)
+            return NULL;
+    return list;
+}
+
 /* Puts `item` where `old` was. */
 static void replace(heed_value *dict, heed_value *old, heed_value *item)
 {

@@ -66,6 +66,8 @@ heed_value *heed_value_int(heed_zone *z, int64_t value);
 heed_value *heed_value_real(heed_zone *z, double value);
 heed_value *heed_value_text(heed_zone *z, const char *text); /* null for NULL */
 heed_value *heed_value_list(heed_zone *z);
+heed_value *heed_value_ints(heed_zone *z, const int64_t *numbers, int64_t count); /* a list */
+heed_value *heed_value_reals(heed_zone *z, const double *numbers, int64_t count);
 heed_value *heed_value_dict(heed_zone *z);
 heed_value *heed_value_call(heed_zone *z, const char *name);
 heed_value *heed_value_copy(heed_zone *z, const heed_value *v); /* the whole tree, without v's own key */

@@ -417,11 +417,7 @@ heed_status heed_options_read(heed_zone *z, const char *who, heed_option_table t
 
 static heed_value *shape_value(heed_zone *z, const heed_shape *shape)
 {
-    heed_value *list = heed_value_list(z);
-    for (int i = 0; i < shape->rank; i++)
-        if (heed_value_append(list, heed_value_int(z, shape->dims[i])) != HEED_OK)
-            return NULL;
-    return list;
+    return heed_value_ints(z, shape->dims, shape->rank);
 }
 
 static heed_value *sizes_value(heed_zone *z, const heed_shape *sizes)

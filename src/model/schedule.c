@@ -184,20 +184,11 @@ static double piecewise_rate(const heed_schedule *s, double step)
     return s->values[i];
 }
 
-static heed_value *list_value(heed_zone *z, const double *numbers, size_t count)
-{
-    heed_value *list = heed_value_list(z);
-    for (size_t i = 0; i < count; i++)
-        if (heed_value_append(list, heed_value_real(z, numbers[i])) != HEED_OK)
-            return NULL;
-    return list;
-}
-
 static heed_value *piecewise_value(heed_zone *z, const heed_schedule *s)
 {
     heed_value *saved = heed_value_dict(z), *config = heed_value_dict(z);
-    if (heed_value_set(z, config, "boundaries", list_value(z, s->boundaries, s->count)) != HEED_OK ||
-        heed_value_set(z, config, "values", list_value(z, s->values, s->count + 1)) != HEED_OK ||
+    if (heed_value_set(z, config, "boundaries", heed_value_reals(z, s->boundaries, (int64_t)s->count)) != HEED_OK ||
+        heed_value_set(z, config, "values", heed_value_reals(z, s->values, (int64_t)s->count + 1)) != HEED_OK ||
         heed_value_set(z, config, "name", heed_value_text(z, "PiecewiseConstant")) != HEED_OK ||
         heed_value_set(z, saved, "module", heed_value_text(z, heed_schedules.module)) != HEED_OK ||
         heed_value_set(z, saved, "class_name", heed_value_text(z, "PiecewiseConstantDecay")) != HEED_OK ||

@@ -8,29 +8,11 @@
 
 /* ---- numbers */
 
-static heed_value *list_of_doubles(heed_zone *z, const double *numbers, int64_t count)
-{
-    heed_value *list = heed_value_list(z);
-    for (int64_t i = 0; i < count; i++)
-        if (heed_value_append(list, heed_value_real(z, numbers[i])) != HEED_OK)
-            return NULL;
-    return list;
-}
-
 static heed_value *list_of_floats(heed_zone *z, const float *numbers, int64_t count)
 {
     heed_value *list = heed_value_list(z);
     for (int64_t i = 0; i < count; i++)
         if (heed_value_append(list, heed_value_real(z, numbers[i])) != HEED_OK)
-            return NULL;
-    return list;
-}
-
-static heed_value *list_of_sizes(heed_zone *z, const heed_shape *shape)
-{
-    heed_value *list = heed_value_list(z);
-    for (int i = 0; i < shape->rank; i++)
-        if (heed_value_append(list, heed_value_int(z, shape->dims[i])) != HEED_OK)
             return NULL;
     return list;
 }
@@ -72,11 +54,11 @@ static heed_value *sums_value(heed_zone *z, const struct heed_training *t)
 {
     const double loss[] = {t->loss_total, t->loss_rows};
     heed_value *list = heed_value_list(z);
-    if (heed_value_append(list, list_of_doubles(z, loss, 2)) != HEED_OK)
+    if (heed_value_append(list, heed_value_reals(z, loss, 2)) != HEED_OK)
         return NULL;
     for (int i = 0; i < t->tally_count; i++) {
         const heed_tally *tally = &t->tallies[i];
-        if (heed_value_append(list, list_of_doubles(z, tally->sums, tally->sums == NULL ? 0 : tally->count)) != HEED_OK)
+        if (heed_value_append(list, heed_value_reals(z, tally->sums, tally->sums == NULL ? 0 : tally->count)) != HEED_OK)
             return NULL;
     }
     return list;
@@ -115,7 +97,7 @@ static heed_status add_carried(heed_zone *z, const heed_layer *layer, int *numbe
         HEED_TRY(heed_variable_claim(v));
         HEED_TRY(heed_value_set(z, entry, "layer", heed_value_int(z, own)));
         HEED_TRY(heed_value_set(z, entry, "name", heed_value_text(z, v->name)));
-        HEED_TRY(heed_value_set(z, entry, "shape", list_of_sizes(z, &v->shape)));
+        HEED_TRY(heed_value_set(z, entry, "shape", heed_value_ints(z, v->shape.dims, v->shape.rank)));
         HEED_TRY(heed_value_set(z, entry, "values", list_of_floats(z, v->data, v->count)));
         HEED_TRY(heed_value_append(list, entry));
     }

@@ -228,26 +228,23 @@ static void prepare_tile(void *work, int64_t tile, int thread)
 
 /* ---- a block of a chunk */
 
+/* Rows that there is room for in a block. */
+static int64_t room(const output_loss_work *w) { return w->count < CHUNK ? w->count : CHUNK; }
+
 static float *logits_of(const output_loss_work *w, int64_t block)
 {
-    return w->logits + block * (w->count < CHUNK ? w->count : CHUNK) * BLOCK;
+    return w->logits + block * room(w) * BLOCK;
 }
 
 static float *share_of(const output_loss_work *w, int64_t block)
 {
-    return w->shares + block * (w->count < CHUNK ? w->count : CHUNK) * w->d;
+    return w->shares + block * room(w) * w->d;
 }
 
 /* A row's logits less those of its twin, for each pair of rows of a block. */
 static float *apart_of(const output_loss_work *w, int64_t block, int64_t row)
 {
-    int64_t rows = w->count < CHUNK ? w->count : CHUNK;
-    return w->apart + (block * (rows / 2) + row / 2) * BLOCK;
-}
-
-static void compare_twins(const output_loss_work *w, int64_t block, int64_t row, int64_t columns, const float *logits)
-{
-    w->k->binary(HEED_BINARY_SUBTRACT, columns, logits, 1, logits + BLOCK, 1, apart_of(w, block, row));
+    return w->apart + (block * (room(w) / 2) + row / 2) * BLOCK;
 }
 
 static void make_logits(const output_loss_work *w, int64_t chunk, int64_t block)
@@ -264,7 +261,7 @@ static void make_logits(const output_loss_work *w, int64_t chunk, int64_t block)
         if (label >= 0)
             w->right[i] = row[label];
         if (twins && i % 2 == 0)
-            compare_twins(w, block, i, columns, row);
+            w->k->binary(HEED_BINARY_SUBTRACT, columns, row, 1, row + BLOCK, 1, apart_of(w, block, i));
         p->sum = w->at->smoothing != 0 ? w->k->sum(columns, row) : 0;
         p->total = w->k->exponentials(columns, row, row, &p->top);
         p->apart = !twins ? 0 : w->k->dot(columns, row, apart_of(w, block, i)) * (i % 2 == 0 ? 1 : -1);

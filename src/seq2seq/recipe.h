@@ -65,8 +65,8 @@ typedef struct heed_recipe_settings { HEED_RECIPE_SETTINGS(HEED_OPTION_FIELD, ) 
  * step: source; each memory; token (R, 1); with caches position (R, 1), of the token, from 1 on, past (R, P), and each
  * cache (M, D): row past[r][i] of it is what row r left there at its i-th step, if that is not negative; each state (R,
  * ...)
- * -> probabilities (R, 1, V), or how well each token fits before the softmax; what each cache gets of this step (R, 1, D); each state; and, if they were asked for,
- * weights: each row's alignments, (R, maps, Ts). */
+ * -> probabilities (R, 1, V), or how well each token fits before the softmax; what each cache gets of this step (R, 1, D);
+ * each state; and, if they were asked for, weights: each row's alignments, (R, maps, Ts). */
 typedef struct heed_decoding_models {
     heed_model *encoder, *step;
     int         memory_count, cache_count, state_count;
