@@ -48,7 +48,8 @@ const cli_command cli_convert = {
     .name = "convert",
     .purpose = "rewrite a Keras model in another format",
     .description = "Reads a model, or an architecture and weights, and writes it as the name of OUT says. Compile "
-                   "settings and the optimizer's state go along; reading and writing again changes no bit of a weight.",
+                   "settings and the optimizer's state go along; reading and writing again changes no bit of a weight. What has "
+                   "to be left out, a warning says.",
     .options = options,
     .values_size = sizeof(convert_values),
     .examples = examples,

@@ -132,7 +132,9 @@ typedef struct heed_save_config {
     int keras;  /**< 2: what Keras 2 (tf-keras) reads; 3 or 0: Keras 3 */
     /** Whether only layers of Keras are written. A collection's layer becomes a functional model of its name that computes
      *  the same, masks included: one of Keras' attention layers with dense layers around it, or operations where padding has
-     *  to be treated as the original does. HEED_EUNSUPPORTED names a layer that Keras has no equal of. */
+     *  to be treated as the original does. HEED_EUNSUPPORTED names a layer that Keras has no equal of. The optimizer's
+     *  state goes along with the weights; where it cannot (Adafactor's, of a matrix that is cut into heads), it is left out,
+     *  and the context's log receives a warning. */
     bool builtin;
 } heed_save_config;
 

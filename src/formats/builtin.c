@@ -95,7 +95,7 @@ static heed_status replace(heed_layer *layer, const heed_builtin_call *call, hee
     if (row == NULL || row->write == NULL)
         return refuse(layer, row == NULL ? NULL : row->why);
     heed_builtin b = {.layer = layer, .model = heed_functional(layer->context, layer->name), .input_count = call->count,
-                      .output_count = 1, .masked = call->masked, .keras = call->keras};
+                      .output_count = 1, .masked = call->masked, .target = call->target};
     heed_status status = heed_model_status(b.model);
     if (status == HEED_OK)
         status = open_inputs(&b, call);
@@ -109,12 +109,12 @@ static heed_status replace(heed_layer *layer, const heed_builtin_call *call, hee
 
 /* ---- what has layers in it ---- */
 
-static heed_status rebuild(heed_model *m, int keras, const bool *masked, heed_model **out);
+static heed_status rebuild(heed_model *m, heed_builtin_target *target, const bool *masked, heed_model **out);
 
 static heed_status rebuild_inner(heed_layer *layer, const heed_builtin_call *call, heed_layer **out)
 {
     heed_model *inner = NULL;
-    HEED_TRY(rebuild(heed_layer_model(layer), call->keras, call->masked, &inner));
+    HEED_TRY(rebuild(heed_layer_model(layer), call->target, call->masked, &inner));
     heed_layer_retain(*out = heed_model_layer(inner));
     heed_model_free(inner);
     return HEED_OK;
@@ -164,7 +164,7 @@ typedef struct copy {
     bool         *masked; /* whether a mask may ride on it */
     heed_layer  **before, **after;
     size_t        count;
-    int           keras;
+    heed_builtin_target *target;
 } copy;
 
 static bool may_be_masked(const copy *k, const heed_wire *w, int input)
@@ -204,7 +204,7 @@ static void join_call(const copy *k, const heed_wire *w, bool first, heed_builti
 
 static heed_status look_at_calls(const copy *k, heed_layer *layer, heed_builtin_call *call)
 {
-    *call = (heed_builtin_call){.keras = k->keras};
+    *call = (heed_builtin_call){.target = k->target};
     for (size_t i = 0; i < k->from->wires.count; i++) {
         const heed_wire *w = k->from->wires.items[i];
         if (w->layer != layer)
@@ -291,9 +291,9 @@ static heed_status start_copy(copy *k, const bool *masked)
     return HEED_OK;
 }
 
-static heed_status rebuild(heed_model *m, int keras, const bool *masked, heed_model **out)
+static heed_status rebuild(heed_model *m, heed_builtin_target *target, const bool *masked, heed_model **out)
 {
-    copy k = {.from = m, .keras = keras};
+    copy k = {.from = m, .target = target};
     heed_zone_init(&k.zone, m->context);
     heed_status status = start_copy(&k, masked);
     if (status == HEED_OK)
@@ -310,31 +310,35 @@ static heed_status rebuild(heed_model *m, int keras, const bool *masked, heed_mo
 
 /* ---- what stands beside the wiring ---- */
 
-static heed_status copy_training(heed_model *from, heed_model *to)
+static heed_status copy_training(heed_builtin_target *target, heed_model *from, heed_model *to)
 {
-    heed_zone z;
     heed_json *compile;
     if (!heed_is_compiled(from))
         return HEED_OK;
-    heed_zone_init(&z, from->context);
-    heed_status status = heed_keras_write_compile(&z, from, &compile);
-    if (status == HEED_OK)
-        status = heed_keras_read_compile(to, compile);
-    heed_zone_free(&z);
-    return status;
+    HEED_TRY(heed_keras_write_compile(&target->zone, from, &compile));
+    HEED_TRY(heed_keras_read_compile(to, compile));
+    return heed_builtin_move_state(target, from, to);
+}
+
+static heed_status rebuild_whole(heed_builtin_target *target, heed_model *m, heed_model **out)
+{
+    HEED_TRY(rebuild(m, target, NULL, out));
+    HEED_TRY(heed_build(*out));
+    HEED_TRY(copy_training(target, m, *out));
+    for (size_t i = 0; i < m->asset_count; i++)
+        HEED_TRY(heed_set_asset(*out, m->assets[i].name, m->assets[i].bytes, m->assets[i].size));
+    return HEED_OK;
 }
 
 heed_status heed_builtin_model(heed_model *m, int keras, heed_model **out)
 {
+    heed_builtin_target target = {.keras = keras};
+    heed_model *made = NULL;
     *out = NULL;
     HEED_TRY(heed_build(m));
-    heed_model *made;
-    HEED_TRY(rebuild(m, keras, NULL, &made));
-    heed_status status = heed_build(made);
-    if (status == HEED_OK)
-        status = copy_training(m, made);
-    for (size_t i = 0; i < m->asset_count && status == HEED_OK; i++)
-        status = heed_set_asset(made, m->assets[i].name, m->assets[i].bytes, m->assets[i].size);
+    heed_zone_init(&target.zone, m->context);
+    heed_status status = rebuild_whole(&target, m, &made);
+    heed_zone_free(&target.zone);
     if (status == HEED_OK)
         *out = made;
     else

@@ -3,6 +3,7 @@
 #ifndef HEED_FORMATS_BUILTIN_H
 #define HEED_FORMATS_BUILTIN_H
 
+#include "base/index.h"
 #include "heed/attention.h"
 #include "heed/convolution.h"
 #include "heed/normalization.h"
@@ -14,9 +15,16 @@ heed_status heed_builtin_model(heed_model *m, int keras, heed_model **out);
 
 /* ---- for those who write one layer ---- */
 
+/* What is wanted, and where the numbers of new weights come from. */
+typedef struct heed_builtin_target {
+    int        keras; /* whose layers: 2 or 3 */
+    heed_zone  zone;
+    heed_index parts; /* by variable: heed_weight_part */
+} heed_builtin_target;
+
 /* What a layer is called with: what all its calls have in common. */
 typedef struct heed_builtin_call {
-    int        keras; /* whose layers are wanted: 2 or 3 */
+    heed_builtin_target *target;
     int        count;
     heed_shape shapes[HEED_MAX_OUTPUTS];
     heed_dtype dtypes[HEED_MAX_OUTPUTS];
@@ -30,7 +38,7 @@ typedef struct heed_builtin {
     heed_symbol *inputs[HEED_MAX_OUTPUTS], *outputs[HEED_MAX_OUTPUTS];
     int          input_count, output_count;
     const bool  *masked;
-    int          keras;
+    heed_builtin_target *target;
 } heed_builtin;
 
 /* Sets the outputs. What goes wrong with symbols, the model remembers. */
@@ -118,5 +126,10 @@ heed_status heed_builtin_attend(heed_builtin *b, heed_symbol *const query_value_
                                 bool causal, bool wanted);
 /* Copies numbers into the weight `index` of a layer that is built; their counts are equal. */
 heed_status  heed_builtin_fill(heed_builtin *b, heed_layer *layer, int index, heed_weight_part part);
+/* The part's numbers, dense, of an array as large as its variable. */
+void         heed_builtin_copy_part(float *to, const float *from, const heed_weight_part *part);
+/* What the optimizer of `from` keeps goes to that of `to`, which trains the same numbers. Where its arrays have other
+ * forms than the weights, nothing goes, and the log says so. */
+heed_status  heed_builtin_move_state(heed_builtin_target *target, heed_model *from, heed_model *to);
 
 #endif

@@ -97,7 +97,7 @@ static heed_status run_head(heed_builtin *b, const heed_multi_head_config *o, in
     heed_symbol *x = seen_by_head(b, o, head);
     heed_layer *layer;
     HEED_TRY(heed_model_status(b->model));
-    heed_builtin_call call = {b->keras, 1, {x->shape}, {x->dtype}, {b->masked[0]}};
+    heed_builtin_call call = {b->target, 1, {x->shape}, {x->dtype}, {b->masked[0]}};
     HEED_TRY(heed_builtin_layer(b->layer->children[head].layer, &call, &layer));
     *out = heed_call_layer(layer, &x, 1, NULL, NULL, 0);
     heed_layer_release(layer);

@@ -21,7 +21,7 @@ static bool has_window(const self_options *o)
  * scores to be of as many features as the values. */
 static bool is_plain(const heed_builtin *b, const self_options *o)
 {
-    if (b->keras == 2 && is_additive(o) && o->units != heed_formula_features(b->inputs[0]))
+    if (b->target->keras == 2 && is_additive(o) && o->units != heed_formula_features(b->inputs[0]))
         return false;
     return !b->masked[0] && !is_factored(o) && is_linear(o->attention_activation) &&
            o->attention_regularizer_weight == 0.0 && (!has_window(o) || o->attention_width == HEED_NONE);

@@ -22,12 +22,20 @@ static int64_t rows_of(const heed_weight_part *p)
 
 static int64_t columns_of(const heed_weight_part *p) { return p->columns == 0 ? width_of(p->variable) : p->columns; }
 
-/* The part's numbers, dense. */
-static void copy_part(float *to, const heed_weight_part *p)
+void heed_builtin_copy_part(float *to, const float *from, const heed_weight_part *p)
 {
     int64_t width = width_of(p->variable), columns = columns_of(p);
     for (int64_t i = 0; i < rows_of(p); i++)
-        memcpy(to + i * columns, p->variable->data + (p->row + i) * width + p->column, (size_t)columns * sizeof *to);
+        memcpy(to + i * columns, from + (p->row + i) * width + p->column, (size_t)columns * sizeof *to);
+}
+
+static heed_status keep_part(heed_builtin_target *target, const heed_variable *v, const heed_weight_part *part)
+{
+    heed_weight_part *kept = heed_zone_alloc(&target->zone, 1, sizeof *kept);
+    if (kept == NULL)
+        return HEED_ENOMEM;
+    *kept = *part;
+    return heed_index_put_address(&target->parts, &target->zone, v, kept);
 }
 
 heed_status heed_builtin_fill(heed_builtin *b, heed_layer *layer, int index, heed_weight_part part)
@@ -37,9 +45,9 @@ heed_status heed_builtin_fill(heed_builtin *b, heed_layer *layer, int index, hee
     if (v == NULL || part.variable == NULL || v->count != rows_of(&part) * columns_of(&part))
         return heed_layer_fail(b->layer, HEED_EINTERNAL, "weight %d of '%s' does not fit", index, layer->name);
     HEED_TRY(heed_variable_claim(v));
-    copy_part(v->data, &part);
+    heed_builtin_copy_part(v->data, part.variable->data, &part);
     v->drawn = true;
-    return HEED_OK;
+    return keep_part(b->target, v, &part);
 }
 
 heed_symbol *heed_builtin_dense(heed_builtin *b, heed_symbol *x, int64_t units, heed_weight_part kernel,

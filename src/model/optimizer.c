@@ -37,7 +37,7 @@ struct heed_optimizer {
     heed_arrays                 arrays;   /* what is kept, by name; iteration and rate come first */
     bool                        prepared;
     kept                       *variables;
-    heed_index                  slots; /* by the address of an array's numbers */
+    heed_index                  places; /* by the address of an array's numbers */
     size_t                      variable_count;
     stretch                    *stretches;
     size_t                      stretch_count;
@@ -218,11 +218,23 @@ static heed_shape slot_shape(const heed_variable *v, int drops)
     return shape;
 }
 
-static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const char *path, const heed_slot *slot,
+/* What an array is kept as: the number of a slot, or one of these. */
+enum { KEPT_AVERAGE = HEED_MAX_SLOTS, KEPT_ACCUMULATOR, KEPT_KINDS };
+_Static_assert((int)KEPT_KINDS == (int)HEED_KEPT_KINDS, "as the header says");
+
+/* Where an array belongs. */
+typedef struct array_place {
+    size_t variable;
+    int    kind;
+} array_place;
+
+static heed_status add_kept(heed_optimizer *o, size_t variable, int kind, const heed_slot *slot, const char *path,
                             float **data)
 {
+    const heed_variable *v = o->variables[variable].variable;
     char *flat = heed_zone_strdup(&o->zone, path);
-    if (flat == NULL)
+    array_place *place = heed_zone_alloc(&o->zone, 1, sizeof *place);
+    if (flat == NULL || place == NULL)
         return HEED_ENOMEM;
     for (char *p = flat; *p != '\0'; p++)
         if (*p == '/')
@@ -232,26 +244,10 @@ static heed_status add_kept(heed_optimizer *o, const heed_variable *v, const cha
     void *memory = NULL;
     if (name == NULL)
         return HEED_ENOMEM;
-    heed_status status = add_array(o, HEED_FLOAT32, &shape, name, slot->initial, &memory);
+    HEED_TRY(add_array(o, HEED_FLOAT32, &shape, name, slot->initial, &memory));
     *data = memory;
-    return status;
-}
-
-/* Where the array of a variable's slot belongs. */
-typedef struct slot_place {
-    size_t variable;
-    int    slot;
-} slot_place;
-
-static heed_status add_slot(heed_optimizer *o, size_t variable, int number, const heed_slot *slot, const char *path)
-{
-    kept *k = &o->variables[variable];
-    slot_place *place = heed_zone_alloc(&o->zone, 1, sizeof *place);
-    if (place == NULL)
-        return HEED_ENOMEM;
-    *place = (slot_place){variable, number};
-    HEED_TRY(add_kept(o, k->variable, path, slot, &k->slots[number]));
-    return heed_index_put_address(&o->slots, &o->zone, k->slots[number], place);
+    *place = (array_place){variable, kind};
+    return heed_index_put_address(&o->places, &o->zone, memory, place);
 }
 
 static heed_status add_slots(heed_optimizer *o, const char *const *paths)
@@ -263,7 +259,7 @@ static heed_status add_slots(heed_optimizer *o, const char *const *paths)
         for (size_t i = 0; i < o->variable_count; i++)
             for (int k = 0; k < count; k++)
                 if (slots[k].group == group)
-                    HEED_TRY(add_slot(o, i, k, &slots[k], paths[i]));
+                    HEED_TRY(add_kept(o, i, k, &slots[k], paths[i], &o->variables[i].slots[k]));
     return HEED_OK;
 }
 
@@ -318,13 +314,13 @@ static heed_status prepare(heed_optimizer *o, heed_variable *const *variables, c
         return HEED_ENOMEM;
     static const heed_slot average = {.name = "average"}, accumulator = {.name = "gradient_accumulator"};
     o->variable_count = count;
-    o->slots = (heed_index){NULL};
+    o->places = (heed_index){NULL};
     for (size_t i = 0; i < count; i++)
         o->variables[i].variable = variables[i];
     for (size_t i = 0; i < count && o->common.use_ema; i++)
-        HEED_TRY(add_kept(o, variables[i], paths[i], &average, &o->variables[i].average));
+        HEED_TRY(add_kept(o, i, KEPT_AVERAGE, &average, paths[i], &o->variables[i].average));
     for (size_t i = 0; i < count && o->common.gradient_accumulation_steps > 0; i++)
-        HEED_TRY(add_kept(o, variables[i], paths[i], &accumulator, &o->variables[i].accumulator));
+        HEED_TRY(add_kept(o, i, KEPT_ACCUMULATOR, &accumulator, paths[i], &o->variables[i].accumulator));
     HEED_TRY(add_slots(o, paths));
     HEED_TRY(add_product(o));
     return cut(o);
@@ -565,14 +561,19 @@ heed_array *heed_optimizer_array_at(heed_optimizer *o, int index)
 
 int heed_optimizer_rate_index(const heed_optimizer *o) { return o->schedule == NULL ? 1 : -1; }
 
-bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable, int *slot)
+bool heed_optimizer_array_of(const heed_optimizer *o, int index, size_t *variable, int *kind)
 {
-    const slot_place *place = heed_index_find_address(&o->slots, o->arrays.items[index].array->data);
+    const array_place *place = heed_index_find_address(&o->places, o->arrays.items[index].array->data);
     if (place == NULL)
         return false;
     *variable = place->variable;
-    *slot = place->slot;
+    *kind = place->kind;
     return true;
+}
+
+bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable, int *slot)
+{
+    return heed_optimizer_array_of(o, index, variable, slot) && *slot < HEED_MAX_SLOTS;
 }
 
 size_t heed_optimizer_variables(const heed_optimizer *o) { return o->variable_count; }

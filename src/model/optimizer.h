@@ -36,6 +36,10 @@ const char *heed_optimizer_array_name(const heed_optimizer *o, int index);
 heed_array *heed_optimizer_array_at(heed_optimizer *o, int index);
 /* Which of them is the learning rate; -1: none, a schedule decides. */
 int heed_optimizer_rate_index(const heed_optimizer *o);
+/* Which variable an array is kept for, if for one, and as what: a number below HEED_KEPT_KINDS, the same in all optimizers
+ * of a class and settings. */
+enum { HEED_KEPT_KINDS = 5 };
+bool heed_optimizer_array_of(const heed_optimizer *o, int index, size_t *variable, int *kind);
 /* Whether an array is slot `slot` of variable `variable`. */
 bool heed_optimizer_slot_of(const heed_optimizer *o, int index, size_t *variable, int *slot);
 size_t heed_optimizer_variables(const heed_optimizer *o);
