@@ -10,7 +10,7 @@
  *     heed_vectorizer_of(m, 0, &v);
  *     heed_vectorize(v, texts, 2, &ids);
  *
- * Files that heed writes hold the model without the layer, and what a vectorizer needs beside it.
+ * Files that heed writes have the layer again, so that Keras runs them on texts.
  */
 #ifndef HEED_VECTORIZER_H
 #define HEED_VECTORIZER_H

@@ -1,6 +1,7 @@
 /* Weights as lists: by layer in order, or by layer's name. */
 #include "formats/keras_legacy.h"
 #include "formats/keras_quantized.h"
+#include "formats/keras_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -409,7 +410,7 @@ static heed_status fill_layer(heed_zone *z, heed_layer *layer, const heed_hdf5 *
 
 /* ---- layers ---- */
 
-/* A layer of the file that has weights. */
+/* A layer of the file that has weights, and is in the model: text layers were taken out. */
 typedef struct stored {
     const char        *name;
     const heed_hdf5   *group;
@@ -417,8 +418,9 @@ typedef struct stored {
     size_t             count;
 } stored;
 
-static heed_status list_stored(heed_zone *z, const heed_hdf5 *group, stored **out, size_t *count)
+static heed_status list_stored(heed_zone *z, const heed_model *m, const heed_hdf5 *group, stored **out, size_t *count)
 {
+    heed_index texts = {NULL};
     const char *const *layers;
     size_t layer_count;
     HEED_TRY(heed_hdf5_get_strings(group, "layer_names", &layers, &layer_count));
@@ -426,12 +428,13 @@ static heed_status list_stored(heed_zone *z, const heed_hdf5 *group, stored **ou
     *count = 0;
     if (items == NULL)
         return HEED_ENOMEM;
+    HEED_TRY(heed_keras_name_texts(z, m, &texts));
     for (size_t i = 0; i < layer_count; i++) {
         stored s = {.name = layers[i], .group = heed_hdf5_find(group, layers[i])};
         if (s.group == NULL)
             return heed_fail(z->context, HEED_EFORMAT, "the weights of layer '%s' are missing", s.name);
         HEED_TRY(heed_hdf5_get_strings(s.group, "weight_names", &s.names, &s.count));
-        if (s.count > 0)
+        if (s.count > 0 && heed_index_find_text(&texts, s.name) == NULL)
             items[(*count)++] = s;
     }
     return HEED_OK;
@@ -484,7 +487,7 @@ static heed_status read_weights(heed_zone *z, heed_model *m, const heed_hdf5 *gr
     stored *items;
     size_t layer_count, count;
     HEED_TRY(list_layers(z, m, &layers, &layer_count));
-    HEED_TRY(list_stored(z, group, &items, &count));
+    HEED_TRY(list_stored(z, m, group, &items, &count));
     return (by_name ? fill_by_name : fill_in_order)(z, layers, layer_count, items, count);
 }
 
@@ -540,7 +543,7 @@ heed_status heed_legacy_names(heed_zone *z, heed_model *m, const heed_hdf5 *grou
     size_t layer_count, count, weight_count;
     heed_legacy_weight *weights;
     HEED_TRY(list_layers(z, m, &layers, &layer_count));
-    HEED_TRY(list_stored(z, group, &items, &count));
+    HEED_TRY(list_stored(z, m, group, &items, &count));
     for (size_t i = 0; i < count && layer_count == count; i++) {
         HEED_TRY(heed_legacy_order(z, layers[i], &weights, &weight_count));
         if (weight_count <= items[i].count)

@@ -1,5 +1,6 @@
 /* Whole models in HDF5, and weights alone in its older form, written. */
 #include "formats/keras_legacy.h"
+#include "formats/keras_text.h"
 #include "formats/keras_weights.h"
 
 #include <stdio.h>
@@ -53,11 +54,12 @@ static heed_status write_layer(heed_zone *z, const heed_model *m, heed_layer *la
 
 static heed_status write_layers(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
 {
-    const char **names = heed_zone_alloc(z, m->layer->child_count, sizeof *names);
+    const char **names = heed_zone_alloc(z, m->layer->child_count + (size_t)m->input_count, sizeof *names);
     size_t count = 0;
     heed_hdf5 *top;
     if (names == NULL)
         return HEED_ENOMEM;
+    HEED_TRY(heed_keras_put_text_groups(z, m, form, root, names, &count));
     for (size_t i = 0; i < m->layer->child_count; i++) {
         heed_layer *layer = m->layer->children[i].layer;
         if (m->sequential && heed_is_input_layer(layer)) /* which is none of a stack's layers */
@@ -188,6 +190,7 @@ static heed_status write_model(heed_zone *z, heed_model *m, const heed_keras_for
     heed_json *object, *compile = NULL;
     heed_hdf5 *weights;
     HEED_TRY(heed_keras_write_whole(z, m, form, &object, &compile));
+    HEED_TRY(heed_keras_put_texts(z, m, form, false, object));
     HEED_TRY(sign(root, form));
     HEED_TRY(set_json(root, "model_config", object));
     HEED_TRY(heed_hdf5_group(root, "model_weights", &weights));

@@ -332,13 +332,16 @@ heed_status heed_load(heed_context *c, const char *path, heed_model **out)
 
 heed_status heed_model_from_json(heed_context *c, const char *json, heed_model **out)
 {
+    static const heed_load_config none = {0};
+    source s = {.context = c, .name = "architecture", .bytes = (const unsigned char *)json, .size = strlen(json)};
+    heed_keras_reading r = {.options = &none};
+    heed_model *m = NULL;
     heed_zone z;
     heed_zone_init(&z, c);
-    heed_json *object;
-    *out = NULL;
-    heed_status status = heed_json_parse(&z, "architecture", json, strlen(json), &object);
-    if (status == HEED_OK)
-        status = heed_keras_read_model(c, object, NULL, out);
+    heed_status status = read_json(&s, &z, &r, &m);
     heed_zone_free(&z);
+    if (status != HEED_OK)
+        heed_model_free(m);
+    *out = status == HEED_OK ? m : NULL;
     return status;
 }

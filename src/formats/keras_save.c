@@ -4,6 +4,7 @@
 #include "formats/builtin.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy.h"
+#include "formats/keras_text.h"
 #include "formats/keras_weights.h"
 
 #include <string.h>
@@ -11,16 +12,18 @@
 /* Always the same, so that equal models are equal files. */
 static const char DATE_SAVED[] = "1980-01-01@00:00:00";
 
-/* The architecture as text, with training settings in it or without. */
-static heed_status write_config(heed_model *m, const heed_keras_form *form, bool with_training, heed_text *text)
+/* The architecture as text: an archive's, with training settings in it, or one that stands alone. */
+static heed_status write_config(heed_model *m, const heed_keras_form *form, bool archived, heed_text *text)
 {
     heed_zone z;
     heed_zone_init(&z, m->context);
     heed_json *object, *compile;
     heed_status status = heed_keras_write_whole(&z, m, form, &object, &compile);
-    if (status == HEED_OK && with_training && compile != NULL)
+    if (status == HEED_OK)
+        status = heed_keras_put_texts(&z, m, form, archived, object);
+    if (status == HEED_OK && archived && compile != NULL)
         status = heed_json_set(&z, object, "compile_config", compile);
-    if (status == HEED_OK && !with_training && form->keras == 2)
+    if (status == HEED_OK && !archived && form->keras == 2)
         status = heed_json_set(&z, object, "keras_version", heed_json_string(&z, form->version));
     if (status == HEED_OK) {
         heed_json_write(text, object, 0);
@@ -59,9 +62,7 @@ static heed_status fill_archive(heed_model *m, const heed_keras_form *form, heed
     HEED_TRY(heed_hdf5_create(m->context, &archive->weights));
     HEED_TRY(heed_keras_write_weights(m, form, archive->weights));
     HEED_TRY(heed_keras_write_optimizer(m, form, archive->weights));
-    for (size_t i = 0; i < m->asset_count; i++)
-        HEED_TRY(heed_archive_set_asset(archive, m->assets[i].name, m->assets[i].bytes, m->assets[i].size));
-    return HEED_OK;
+    return heed_keras_put_assets(m, archive);
 }
 
 static heed_status save_archive(heed_model *m, const heed_keras_form *form, const char *path)

@@ -1,6 +1,5 @@
 #include "formats/keras_text.h"
 
-#include "formats/keras_config.h"
 #include "layers/layer.h"
 
 #include <string.h>
@@ -125,8 +124,7 @@ static void set_text(heed_json *string, const char *text)
     string->length = strlen(text);
 }
 
-/* References to a layer go to another: ["from", 0, 0]. */
-static void rename_in(heed_json *v, const char *from, const char *to)
+void heed_keras_rename_layer(heed_json *v, const char *from, const char *to)
 {
     if (v->type != HEED_JSON_ARRAY && v->type != HEED_JSON_OBJECT)
         return;
@@ -134,19 +132,22 @@ static void rename_in(heed_json *v, const char *from, const char *to)
     if (v->type == HEED_JSON_ARRAY && heed_json_is_string(first, from) && heed_json_is(first->next, HEED_JSON_INT))
         set_text(first, to);
     for (heed_json *item = first; item != NULL; item = item->next)
-        rename_in(item, from, to);
+        heed_keras_rename_layer(item, from, to);
 }
 
-/* "layers/text_vectorization_1": the second of its class. */
-static const char *path_of(heed_zone *z, const heed_keras_texts *taken, const heed_json *layer)
+const char *heed_keras_text_path(heed_zone *z, const char *class_name, int before)
 {
     char snake[128];
-    int before = 0;
-    const char *class_name = heed_json_find(layer, "class_name")->text;
-    for (size_t i = 0; i < taken->count; i++)
-        before += is_class(taken->items[i].layer, class_name);
     heed_snake_case(class_name, snake, sizeof snake);
     return before == 0 ? heed_zone_printf(z, "layers/%s", snake) : heed_zone_printf(z, "layers/%s_%d", snake, before);
+}
+
+static int count_before(const heed_keras_texts *taken, const char *class_name)
+{
+    int before = 0;
+    for (size_t i = 0; i < taken->count; i++)
+        before += is_class(taken->items[i].layer, class_name);
+    return before;
 }
 
 /* One text layer: `source` becomes its outcome, or it does so itself where there is no layer before it. */
@@ -155,9 +156,13 @@ static heed_status take_out(heed_zone *z, heed_json *config, const heed_json *la
     heed_keras_text *out = &texts->items[texts->count];
     const heed_json *layers = heed_json_find(config, "layers"), *source = source_of(layers, layer);
     const char *name = name_of(source == NULL ? layer : source), *own = name_of(layer);
+    const char *class_name = heed_json_find(layer, "class_name")->text;
     heed_json *rest = heed_json_array(z);
-    *out = (heed_keras_text){name, heed_json_copy(z, layer), path_of(z, texts, layer)};
-    if (out->layer == NULL || out->path == NULL)
+    *out = (heed_keras_text){name, NULL, heed_json_copy(z, layer),
+                             heed_keras_text_path(z, class_name, count_before(texts, class_name))};
+    if (source != NULL)
+        out->source = heed_json_copy(z, source);
+    if (out->layer == NULL || out->path == NULL || (source != NULL && out->source == NULL))
         return HEED_ENOMEM;
     texts->count++;
     for (const heed_json *item = layers->first; item != NULL; item = item->next) {
@@ -171,7 +176,7 @@ static heed_status take_out(heed_zone *z, heed_json *config, const heed_json *la
         HEED_TRY(heed_json_append(rest, copy));
     }
     HEED_TRY(heed_json_set(z, config, "layers", rest));
-    rename_in(config, own, name);
+    heed_keras_rename_layer(config, own, name);
     return HEED_OK;
 }
 
@@ -218,7 +223,8 @@ static heed_status add_idf(heed_zone *z, const heed_keras_text *t, const heed_hd
     return status == HEED_OK ? heed_json_set(z, object, "idf_weights", list) : status;
 }
 
-static heed_status keep_text(heed_zone *z, heed_model *m, const heed_keras_text *t, const heed_hdf5 *weights)
+static heed_status keep_text(heed_zone *z, heed_model *m, const heed_keras_text *t, size_t place,
+                             const heed_hdf5 *weights)
 {
     heed_json *object = heed_json_object(z);
     const char *name = heed_zone_printf(z, "text/%s.json", t->input);
@@ -227,6 +233,9 @@ static heed_status keep_text(heed_zone *z, heed_model *m, const heed_keras_text 
         return HEED_ENOMEM;
     HEED_TRY(heed_json_set(z, object, "class_name", heed_json_copy(z, heed_json_find(t->layer, "class_name"))));
     HEED_TRY(heed_json_set(z, object, "config", heed_json_copy(z, heed_json_find(t->layer, "config"))));
+    if (t->source != NULL)
+        HEED_TRY(heed_json_set(z, object, "source", heed_json_copy(z, t->source)));
+    HEED_TRY(heed_json_set(z, object, "place", heed_json_int(z, (int64_t)place)));
     HEED_TRY(heed_json_set(z, object, "vocabulary", heed_json_string(z, words)));
     HEED_TRY(add_idf(z, t, weights, object));
     heed_text text = {.context = m->context};
@@ -241,6 +250,6 @@ static heed_status keep_text(heed_zone *z, heed_model *m, const heed_keras_text 
 heed_status heed_keras_keep_texts(heed_zone *z, heed_model *m, const heed_keras_texts *texts, const heed_hdf5 *weights)
 {
     for (size_t i = 0; i < texts->count; i++)
-        HEED_TRY(keep_text(z, m, &texts->items[i], weights));
+        HEED_TRY(keep_text(z, m, &texts->items[i], i, weights));
     return HEED_OK;
 }

@@ -3,6 +3,7 @@
 #include "base/index.h"
 #include "formats/keras_operation.h"
 #include "formats/keras_quantized.h"
+#include "formats/keras_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,7 +220,8 @@ static heed_status write_layer(walk *w, heed_layer *layer, const char *path)
 heed_status heed_keras_write_weights(heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
 {
     walk w = {.model = m, .visit = write_layer, .target = root, .keras = form->keras};
-    return run(&w);
+    HEED_TRY(run(&w));
+    return heed_keras_put_text_weights(m, root);
 }
 
 /* ---- reading */

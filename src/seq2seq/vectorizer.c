@@ -73,7 +73,9 @@ static heed_status read_widths(heed_vectorizer *v, const heed_json *ngrams)
             v->widths[v->width_count++] = (int)width;
         return ngrams->integer <= MOST_WIDTHS ? HEED_OK : heed_fail(c, HEED_EUNSUPPORTED, "n-grams that long are not supported");
     }
-    for (const heed_json *item = ngrams == NULL ? NULL : ngrams->first; item != NULL; item = item->next) {
+    if (heed_json_is(ngrams, HEED_JSON_OBJECT)) /* a tuple, in the older form of Keras 2 */
+        ngrams = heed_json_find(ngrams, "items");
+    for (const heed_json *item = heed_json_is(ngrams, HEED_JSON_ARRAY) ? ngrams->first : NULL; item != NULL; item = item->next) {
         HEED_TRY(heed_json_as_int(c, item, &width));
         if (width < 1 || width > 1000 || v->width_count == MOST_WIDTHS)
             return heed_fail(c, HEED_EUNSUPPORTED, "n-grams of these widths are not supported");
@@ -177,13 +179,13 @@ static heed_status read_idf(heed_vectorizer *v, const heed_json *object)
     double total = 0.0, number;
     if (list == NULL)
         list = option(heed_json_find(object, "config"), "idf_weights");
-    if (!heed_json_is(list, HEED_JSON_ARRAY) || list->count + 1 < count || list->count > count)
+    if (!heed_json_is(list, HEED_JSON_ARRAY) || list->count + 1 < count)
         return heed_fail(v->context, HEED_EFORMAT, "the file lacks the text layer's idf_weights");
     v->idf = heed_alloc(v->context, count, sizeof *v->idf);
     if (v->idf == NULL)
         return HEED_ENOMEM;
-    at = count - list->count;
-    for (const heed_json *item = list->first; item != NULL; item = item->next) {
+    at = list->count + 1 == count;
+    for (const heed_json *item = list->first; item != NULL && at < count; item = item->next) { /* zeros may stand behind */
         HEED_TRY(heed_json_as_real(v->context, item, &number));
         v->idf[at++] = (float)number;
         total += number;
