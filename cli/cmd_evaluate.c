@@ -18,7 +18,7 @@ typedef struct evaluate_values {
 static const cli_option options[] = {
     CLI_MODEL_ARGUMENT(evaluate_values, model),
     {"--x", CLI_BIND(evaluate_values, x), CLI_ARRAYS_VALUE,
-     .help = "the inputs, as heed predict takes them; may be repeated", .required = true},
+     .help = "the inputs, as heed predict takes them, texts included; may be repeated", .required = true},
     {"--y", CLI_BIND(evaluate_values, y), CLI_ARRAYS_VALUE, .required = true,
      .help = "the targets, by the outputs' names; may be repeated"},
     {"--sample-weight", CLI_BIND(evaluate_values, sample_weight), CLI_ARRAYS_VALUE,
@@ -67,7 +67,7 @@ static int evaluate(cli_session *s, const evaluate_values *v, heed_model *m, hee
                     heed_arrays *weight)
 {
     heed_history scores = {0};
-    int exit_status = cli_arrays_load(s, "--x", &v->x, x);
+    int exit_status = cli_inputs_load(s, m, "--x", &v->x, x);
     if (exit_status == CLI_DONE)
         exit_status = cli_arrays_load(s, "--y", &v->y, y);
     if (exit_status == CLI_DONE)

@@ -26,7 +26,7 @@ typedef struct fit_values {
 static const cli_option options[] = {
     CLI_MODEL_ARGUMENT(fit_values, model),
     {"--x", CLI_BIND(fit_values, x), CLI_ARRAYS_VALUE, .required = true,
-     .help = "the inputs, as heed predict takes them; may be repeated"},
+     .help = "the inputs, as heed predict takes them, texts included; may be repeated"},
     {"--y", CLI_BIND(fit_values, y), CLI_ARRAYS_VALUE, .required = true,
      .help = "the targets, by the outputs' names; may be repeated"},
     {"--save", CLI_BIND(fit_values, save), "FILE", .required = true,
@@ -107,23 +107,24 @@ static int read_class_weights(const char *text, fit_data *d)
     return CLI_DONE;
 }
 
-static int load_data(cli_session *s, const fit_values *v, fit_data *d)
+static int load_data(cli_session *s, const fit_values *v, heed_model *m, fit_data *d)
 {
     const struct {
         const char     *option;
         const cli_list *items;
         heed_arrays    *out;
+        bool            input;
     } lists[] = {
-        {"--x", &v->x, &d->x},
-        {"--y", &v->y, &d->y},
-        {"--sample-weight", &v->sample_weight, &d->weight},
-        {"--validation-x", &v->validation_x, &d->validation_x},
-        {"--validation-y", &v->validation_y, &d->validation_y},
-        {"--validation-sample-weight", &v->validation_weight, &d->validation_weight},
+        {"--x", &v->x, &d->x, true},
+        {"--y", &v->y, &d->y, false},
+        {"--sample-weight", &v->sample_weight, &d->weight, false},
+        {"--validation-x", &v->validation_x, &d->validation_x, true},
+        {"--validation-y", &v->validation_y, &d->validation_y, false},
+        {"--validation-sample-weight", &v->validation_weight, &d->validation_weight, false},
     };
     int exit_status = read_class_weights(v->class_weight, d);
     for (size_t i = 0; i < sizeof lists / sizeof *lists && exit_status == CLI_DONE; i++)
-        exit_status = cli_arrays_load(s, lists[i].option, lists[i].items, lists[i].out);
+        exit_status = cli_inputs_load(s, lists[i].input ? m : NULL, lists[i].option, lists[i].items, lists[i].out);
     return exit_status;
 }
 
@@ -343,11 +344,13 @@ static int finish(fit_run *r, heed_status status)
 static int take_model(fit_run *r)
 {
     cli_model_options again = {.path = r->checkpoint.path};
+    return cli_model_load(r->session, r->checkpoint.found ? &again : &r->values->model, &r->model);
+}
+
+static int take_up(fit_run *r)
+{
     r->checkpoint.rows = r->data.x.items[0].array->shape.dims[0];
     r->checkpoint.batch_size = r->values->batch_size;
-    int exit_status = cli_model_load(r->session, r->checkpoint.found ? &again : &r->values->model, &r->model);
-    if (exit_status != CLI_DONE)
-        return exit_status;
     return r->checkpoint.found ? cli_checkpoint_restore(&r->checkpoint, r->model, &r->history)
                                : cli_compile(r->session, r->model, &r->values->compile);
 }
@@ -357,11 +360,13 @@ static int run(cli_session *s, const void *values)
     fit_run r = {.session = s, .values = values};
     int exit_status = check(s, r.values);
     if (exit_status == CLI_DONE)
-        exit_status = load_data(s, r.values, &r.data);
-    if (exit_status == CLI_DONE)
         exit_status = cli_checkpoint_open(&r.checkpoint, s, r.values->checkpoint, r.values->resume);
     if (exit_status == CLI_DONE)
         exit_status = take_model(&r);
+    if (exit_status == CLI_DONE)
+        exit_status = load_data(s, r.values, r.model, &r.data);
+    if (exit_status == CLI_DONE)
+        exit_status = take_up(&r);
     if (exit_status == CLI_DONE)
         exit_status = finish(&r, train(&r));
     cli_checkpoint_close(&r.checkpoint);

@@ -3,7 +3,6 @@
 #include "inputs.h"
 #include "model.h"
 #include "report.h"
-#include "text_lines.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -19,7 +18,7 @@ static const cli_option options[] = {
     CLI_MODEL_ARGUMENT(predict_values, model),
     {"--input", CLI_BIND(predict_values, input), CLI_ARRAYS_VALUE,
      .help = "the arrays to run it on: an .npz with the names of the model's inputs, or an .npy or .csv for each; may "
-             "be repeated. For a model that begins with a layer for texts: a file of texts, one a line",
+             "be repeated. For an input behind which a layer for texts stands: a file of texts, one a line",
      .required = true},
     {"--output", CLI_BIND(predict_values, output), "FILE", .letter = 'o', .required = true,
      .help = "where the outputs go, under Keras' names: .npz, or .npy or .csv for a single one; - is standard output"},
@@ -36,6 +35,7 @@ static const cli_example examples[] = {
     {"heed predict m.keras --input left=a.npy --input right=b.npy --output y.npz", "a model with two inputs"},
     {"heed predict m.keras --input rows.csv --output y.csv --attention w.npz", "tables, and what was attended to"},
     {"heed predict reviews.keras --input lines.txt --output y.csv", "a model that begins with TextVectorization"},
+    {"heed predict m.keras --input title=titles.txt --input year=y.npy --output y.npz", "texts and numbers"},
     {"heed predict model.json --weights w.h5 --input x.npy --output -", "an architecture and weights apart"},
     {0},
 };
@@ -46,7 +46,6 @@ typedef struct prediction {
     const predict_values *values;
     heed_model           *model;
     cli_streams           streams;
-    cli_text_lines        texts; /* instead of streams, for a model that takes texts */
     heed_array_writer    *output, *attention;
     cli_progress          progress;
     int64_t               done;
@@ -68,8 +67,7 @@ static int run_batch(prediction *p, bool *more)
 {
     heed_context *c = p->session->context;
     heed_arrays x, y = {.context = c}, weights = {.context = c};
-    int exit_status = p->texts.lines != NULL ? cli_text_lines_next(p->session, &p->texts, p->values->batch_size, &x)
-                                             : cli_streams_next(p->session, &p->streams, p->values->batch_size, &x);
+    int exit_status = cli_streams_next(p->session, &p->streams, p->values->batch_size, &x);
     *more = exit_status == CLI_DONE && x.count > 0;
     if (*more) {
         int64_t rows = x.items[0].array->shape.dims[0];
@@ -113,14 +111,6 @@ static int commit(prediction *p)
     return status == HEED_OK ? CLI_DONE : cli_failed(p->session);
 }
 
-static int open_inputs(prediction *p)
-{
-    const cli_list *items = &p->values->input;
-    if (heed_takes_texts(p->model, 0) && cli_names_texts(items->items[0]))
-        return cli_text_lines_open(p->session, p->model, items, &p->texts);
-    return cli_streams_open(p->session, "--input", items, &p->streams);
-}
-
 static int run(cli_session *s, const void *values)
 {
     const predict_values *v = values;
@@ -131,7 +121,7 @@ static int run(cli_session *s, const void *values)
     if (exit_status == CLI_DONE)
         exit_status = cli_model_load(s, &v->model, &p.model);
     if (exit_status == CLI_DONE)
-        exit_status = open_inputs(&p);
+        exit_status = cli_streams_open(s, p.model, "--input", &v->input, &p.streams);
     if (exit_status == CLI_DONE)
         exit_status = run_all(&p);
     if (exit_status == CLI_DONE)
@@ -139,7 +129,6 @@ static int run(cli_session *s, const void *values)
     heed_array_writer_free(p.attention);
     heed_array_writer_free(p.output);
     cli_streams_close(&p.streams);
-    cli_text_lines_close(&p.texts);
     heed_model_free(p.model);
     return exit_status;
 }
@@ -152,8 +141,9 @@ const cli_command cli_predict = {
                    "single array of any name serves a model with one input.\n\n"
                    "Rows are read, run and written batch by batch, so that files may be larger than memory: .npy and "
                    ".npz (in C order) and .csv. The output appears whole or not at all.\n\n"
-                   "A model that begins with TextVectorization or StringLookup takes texts, one a line, from a file whose name "
-                   "does not end in .npz, .npy or .csv. From one that does it takes what the layer would give.",
+                   "Where a model begins with TextVectorization or StringLookup, it takes texts, one a line, from a file whose "
+                   "name does not end in .npz, .npy or .csv. From one that does it takes what the layer would give. Of "
+                   "several inputs the name says for which the texts are: NAME=FILE.",
     .options = options,
     .values_size = sizeof(predict_values),
     .examples = examples,

@@ -16,53 +16,59 @@ bool cli_names_texts(const char *path)
     return true;
 }
 
-int cli_text_lines_open(cli_session *s, heed_model *m, const cli_list *files, cli_text_lines *out)
+int cli_text_lines_open(cli_session *s, heed_model *m, int input, const char *path, cli_text_lines *out)
 {
-    const char *path = files->items[0];
-    if (heed_model_input_count(m) != 1 || files->count != 1)
-        return cli_error(CLI_FAILED, NULL, "%s: texts are for a model with one input, from one file", path);
-    out->name = heed_model_input_name(m, 0);
-    if (heed_vectorizer_of(m, 0, &out->vectorizer) != HEED_OK ||
-        heed_lines_open(s->context, path, 0, &out->lines) != HEED_OK)
-        return cli_failed(s);
-    return CLI_DONE;
+    out->name = heed_model_input_name(m, input);
+    heed_status status = heed_vectorizer_of(m, input, &out->vectorizer);
+    if (status == HEED_OK)
+        status = heed_lines_open(s->context, path, 0, &out->lines);
+    return status == HEED_OK ? CLI_DONE : cli_failed(s);
 }
 
-static heed_status read_lines(cli_text_lines *t, int64_t most, char **texts, int64_t *count)
+/* Lines of a file, in the process's own memory. */
+typedef struct texts {
+    char  **items;
+    int64_t count, capacity;
+} texts;
+
+static heed_status add_text(texts *t, const char *text)
+{
+    if (t->count == t->capacity) {
+        int64_t capacity = t->capacity == 0 ? 32 : 2 * t->capacity;
+        char **items = realloc(t->items, (size_t)capacity * sizeof *items);
+        if (items == NULL)
+            return HEED_ENOMEM;
+        t->items = items;
+        t->capacity = capacity;
+    }
+    t->items[t->count] = strdup(text);
+    return t->items[t->count] == NULL ? HEED_ENOMEM : (t->count++, HEED_OK);
+}
+
+static heed_status read_lines(const cli_text_lines *l, int64_t most, texts *out)
 {
     heed_line line;
     bool more = true;
-    while (*count < most) {
-        heed_status status = heed_lines_next(t->lines, &more, &line);
+    while (out->count < most) {
+        heed_status status = heed_lines_next(l->lines, &more, &line);
+        if (status == HEED_OK && more)
+            status = add_text(out, line.text);
         if (status != HEED_OK || !more)
             return status;
-        texts[*count] = strdup(line.text);
-        if (texts[(*count)++] == NULL)
-            return HEED_ENOMEM;
     }
     return HEED_OK;
 }
 
-static heed_status add_texts(const cli_text_lines *t, char **texts, int64_t count, heed_arrays *out)
+int cli_text_lines_next(cli_session *s, const cli_text_lines *l, int64_t most, heed_array **out)
 {
-    heed_array *a;
-    heed_status status = heed_vectorize(t->vectorizer, (const char *const *)texts, count, &a);
-    return status == HEED_OK ? heed_arrays_add(out, t->name, a) : status;
-}
-
-int cli_text_lines_next(cli_session *s, cli_text_lines *t, int64_t most, heed_arrays *out)
-{
-    int64_t count = 0;
-    char  **texts = calloc((size_t)most, sizeof *texts);
-    *out = (heed_arrays){.context = s->context};
-    if (texts == NULL)
-        return cli_error(CLI_FAILED, NULL, "out of memory");
-    heed_status status = read_lines(t, most, texts, &count);
-    if (status == HEED_OK && count > 0)
-        status = add_texts(t, texts, count, out);
-    for (int64_t i = 0; i < count; i++)
-        free(texts[i]);
-    free(texts);
+    texts t = {0};
+    *out = NULL;
+    heed_status status = read_lines(l, most, &t);
+    if (status == HEED_OK && t.count > 0)
+        status = heed_vectorize(l->vectorizer, (const char *const *)t.items, t.count, out);
+    for (int64_t i = 0; i < t.count; i++)
+        free(t.items[i]);
+    free(t.items);
     return status == HEED_OK ? CLI_DONE : cli_failed(s);
 }
 

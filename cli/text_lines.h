@@ -14,10 +14,10 @@ typedef struct cli_text_lines {
 
 /* Whether a file is not one of arrays, by its name. */
 bool cli_names_texts(const char *path);
-/* Of a model with one input, from the only file. Returns an exit status. */
-int cli_text_lines_open(cli_session *s, heed_model *m, const cli_list *files, cli_text_lines *out);
-/* The next lines, at most so many, as the model's input; none behind the last. The caller frees *out. */
-int  cli_text_lines_next(cli_session *s, cli_text_lines *t, int64_t count, heed_arrays *out);
+/* Of an input that takes texts. Returns an exit status. */
+int  cli_text_lines_open(cli_session *s, heed_model *m, int input, const char *path, cli_text_lines *out);
+/* The next lines, at most so many, as the model's input; NULL behind the last. The caller frees *out. */
+int  cli_text_lines_next(cli_session *s, const cli_text_lines *t, int64_t most, heed_array **out);
 void cli_text_lines_close(cli_text_lines *t);
 
 #endif

@@ -247,9 +247,22 @@ static heed_status keep_text(heed_zone *z, heed_model *m, const heed_keras_text 
     return status;
 }
 
+/* Sequences of no given length are as long as the longest of a batch. */
+static void mark_padded(heed_model *m, const heed_keras_text *t)
+{
+    const heed_json *mode = option(t->layer, "output_mode");
+    bool sequence = mode == NULL || heed_json_is_string(mode, "int");
+    if (!is_class(t->layer, "TextVectorization") || !sequence || option(t->layer, "output_sequence_length") != NULL)
+        return;
+    for (int i = 0; i < m->input_count; i++)
+        m->inputs[i]->padded |= strcmp(heed_model_input_name(m, i), t->input) == 0;
+}
+
 heed_status heed_keras_keep_texts(heed_zone *z, heed_model *m, const heed_keras_texts *texts, const heed_hdf5 *weights)
 {
-    for (size_t i = 0; i < texts->count; i++)
+    for (size_t i = 0; i < texts->count; i++) {
         HEED_TRY(keep_text(z, m, &texts->items[i], i, weights));
+        mark_padded(m, &texts->items[i]);
+    }
     return HEED_OK;
 }

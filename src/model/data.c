@@ -9,6 +9,7 @@ void heed_wanted_inputs(const heed_model *m, heed_wanted *out)
     for (int i = 0; i < m->input_count; i++) {
         out->names[i] = heed_model_input_name(m, i);
         out->dtypes[i] = m->inputs[i]->dtype;
+        out->padded[i] = m->inputs[i]->padded;
     }
 }
 
@@ -65,6 +66,15 @@ static heed_status take(heed_columns *c, const heed_wanted *w, int index, const 
     return HEED_OK;
 }
 
+static heed_status make_room(heed_columns *c, int index)
+{
+    const heed_array *a = &c->arrays[index];
+    if (a->dtype != HEED_INT32 || a->shape.rank != 2)
+        return HEED_OK;
+    c->room[index] = heed_alloc_raw(c->context, (size_t)heed_array_count(a), sizeof(int32_t));
+    return c->room[index] == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
 static heed_status check_rows(heed_model *m, const heed_wanted *w, heed_columns *c)
 {
     c->rows = -1;
@@ -100,14 +110,18 @@ heed_status heed_columns_find(heed_model *m, const heed_wanted *w, const heed_ar
             return fail_missing(m, w, i, given);
         if (a != NULL)
             HEED_TRY(take(c, w, i, a));
+        if (a != NULL && w->padded[i])
+            HEED_TRY(make_room(c, i));
     }
     return check_rows(m, w, c);
 }
 
 void heed_columns_free(heed_columns *c)
 {
-    for (int i = 0; i < c->count; i++)
+    for (int i = 0; i < c->count; i++) {
         heed_array_free(c->context, c->owned[i]);
+        heed_release(c->context, c->room[i]);
+    }
     c->count = 0;
 }
 
@@ -115,6 +129,26 @@ static size_t row_bytes(const heed_array *a)
 {
     int64_t rows = a->shape.dims[0];
     return rows == 0 ? 0 : (size_t)(heed_array_count(a) / rows) * heed_dtype_size(a->dtype);
+}
+
+/* Rows (B, T) without the columns at their end that are 0 in all of them; they move to `room`, which may be where they
+ * lie. One column stays. */
+static void leave_padding_out(heed_array *a, int32_t *room)
+{
+    int64_t rows = a->shape.dims[0], width = a->shape.dims[1], longest = 1;
+    const int32_t *from = a->data;
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t length = width;
+        while (length > longest && from[r * width + length - 1] == 0)
+            length--;
+        longest = length > longest ? length : longest;
+    }
+    if (longest >= width)
+        return;
+    for (int64_t r = 0; r < rows; r++)
+        memmove(room + r * longest, from + r * width, (size_t)longest * sizeof *room);
+    a->data = room;
+    a->shape.dims[1] = longest;
 }
 
 void heed_columns_slice(const heed_columns *c, int64_t begin, int64_t size, heed_array *out)
@@ -127,6 +161,8 @@ void heed_columns_slice(const heed_columns *c, int64_t begin, int64_t size, heed
         }
         out[i].shape.dims[0] = size;
         out[i].data = (char *)out[i].data + row_bytes(&c->arrays[i]) * (size_t)begin;
+        if (c->room[i] != NULL)
+            leave_padding_out(&out[i], c->room[i]);
     }
 }
 
@@ -145,15 +181,20 @@ heed_status heed_gather_create(heed_context *context, const heed_columns *c, int
 
 void heed_gather_rows(heed_gather *g, const heed_columns *c, const int64_t *rows, int64_t count, heed_array *out)
 {
-    heed_columns_slice(c, 0, count, out);
     for (int i = 0; i < c->count; i++) {
         const heed_array *a = &c->arrays[i];
-        if (a->data == NULL)
+        out[i] = *a;
+        if (a->data == NULL) {
+            out[i].shape.rank = 0;
             continue;
+        }
         size_t bytes = row_bytes(a);
         for (int64_t r = 0; r < count; r++)
             memcpy((char *)g->rows[i] + (size_t)r * bytes, (const char *)a->data + (size_t)rows[r] * bytes, bytes);
+        out[i].shape.dims[0] = count;
         out[i].data = g->rows[i];
+        if (c->room[i] != NULL)
+            leave_padding_out(&out[i], g->rows[i]);
     }
 }
 

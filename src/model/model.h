@@ -41,6 +41,7 @@ struct heed_symbol {
     heed_shape  shape;
     heed_dtype  dtype;
     bool        masked;
+    bool        padded; /* an input whose rows are filled up with 0: a batch leaves out what is filled in all of its rows */
     heed_tensor *probe[HEED_PROBES],
         *probe_mask[HEED_PROBES]; /* in the model's probe graphs, while it is being wired */
 };
