@@ -132,23 +132,12 @@ static const heed_json *history_of(const heed_json *v)
                : NULL;
 }
 
-/* Whether Keras 2 counts a layer's own wiring as its first call: a model's. */
-static bool counts_itself(const heed_json *layers, const char *name)
-{
-    for (const heed_json *layer = layers->first; layer != NULL; layer = layer->next) {
-        const heed_json *own = heed_json_find(layer, "name"), *class_name = heed_json_find(layer, "class_name");
-        if (heed_json_is_string(own, name))
-            return heed_json_is(class_name, HEED_JSON_STRING) && heed_keras_is_model_class(class_name->text);
-    }
-    return false;
-}
-
 /* ["layer", call, output]; kwargs are taken over. */
-static heed_status old_tensor(heed_zone *z, const heed_json *layers, const heed_json *history, heed_json *kwargs,
+static heed_status old_tensor(heed_zone *z, const heed_index *models, const heed_json *history, heed_json *kwargs,
                               heed_json **out)
 {
     const char *name = heed_json_at(history, 0)->text;
-    int64_t call = heed_json_at(history, 1)->integer + counts_itself(layers, name);
+    int64_t call = heed_json_at(history, 1)->integer + (heed_index_find_text(models, name) != NULL);
     *out = heed_json_array(z);
     HEED_TRY(heed_json_append(*out, heed_json_string(z, name)));
     HEED_TRY(heed_json_append(*out, heed_json_int(z, call)));
@@ -157,11 +146,11 @@ static heed_status old_tensor(heed_zone *z, const heed_json *layers, const heed_
 }
 
 /* A keyword, in which tensors are lists. */
-static heed_status old_keyword(heed_zone *z, const heed_json *layers, const heed_json *v, heed_json **out)
+static heed_status old_keyword(heed_zone *z, const heed_index *models, const heed_json *v, heed_json **out)
 {
     const heed_json *history = history_of(v);
     if (history != NULL)
-        return old_tensor(z, layers, history, NULL, out);
+        return old_tensor(z, models, history, NULL, out);
     if (v->type != HEED_JSON_ARRAY) {
         *out = heed_json_copy(z, v);
         return *out == NULL ? HEED_ENOMEM : HEED_OK;
@@ -169,30 +158,30 @@ static heed_status old_keyword(heed_zone *z, const heed_json *layers, const heed
     *out = heed_json_array(z);
     for (const heed_json *item = v->first; item != NULL; item = item->next) {
         heed_json *converted;
-        HEED_TRY(old_keyword(z, layers, item, &converted));
+        HEED_TRY(old_keyword(z, models, item, &converted));
         HEED_TRY(heed_json_append(*out, converted));
     }
     return HEED_OK;
 }
 
 /* Adds the tensors of an argument to a call's list, each with the call's keywords. */
-static heed_status add_tensors(heed_zone *z, const heed_json *layers, const heed_json *v, const heed_json *kwargs,
+static heed_status add_tensors(heed_zone *z, const heed_index *models, const heed_json *v, const heed_json *kwargs,
                                heed_json *list)
 {
     const heed_json *history = history_of(v);
     if (history != NULL) {
         heed_json *tensor;
-        HEED_TRY(old_tensor(z, layers, history, heed_json_copy(z, kwargs), &tensor));
+        HEED_TRY(old_tensor(z, models, history, heed_json_copy(z, kwargs), &tensor));
         return heed_json_append(list, tensor);
     }
     for (const heed_json *item = v->type == HEED_JSON_ARRAY ? v->first : NULL; item != NULL; item = item->next)
-        HEED_TRY(add_tensors(z, layers, item, kwargs, list));
+        HEED_TRY(add_tensors(z, models, item, kwargs, list));
     return HEED_OK;
 }
 
 /* {"args", "kwargs"} as [["layer", call, output, {kwargs}], ...]: initial states are inputs, and the second and
  * third argument of attention keywords. */
-static heed_status old_call(heed_zone *z, const heed_json *layers, const heed_json *call, heed_json **out)
+static heed_status old_call(heed_zone *z, const heed_index *models, const heed_json *call, heed_json **out)
 {
     static const char *const names[] = {"value", "key"};
     const heed_json *args = heed_json_find(call, "args"), *given = heed_json_find(call, "kwargs");
@@ -201,30 +190,30 @@ static heed_status old_call(heed_zone *z, const heed_json *layers, const heed_js
     for (const heed_json *item = given->first; item != NULL; item = item->next) {
         if (item == states)
             continue;
-        HEED_TRY(old_keyword(z, layers, item, &converted));
+        HEED_TRY(old_keyword(z, models, item, &converted));
         HEED_TRY(heed_json_set(z, kwargs, item->key, converted));
     }
     int at = 0;
     const heed_json *second = args->first == NULL ? NULL : args->first->next;
     for (const heed_json *item = second; item != NULL && at < 2; item = item->next) {
-        HEED_TRY(old_keyword(z, layers, item, &converted));
+        HEED_TRY(old_keyword(z, models, item, &converted));
         HEED_TRY(heed_json_set(z, kwargs, names[at++], converted));
     }
     *out = heed_json_array(z);
     if (args->first != NULL)
-        HEED_TRY(add_tensors(z, layers, args->first, kwargs, *out));
-    return states == NULL ? HEED_OK : add_tensors(z, layers, states, kwargs, *out);
+        HEED_TRY(add_tensors(z, models, args->first, kwargs, *out));
+    return states == NULL ? HEED_OK : add_tensors(z, models, states, kwargs, *out);
 }
 
 /* The calls of a layer. */
-static heed_status convert_calls(heed_zone *z, const heed_json *layers, const heed_json *layer, heed_json *out)
+static heed_status convert_calls(heed_zone *z, const heed_index *models, const heed_json *layer, heed_json *out)
 {
     const heed_json *nodes = heed_json_find(layer, "inbound_nodes");
     heed_json *list = heed_json_array(z), *call;
     if (nodes == NULL)
         return HEED_OK;
     for (const heed_json *node = nodes->first; node != NULL; node = node->next) {
-        HEED_TRY(old_call(z, layers, node, &call));
+        HEED_TRY(old_call(z, models, node, &call));
         HEED_TRY(heed_json_append(list, call));
     }
     return heed_json_set(z, out, "inbound_nodes", list);
@@ -245,25 +234,25 @@ static heed_status refuse_operation(heed_zone *z, const heed_json *layer)
 }
 
 /* {"class_name": "__slice__", "config": {"start", ...}} as {"start", ...}; lists of such. */
-static heed_status old_operand(heed_zone *z, const heed_json *layers, const heed_json *v, heed_json **out)
+static heed_status old_operand(heed_zone *z, const heed_index *models, const heed_json *v, heed_json **out)
 {
     if (heed_json_is_string(heed_json_find(v, "class_name"), "__slice__")) {
         *out = heed_json_copy(z, heed_json_find(v, "config"));
         return *out == NULL ? HEED_ENOMEM : HEED_OK;
     }
     if (history_of(v) != NULL || v->type != HEED_JSON_ARRAY)
-        return old_keyword(z, layers, v, out);
+        return old_keyword(z, models, v, out);
     *out = heed_json_array(z);
     for (const heed_json *item = v->first; item != NULL; item = item->next) {
         heed_json *converted;
-        HEED_TRY(old_operand(z, layers, item, &converted));
+        HEED_TRY(old_operand(z, models, item, &converted));
         HEED_TRY(heed_json_append(*out, converted));
     }
     return HEED_OK;
 }
 
 /* Sets the arguments behind the first as keywords of these names; *fit: whether they have one each. */
-static heed_status name_operands(heed_zone *z, const heed_json *layers, const heed_json *args, const char *names,
+static heed_status name_operands(heed_zone *z, const heed_index *models, const heed_json *args, const char *names,
                                  heed_json *keywords, bool *fit)
 {
     for (const heed_json *item = args->first->next; item != NULL; item = item->next) {
@@ -272,7 +261,7 @@ static heed_status name_operands(heed_zone *z, const heed_json *layers, const he
         *fit = length > 0;
         if (!*fit)
             return HEED_OK;
-        HEED_TRY(old_operand(z, layers, item, &converted));
+        HEED_TRY(old_operand(z, models, item, &converted));
         HEED_TRY(heed_json_set(z, keywords, heed_zone_printf(z, "%.*s", (int)length, names), converted));
         names += length + strspn(names + length, " ");
     }
@@ -280,7 +269,7 @@ static heed_status name_operands(heed_zone *z, const heed_json *layers, const he
 }
 
 /* One tensor goes without a list around it. */
-static heed_status convert_operation(heed_zone *z, const heed_json *layers, const heed_json *layer, heed_json **out)
+static heed_status convert_operation(heed_zone *z, const heed_index *models, const heed_json *layer, heed_json **out)
 {
     const heed_json *class_name = heed_json_find(layer, "class_name"), *name = heed_json_find(layer, "name");
     const heed_json *nodes = heed_json_find(layer, "inbound_nodes"), *call = heed_json_at(nodes, 0);
@@ -291,8 +280,8 @@ static heed_status convert_operation(heed_zone *z, const heed_json *layers, cons
     HEED_TRY(heed_old_operation_write(z, class_name->text, options, &function, &operands, keywords));
     if (function == NULL || nodes->count != 1 || heed_json_find(call, "kwargs")->count > 0)
         return refuse_operation(z, layer);
-    HEED_TRY(name_operands(z, layers, args, operands, keywords, &fit));
-    HEED_TRY(add_tensors(z, layers, args->first, keywords, tensors));
+    HEED_TRY(name_operands(z, models, args, operands, keywords, &fit));
+    HEED_TRY(add_tensors(z, models, args->first, keywords, tensors));
     if (!fit || tensors->count == 0)
         return refuse_operation(z, layer);
     heed_json *list = heed_json_array(z);
@@ -316,7 +305,7 @@ static heed_status convert_operation(heed_zone *z, const heed_json *layers, cons
 
 /* Where inputs or outputs are: always a list. Keras 3 counts a functional model's own wiring here too, but no
  * stack's. */
-static heed_status convert_ends(heed_zone *z, const heed_json *layers, const heed_json *ends, heed_json **out)
+static heed_status convert_ends(heed_zone *z, const heed_index *models, const heed_json *ends, heed_json **out)
 {
     bool one = heed_json_is(heed_json_at(ends, 0), HEED_JSON_STRING);
     *out = heed_json_array(z);
@@ -324,13 +313,23 @@ static heed_status convert_ends(heed_zone *z, const heed_json *layers, const hee
         heed_json *copy = heed_json_array(z);
         const char *name = heed_json_at(end, 0)->text;
         int64_t call = heed_json_at(end, 1)->integer;
-        for (const heed_json *layer = layers->first; layer != NULL; layer = layer->next)
-            if (heed_json_is_string(heed_json_find(layer, "name"), name))
-                call += heed_json_is_string(heed_json_find(layer, "class_name"), "Sequential");
+        call += heed_json_is_string(heed_json_find(heed_index_find_text(models, name), "class_name"), "Sequential");
         HEED_TRY(heed_json_append(copy, heed_json_string(z, name)));
         HEED_TRY(heed_json_append(copy, heed_json_int(z, call)));
         HEED_TRY(heed_json_append(copy, heed_json_copy(z, heed_json_at(end, 2))));
         HEED_TRY(heed_json_append(*out, copy));
+    }
+    return HEED_OK;
+}
+
+/* Those of the layers that are models, by name: Keras 2 counts their own wiring as their first call. */
+static heed_status index_models(heed_zone *z, const heed_json *layers, heed_index *out)
+{
+    for (heed_json *layer = layers->first; layer != NULL; layer = layer->next) {
+        const heed_json *name = heed_json_find(layer, "name"), *class_name = heed_json_find(layer, "class_name");
+        if (heed_json_is(name, HEED_JSON_STRING) && heed_json_is(class_name, HEED_JSON_STRING) &&
+            heed_keras_is_model_class(class_name->text))
+            HEED_TRY(heed_index_put_text(out, z, name->text, layer));
     }
     return HEED_OK;
 }
@@ -340,10 +339,12 @@ static heed_status convert_wiring(heed_zone *z, const heed_json *config, heed_js
 {
     const heed_json *layers = heed_json_find(config, "layers");
     heed_json *list = heed_json_array(z), *ends;
+    heed_index models = {NULL};
+    HEED_TRY(index_models(z, layers, &models));
     for (const heed_json *layer = layers->first; layer != NULL; layer = layer->next) {
         heed_json *bare = heed_json_object(z), *converted;
         if (is_operation(layer)) {
-            HEED_TRY(convert_operation(z, layers, layer, &converted));
+            HEED_TRY(convert_operation(z, &models, layer, &converted));
             HEED_TRY(heed_json_append(list, converted));
             continue;
         }
@@ -351,13 +352,13 @@ static heed_status convert_wiring(heed_zone *z, const heed_json *config, heed_js
             if (strcmp(item->key, "inbound_nodes") != 0)
                 HEED_TRY(heed_json_set(z, bare, item->key, heed_json_copy(z, item)));
         HEED_TRY(convert(z, bare, NULL, &converted));
-        HEED_TRY(convert_calls(z, layers, layer, converted));
+        HEED_TRY(convert_calls(z, &models, layer, converted));
         HEED_TRY(heed_json_append(list, converted));
     }
     HEED_TRY(heed_json_set(z, out, "layers", list));
-    HEED_TRY(convert_ends(z, layers, heed_json_find(config, "input_layers"), &ends));
+    HEED_TRY(convert_ends(z, &models, heed_json_find(config, "input_layers"), &ends));
     HEED_TRY(heed_json_set(z, out, "input_layers", ends));
-    HEED_TRY(convert_ends(z, layers, heed_json_find(config, "output_layers"), &ends));
+    HEED_TRY(convert_ends(z, &models, heed_json_find(config, "output_layers"), &ends));
     return heed_json_set(z, out, "output_layers", ends);
 }
 

@@ -189,15 +189,6 @@ static heed_status write_sequential(heed_zone *z, heed_model *m, heed_json *conf
 
 /* ---- functional */
 
-/* Which of its layer's calls a wire is, among those that are left. */
-static int call_number(const heed_model *m, const heed_wire *wire)
-{
-    int number = 0;
-    for (size_t i = 0; i < m->wires.count && m->wires.items[i] != wire; i++)
-        number += m->wires.items[i]->layer == wire->layer;
-    return number;
-}
-
 /* ["layer", call, output] */
 static heed_json *history_json(heed_zone *z, const heed_symbol *s, int call)
 {
@@ -212,7 +203,7 @@ static heed_json *history_json(heed_zone *z, const heed_symbol *s, int call)
 static heed_json *tensor_json(heed_zone *z, const heed_symbol *s)
 {
     heed_json *token = heed_json_object(z), *config = heed_json_object(z);
-    heed_json *history = history_json(z, s, call_number(s->model, s->wire));
+    heed_json *history = history_json(z, s, s->wire->number);
     if (set(z, config, "shape", shape_json(z, &s->shape)) != HEED_OK ||
         set(z, config, "dtype", heed_json_string(z, heed_dtype_name(s->dtype))) != HEED_OK ||
         set(z, config, "keras_history", history) != HEED_OK ||
@@ -346,20 +337,21 @@ static heed_status write_wired_layer(heed_zone *z, heed_model *m, heed_layer *la
     heed_json *nodes = heed_json_array(z);
     HEED_TRY(write_layer(z, layer, out));
     HEED_TRY(set(z, *out, "name", heed_json_string(z, layer->name)));
-    for (size_t i = 0; i < m->wires.count; i++)
-        if (m->wires.items[i]->layer == layer && m->wires.items[i]->input_count > 0)
-            HEED_TRY(write_call(z, m->wires.items[i], nodes));
+    const heed_made *made = heed_model_made(m, layer);
+    for (const heed_wire *w = made == NULL ? NULL : made->first; w != NULL; w = w->next)
+        if (w->input_count > 0)
+            HEED_TRY(write_call(z, w, nodes));
     return set(z, *out, "inbound_nodes", nodes);
 }
 
 /* One stands for itself, several in a list. */
-static heed_json *ends_json(heed_zone *z, const heed_model *m, heed_symbol *const *ends, int count)
+static heed_json *ends_json(heed_zone *z, heed_symbol *const *ends, int count)
 {
     heed_json *list = heed_json_array(z);
     for (int i = 0; i < count; i++) {
         const heed_layer *layer = ends[i]->wire->layer;
         /* Keras counts a functional model's own wiring as its first call here */
-        int call = call_number(m, ends[i]->wire) + (layer->layer_class == &heed_functional_class);
+        int call = ends[i]->wire->number + (layer->layer_class == &heed_functional_class);
         heed_json *end = history_json(z, ends[i], call);
         if (count == 1)
             return end;
@@ -378,8 +370,8 @@ static heed_status write_functional(heed_zone *z, heed_model *m, heed_json *conf
         HEED_TRY(heed_json_append(layers, layer));
     }
     HEED_TRY(set(z, config, "layers", layers));
-    HEED_TRY(set(z, config, "input_layers", ends_json(z, m, m->inputs, m->input_count)));
-    return set(z, config, "output_layers", ends_json(z, m, m->outputs, m->output_count));
+    HEED_TRY(set(z, config, "input_layers", ends_json(z, m->inputs, m->input_count)));
+    return set(z, config, "output_layers", ends_json(z, m->outputs, m->output_count));
 }
 
 heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)

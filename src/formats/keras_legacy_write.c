@@ -21,30 +21,44 @@ static heed_status sign(heed_hdf5 *node, const heed_keras_form *form)
 
 /* ---- weights ---- */
 
-/* How a file calls a weight: by its path, and Keras 2 with an ending. */
-static const char *weight_name(heed_zone *z, const heed_model *m, const heed_variable *v, const heed_keras_form *form)
+/* A model's weights on their way into a file. */
+typedef struct writing {
+    heed_zone             *zone;
+    const heed_keras_form *form;
+    heed_index             paths; /* of the weights, by variable */
+} writing;
+
+static heed_status index_paths(writing *w, const heed_model *m)
 {
-    for (size_t i = 0; i < m->weight_count; i++)
-        if (m->weights[i].variable == v)
-            return heed_zone_printf(z, "%s%s", m->weights[i].path, form->keras == 2 ? ":0" : "");
-    return heed_zone_strdup(z, v->name);
+    for (size_t i = 0; i < m->weight_count; i++) {
+        void *path = (void *)(uintptr_t)m->weights[i].path;
+        HEED_TRY(heed_index_put_address(&w->paths, w->zone, m->weights[i].variable, path));
+    }
+    return HEED_OK;
 }
 
-static heed_status write_layer(heed_zone *z, const heed_model *m, heed_layer *layer, const heed_keras_form *form,
-                               heed_hdf5 *root)
+/* How a file calls a weight: by its path, and Keras 2 with an ending. */
+static const char *weight_name(const writing *w, const heed_variable *v)
+{
+    const char *path = heed_index_find_address(&w->paths, v);
+    return path == NULL ? heed_zone_strdup(w->zone, v->name)
+                        : heed_zone_printf(w->zone, "%s%s", path, w->form->keras == 2 ? ":0" : "");
+}
+
+static heed_status write_layer(const writing *w, heed_layer *layer, heed_hdf5 *root)
 {
     heed_hdf5 *group;
     heed_legacy_weight *weights;
     size_t count;
     HEED_TRY(heed_hdf5_group(root, layer->name, &group));
-    HEED_TRY(heed_legacy_order(z, layer, &weights, &count));
-    const char **names = heed_zone_alloc(z, count, sizeof *names);
+    HEED_TRY(heed_legacy_order(w->zone, layer, &weights, &count));
+    const char **names = heed_zone_alloc(w->zone, count, sizeof *names);
     if (names == NULL)
         return HEED_ENOMEM;
     for (size_t i = 0; i < count; i++) {
         const heed_variable *v = weights[i].variable;
         heed_array own = {HEED_FLOAT32, v->shape, v->data};
-        names[i] = weight_name(z, m, v, form);
+        names[i] = weight_name(w, v);
         if (names[i] == NULL)
             return HEED_ENOMEM;
         HEED_TRY(put_copy(group, names[i], &own));
@@ -57,15 +71,17 @@ static heed_status write_layers(heed_zone *z, heed_model *m, const heed_keras_fo
     const char **names = heed_zone_alloc(z, m->layer->child_count + (size_t)m->input_count, sizeof *names);
     size_t count = 0;
     heed_hdf5 *top;
+    writing w = {z, form, {NULL}};
     if (names == NULL)
         return HEED_ENOMEM;
+    HEED_TRY(index_paths(&w, m));
     HEED_TRY(heed_keras_put_text_groups(z, m, form, root, names, &count));
     for (size_t i = 0; i < m->layer->child_count; i++) {
         heed_layer *layer = m->layer->children[i].layer;
         if (m->sequential && heed_is_input_layer(layer)) /* which is none of a stack's layers */
             continue;
         names[count++] = layer->name;
-        HEED_TRY(write_layer(z, m, layer, form, root));
+        HEED_TRY(write_layer(&w, layer, root));
     }
     HEED_TRY(heed_hdf5_set_strings(root, "layer_names", names, count));
     HEED_TRY(heed_hdf5_group(root, "top_level_model_weights", &top));

@@ -27,6 +27,7 @@ typedef struct heed_wire {
     struct heed_wire *next;   /* of `made`. Once ordered */
     size_t            walked; /* once ordered: its place in the walk from the outputs, from 1; 0: they do not need it */
     int               call; /* which call of the layer in this model, from 0: Keras' node index */
+    int               number; /* the same among the calls that the outputs need. Once ordered */
     int               input_count, output_count;
     heed_symbol     **inputs, **outputs;
     heed_symbol **masks; /* NULL, or for each input a mask in place of the one that rides on it; NULL: that one */

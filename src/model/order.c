@@ -151,6 +151,7 @@ static void keep(heed_wires *wires, heed_wire **kept)
         heed_wire *w = wires->items[i];
         if (w->walked == 0)
             continue;
+        w->number = w->made->last == NULL ? 0 : w->made->last->number + 1;
         *(w->made->last == NULL ? &w->made->first : &w->made->last->next) = w;
         w->made->last = w;
         kept[count++] = w;
