@@ -130,8 +130,17 @@ heed_status heed_fail(heed_context *c, heed_status status, const char *format, .
 
 heed_status heed_fail_in(heed_context *c, heed_status status, const char *who)
 {
+    enum { ROOM = HEED_ERROR_SIZE / 2 };
     char text[HEED_ERROR_SIZE];
-    snprintf(text, sizeof text, "%s: %.*s", who, HEED_ERROR_SIZE / 2, c->error);
+    size_t length = strlen(c->error);
+    const char *kept = length < ROOM ? c->error : strstr(c->error + length - ROOM, ": "), *gap = "";
+    if (kept == NULL) /* no part ends there */
+        kept = c->error;
+    else if (kept != c->error)
+        gap = "...";
+    while (*gap != '\0' && strncmp(kept, ": ...", 5) == 0) /* left out before */
+        kept += 5;
+    snprintf(text, sizeof text, "%.*s: %s%.*s", HEED_WHO_SIZE - 1, who, gap, ROOM, kept);
     flatten(text);
     memcpy(c->error, text, sizeof text);
     return status;

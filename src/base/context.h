@@ -4,7 +4,8 @@
 
 #include "heed/base.h"
 
-enum { HEED_ERROR_SIZE = 512 };
+/* Of an error, and of what heed_fail_in puts in front of one. */
+enum { HEED_ERROR_SIZE = 1024, HEED_WHO_SIZE = HEED_ERROR_SIZE / 2 - 5 };
 
 struct heed_pool;
 
@@ -32,7 +33,8 @@ heed_status heed_vfail(heed_context *c, heed_status status, const char *format, 
 /* Adds what to do about it; called after heed_fail. */
 void heed_hint(heed_context *c, const char *format, ...) HEED_PRINTF(2, 3);
 
-/* Puts "who: " before the recorded error, as a failure travels up through layers and files. Returns `status`. */
+/* Puts "who: " before the recorded error, as a failure travels up through layers and files. Of a long error the end stays,
+ * where the reason is. Returns `status`. */
 heed_status heed_fail_in(heed_context *c, heed_status status, const char *who);
 
 void heed_log(heed_context *c, heed_log_level level, const char *format, ...) HEED_PRINTF(3, 4);

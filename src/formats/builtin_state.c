@@ -85,7 +85,7 @@ heed_status heed_builtin_move_state(heed_builtin_target *target, heed_model *fro
     for (int i = 0; i < heed_optimizer_arrays(w.to); i++)
         if (!can_move(&w, i)) {
             heed_log(from->context, HEED_LOG_WARNING,
-                     "%s: the optimizer's state is left out: what %s keeps does not fit the weights of the layers of Keras",
+                     "%s: the optimizer's state is left out: what %s keeps does not fit the weights of Keras' layers",
                      heed_model_name(from), heed_optimizer_class_name(w.from));
             return HEED_OK;
         }

@@ -199,7 +199,9 @@ static size_t write_path(const heed_json *v, char *text, size_t size, size_t use
 
 char *heed_json_path(const heed_json *v, char *text, size_t size)
 {
-    write_path(v, text, size, 0);
+    static const char cut[] = "...";
+    if (write_path(v, text, size, 0) >= size && size > sizeof cut)
+        memcpy(text + size - sizeof cut, cut, sizeof cut);
     return text;
 }
 
@@ -209,9 +211,16 @@ heed_status heed_json_fail(heed_context *c, const heed_json *v, heed_status stat
     va_start(args, format);
     heed_vfail(c, status, format, args);
     va_end(args);
-    char path[HEED_ERROR_SIZE / 2];
+    char path[HEED_WHO_SIZE];
     heed_json_path(v, path, sizeof path);
     return path[0] == '\0' ? status : heed_fail_in(c, status, path);
+}
+
+heed_status heed_json_explain(heed_context *c, const heed_json *v, heed_status status)
+{
+    char path[HEED_WHO_SIZE];
+    heed_json_path(v, path, sizeof path);
+    return strstr(heed_error(c), path) != NULL ? status : heed_fail_in(c, status, path);
 }
 
 static heed_status wrong_type(heed_context *c, const heed_json *v, const char *expected)

@@ -78,6 +78,8 @@ char *heed_json_path(const heed_json *v, char *text, size_t size);
 /* heed_fail with the value's place in front: heed_json_fail(c, v, HEED_EINVAL, "expected ..., found ..."). */
 heed_status heed_json_fail(heed_context *c, const heed_json *v, heed_status status, const char *format, ...)
     HEED_PRINTF(4, 5);
+/* Puts the value's place in front of an error that does not tell it, or one within it, already. Returns `status`. */
+heed_status heed_json_explain(heed_context *c, const heed_json *v, heed_status status);
 /* "an integer", "a string", ... */
 const char *heed_json_type_name(heed_json_type type);
 

@@ -93,7 +93,9 @@ static heed_status read_inner_model(heed_context *c, const heed_json *object, co
                                     heed_layer **out)
 {
     heed_model *inner;
-    HEED_TRY(heed_keras_read_model(c, object, r, &inner));
+    heed_status status = heed_keras_read_model(c, object, r, &inner);
+    if (status != HEED_OK)
+        return status == HEED_ENOMEM ? status : heed_json_explain(c, object, status);
     *out = heed_model_layer(inner); /* holds the model, and is released in its place */
     return HEED_OK;
 }
@@ -105,6 +107,14 @@ bool heed_keras_is_model_class(const char *class_name)
         if (strcmp(names[i], class_name) == 0)
             return true;
     return false;
+}
+
+/* Puts the layer's name into an error that lacks it. */
+static heed_status name_layer(heed_context *c, heed_status status, const char *name)
+{
+    char who[160];
+    snprintf(who, sizeof who, "layer '%.120s'", name);
+    return strstr(heed_error(c), who) != NULL ? status : heed_fail_in(c, status, who);
 }
 
 /* A model applied to each step; NULL where `object` is something else. */
@@ -119,7 +129,7 @@ static heed_status read_model_in_time(heed_context *c, const heed_json *inner, c
                                       const heed_json *config,
                                       const heed_keras_reading *r, heed_layer **out)
 {
-    heed_layer *model;
+    heed_layer *model = NULL;
     const heed_json *trainable = heed_json_find(config, "trainable");
     bool trained = !heed_json_is(trainable, HEED_JSON_BOOL) || trainable->boolean;
     HEED_TRY(read_inner_model(c, inner, r, &model));
@@ -314,9 +324,7 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
     if (status == HEED_OK)
         heed_layer_set_keras(*out, heed_json_is(as_in, HEED_JSON_INT) ? (int)as_in->integer
                                                                       : heed_keras_number(r->version));
-    if (status != HEED_OK && name != NULL && strstr(heed_error(c), name) == NULL)
-        heed_fail_in(c, status, name);
-    return status;
+    return status == HEED_OK || name == NULL ? status : name_layer(c, status, name);
 }
 
 /* ---- sequential */

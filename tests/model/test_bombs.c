@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/context.h"
 #include "formats/json.h"
 #include "heed/files.h"
 #include "support/files.h"
@@ -101,6 +102,62 @@ static void weights_have_no_memory_before_numbers(void **state)
     assert_int_equal(heed_build(m), HEED_ENOMEM);
     assert_non_null(strstr(heed_error(*state), "out of memory"));
     heed_model_free(m);
+}
+
+/* ---- errors within models within models ---- */
+
+/* Stacks in stacks, so deep, around a layer. */
+static char *nest(int depth, const char *layer)
+{
+    static const char head[] = "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"stack\", \"layers\": ["
+                               "{\"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 4]}}, ";
+    char *json = malloc((size_t)depth * (sizeof head + 3) + strlen(layer) + 1);
+    assert_non_null(json);
+    json[0] = '\0';
+    for (int i = 0; i < depth; i++)
+        strcat(json, head);
+    strcat(json, layer);
+    for (int i = 0; i < depth; i++)
+        strcat(json, "]}}");
+    return json;
+}
+
+/* The error begins with where it is and ends with why. */
+static void check_reason(heed_context *c, int depth, const char *layer, const char *reason)
+{
+    heed_model *m;
+    char *json = nest(depth, layer);
+    assert_int_not_equal(heed_model_from_json(c, json, &m), HEED_OK);
+    const char *error = heed_error(c), *found = strstr(error, reason);
+    if (found == NULL || strcmp(found, reason) != 0 || strncmp(error, "architecture: config.layers[1]", 30) != 0)
+        fail_msg("%d deep: \"%s\" (expected \"architecture: config.layers[1]...%s\")", depth, error, reason);
+    free(json);
+}
+
+static void reasons_come_out_of_any_depth(void **state)
+{
+    for (int depth = 2; depth <= 30; depth += 7) {
+        check_reason(*state, depth, LAYER("Wobble", "\"name\": \"w\", \"amount\": 3"),
+                     ": layer 'w': no layer of this class: Wobble (its options: amount=3)");
+        check_reason(*state, depth, LAYER("Dense", "\"name\": \"w\", \"units\": -3"),
+                     ": Dense layer 'w': units is out of range (expected [1,), found -3)");
+        check_reason(*state, depth, LAYER("Dense", "\"name\": \"w\", \"units\": \"many\""),
+                     ": layer 'w': Dense: units is not what it should be (expected an integer, found 'many')");
+        check_reason(*state, depth, LAYER("Reshape", "\"name\": \"w\", \"target_shape\": [3, 5]"),
+                     "(expected (1009, 3, 5), found (1009, 4))");
+    }
+}
+
+/* Each of the layers that a mistake comes by puts its name in front. */
+static void a_long_error_keeps_its_end(void **state)
+{
+    heed_context *c = *state;
+    heed_fail(c, HEED_EINVAL, "the reason");
+    for (int i = 0; i < 200; i++)
+        heed_fail_in(c, HEED_EINVAL, "Functional layer 'one of many'");
+    const char *error = heed_error(c);
+    assert_string_equal(error + strlen(error) - strlen(": the reason"), ": the reason");
+    assert_int_equal(strncmp(error, "Functional layer 'one of many': ...: Functional layer", 53), 0);
 }
 
 /* ---- wiring ---- */
@@ -265,6 +322,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sizes_beyond_memory, with_context, without_context),
+        cmocka_unit_test_setup_teardown(reasons_come_out_of_any_depth, with_context, without_context),
+        cmocka_unit_test_setup_teardown(a_long_error_keeps_its_end, with_context, without_context),
         cmocka_unit_test_setup_teardown(weights_have_no_memory_before_numbers, with_context, without_context),
         cmocka_unit_test_setup_teardown(an_input_that_nothing_uses, with_context, without_context),
         cmocka_unit_test_setup_teardown(models_that_unfold, with_context, without_context),
