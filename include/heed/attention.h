@@ -218,8 +218,8 @@ extern HEED_API const heed_layer_class heed_layer_collection_scaled_dot_product_
     HEED_SPEC(layer_collection_scaled_dot_product, HEED_LAYER_COLLECTION_SCALED_DOT_PRODUCT_OPTIONS, __VA_ARGS__)
 
 /** LayerNormalization of keras-layer-collection: y = gain (x - mean) / (deviation + epsilon) + bias, over the last axis. Weights:
- *  gain, bias (F). Files of the original do not hold epsilon: they have the default. One that heed wrote with another has to
- *  be read with heed_read_from("keras-layer-collection"), as the file alone could be of other collections. */
+ *  gain, bias (F). Files of the original do not hold epsilon: they have the default. Those that heed writes do, and tell whose
+ *  layer it is. */
 #define HEED_LAYER_COLLECTION_LAYER_NORMALIZATION_OPTIONS(X, config)                                                   \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, epsilon, 1e-8, "[0,)", "added to the standard deviation")

@@ -167,6 +167,8 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
     int version = whose_meaning(layer);
     if (version != 0)
         HEED_TRY(set(z, *out, "as_in_keras", heed_json_int(z, version)));
+    if (!keras && heed_find_layer(layer->context, class_name, "keras") != NULL) /* the name alone does not tell */
+        HEED_TRY(set(z, *out, "as_in_collection", heed_json_string(z, layer->layer_class->collection)));
     return write_build_config(z, layer, *out);
 }
 

@@ -166,6 +166,14 @@ static heed_status choose_origin(heed_context *c, const heed_keras_reading *r, c
     return r->options == NULL || r->options->from == NULL ? HEED_OK : heed_read_from(c, NULL);
 }
 
+/* Whose layer of this name it is, where a file that heed wrote tells and the caller does not. NULL: to be found out. */
+static const char *told_collection(heed_context *c, const heed_json *object, const char *class_name)
+{
+    const heed_json *told = heed_json_find(object, "as_in_collection");
+    bool known = heed_json_is(told, HEED_JSON_STRING) && heed_find_layer(c, class_name, told->text) != NULL;
+    return known && c->origin.collection[0] == '\0' ? told->text : NULL;
+}
+
 /* "5", "relu", "1,2": a list where there are commas outside of brackets. */
 static heed_status read_value(heed_zone *z, const char *option, const char *text, heed_value **out)
 {
@@ -288,7 +296,7 @@ static heed_status create_layer(heed_zone *z, const heed_json *object, const hee
     HEED_TRY(heed_rescaling_by_feature(z, &class_name, &options));
     HEED_TRY(apply_settings(z, r, options));
     HEED_TRY(choose_origin(c, r, class_name));
-    heed_status status = heed_layer_create_value(c, class_name, NULL, options, out);
+    heed_status status = heed_layer_create_value(c, class_name, told_collection(c, object, class_name), options, out);
     bool own = status == HEED_ENOTFOUND && heed_find_layer(c, class_name, NULL) == NULL;
     return own ? unknown_layer(z, object, class_name, name, options) : status;
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "formats/json.h"
+#include "heed/attention.h"
 #include "heed/files.h"
 #include "heed/layers.h"
 #include "support/failing_allocator.h"
@@ -305,13 +306,43 @@ static void survives_every_failing_allocation(void **state)
     remove(written);
 }
 
+/* ---- layers written as their own ---- */
+
+/* Keras has a layer of the same name, with the same options. */
+static void files_tell_whose_a_layer_is(void **state)
+{
+    static const char *const names[] = {"test_builtin.keras", "test_builtin.h5", "test_builtin.json"};
+    heed_context *c;
+    (void)state;
+    assert_int_equal(heed_context_create(&(heed_context_config){.threads = 1}, &c), HEED_OK);
+    heed_model *m = heed_sequential(c, "stack"), *again;
+    heed_input(m, .shape = {2, {3, 4}});
+    heed_add(m, heed_layer_collection_layer_normalization(.epsilon = 0.01));
+    for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
+        const char *path = names[i / 2], *from[] = {"keras", NULL};
+        assert_int_equal(heed_save_model(m, path, .keras = 2 + (int)i % 2), HEED_OK);
+        assert_int_equal(heed_load_model(c, path, &again), HEED_OK);
+        assert_string_equal(heed_layer_class_of(heed_model_layer_at(again, 0))->collection, "keras-layer-collection");
+        heed_model_free(again);
+        if (strstr(path, ".json") != NULL) { /* the caller knows better */
+            assert_int_equal(heed_load_model(c, path, &again, .from = from), HEED_OK);
+            assert_string_equal(heed_layer_class_of(heed_model_layer_at(again, 0))->collection, "keras");
+            heed_model_free(again);
+        }
+        remove(path);
+    }
+    heed_model_free(m);
+    heed_context_free(c);
+}
+
 int main(void)
 {
     static char groups[][24] = {"self_attention", "multi_head", "attention_layer", "layer_collection"};
     enum { GROUPS = sizeof groups / sizeof *groups };
-    struct CMUnitTest tests[GROUPS + 3] = {cmocka_unit_test(survives_every_failing_allocation),
-                                           cmocka_unit_test(training_goes_on), cmocka_unit_test(lost_states_are_told)};
+    struct CMUnitTest tests[GROUPS + 4] = {cmocka_unit_test(survives_every_failing_allocation),
+                                           cmocka_unit_test(training_goes_on), cmocka_unit_test(lost_states_are_told),
+                                           cmocka_unit_test(files_tell_whose_a_layer_is)};
     for (size_t i = 0; i < GROUPS; i++)
-        tests[i + 3] = (struct CMUnitTest){groups[i], check_group, NULL, NULL, groups[i]};
-    return _cmocka_run_group_tests("builtin", tests, GROUPS + 3, NULL, NULL);
+        tests[i + 4] = (struct CMUnitTest){groups[i], check_group, NULL, NULL, groups[i]};
+    return _cmocka_run_group_tests("builtin", tests, GROUPS + 4, NULL, NULL);
 }
