@@ -36,7 +36,7 @@ static const cli_option options[] = {
     {"--validation-target", CLI_BIND(train_values, validation_target), "FILE",
      .help = "target lines of --validation, which then holds the source lines"},
     {"--epochs", CLI_BIND(train_values, epochs), "N",
-     .help = "passes over the pairs (default: 10, unless --steps or --minutes)", CLI_ABOVE(0)},
+     .help = "passes over the pairs (default: the recipe's, unless --steps or --minutes)", CLI_ABOVE(0)},
     {"--steps", CLI_BIND(train_values, steps), "N", .help = "training steps", CLI_AT_LEAST(1)},
     {"--minutes", CLI_BIND(train_values, minutes), "N", .help = "time to train", CLI_ABOVE(0)},
     {"--checkpoint", CLI_BIND(train_values, checkpoint), "DIR",

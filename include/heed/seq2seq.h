@@ -157,7 +157,7 @@ typedef struct heed_train_config {
     const char *targets;    /**< file of the target lines */
     const char *validation; /**< file of pairs; or, with `validation_targets`, of source lines; default: none */
     const char *validation_targets; /**< file of the target lines */
-    double      epochs;     /**< passes over the data; default 10, unless steps or minutes are given */
+    double      epochs;     /**< passes over the data; default the recipe's, unless steps or minutes are given */
     int64_t     steps;
     double      minutes;    /**< the planned number of steps follows from the speed; see heed_trainer_run() */
     uint64_t    seed;       /**< of everything random */

@@ -143,7 +143,7 @@ static heed_status resume_model(heed_trainer *t, const heed_train_config *config
                               t->translator->target, &t->training);
 }
 
-/* How long: steps, epochs or minutes, whichever was said. */
+/* How long: steps, epochs or minutes, whichever was said; else as the recipe has it. */
 static void make_plan(heed_trainer *t, const heed_train_config *config)
 {
     t->state.pairs = (double)t->training.count;
@@ -151,7 +151,7 @@ static void make_plan(heed_trainer *t, const heed_train_config *config)
     t->state.minutes = config->minutes;
     t->state.steps = heed_trainer_steps_asked_for(t, config);
     if (t->state.steps == 0 && config->minutes == 0)
-        t->state.steps = 10 * (double)t->batches_an_epoch;
+        t->state.steps = t->translator->recipe.settings->epochs * (double)t->batches_an_epoch;
 }
 
 static heed_status check_recut(heed_trainer *t)
