@@ -107,7 +107,11 @@ static bool read_lines(cli_history *h, char *text)
     const char *fields[MOST];
     char *rest = NULL, *line = strtok_r(text, "\n", &rest);
     int count = line == NULL ? 0 : cut(line, fields, MOST);
-    if (count < 2 || count > MOST || strcmp(fields[0], "epoch") != 0 || !set_names(h, count - 1, fields + 1))
+    if (count < 1 || count > MOST || strcmp(fields[0], "epoch") != 0)
+        return false;
+    if (count == 1) /* nothing was measured yet: the names are those of the first epoch that ends */
+        return strtok_r(NULL, "\n", &rest) == NULL;
+    if (!set_names(h, count - 1, fields + 1))
         return false;
     while ((line = strtok_r(NULL, "\n", &rest)) != NULL)
         if (cut(line, fields, MOST) != count || !read_row(h, fields))

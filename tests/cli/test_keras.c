@@ -8,13 +8,16 @@
 
 #include "heed/files.h"
 #include "heed/layers.h"
+#include "support/background.h"
 #include "support/command.h"
 #include "support/files.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MODELS HEED_FIXTURES "/models/"
@@ -62,6 +65,22 @@ static void save_converted(const heed_array *a, heed_dtype dtype, const char *pa
     heed_arrays_free(&one);
 }
 
+/* The rows of an array again and again. */
+static void save_repeated(const heed_array *a, int64_t times, const char *path)
+{
+    heed_arrays one = {.context = context};
+    heed_array *many;
+    heed_shape  shape = a->shape;
+    shape.dims[0] *= times;
+    assert_int_equal(heed_array_create(context, a->dtype, &shape, &many), HEED_OK);
+    size_t size = (size_t)heed_array_count(a) * heed_dtype_size(a->dtype);
+    for (int64_t i = 0; i < times; i++)
+        memcpy((char *)many->data + (size_t)i * size, a->data, size);
+    assert_int_equal(heed_arrays_add(&one, "many", many), HEED_OK);
+    assert_int_equal(heed_arrays_save(&one, path), HEED_OK);
+    heed_arrays_free(&one);
+}
+
 static void check_near(const heed_array *a, const heed_array *b, double tolerance)
 {
     assert_non_null(a);
@@ -84,6 +103,8 @@ static int write_files(void **state)
     const heed_array *x = heed_arrays_get(&tagger, "x0");
     save_as(&tagger, "x0=words", "words.npz");
     save_as(&tagger, "t0=tags", "tags.npz");
+    save_repeated(x, 2000, "many_words.npz");
+    save_repeated(heed_arrays_get(&tagger, "t0"), 2000, "many_tags.npz");
     save_as(&ends, "x0=features", "features.npz");
     save_as(&ends, "t0=left,t1=right", "targets.npz");
     save_as(&ends, "t0=left", "left.npy");
@@ -405,6 +426,25 @@ static void test_killed(void **state)
     assert_int_equal(heed_test_run(line), 0);
 }
 
+/* Killed before an epoch ended, too: when there is nothing yet in its history. */
+static void test_killed_at_first(void **state)
+{
+    (void)state;
+    static const char fit[] = "fit " TAGGER " --x many_words.npz --y many_tags.npz --batch-size 1 --quiet --seed 7";
+    char line[1200];
+    snprintf(line, sizeof line, "rm -rf run.tmp; heed %s --save whole.keras --history whole.csv", fit);
+    heed_test_prints(line, "");
+    snprintf(line, sizeof line, "%s --save part.keras --checkpoint run.tmp --checkpoint-seconds 0", fit);
+    pid_t child = heed_test_start_quietly(line);
+    int   status = 0;
+    assert_false(heed_test_wait_for_new_file(child, "run.tmp/fit.keras", &status));
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    snprintf(line, sizeof line, "heed %s --save part.keras --history part.csv --checkpoint run.tmp --resume && "
+             "cmp whole.keras part.keras && cmp whole.csv part.csv", fit);
+    heed_test_prints(line, "");
+}
+
 /* Asked to stop, it finishes the step and says how to go on; what was saved stays. */
 static void test_interrupt(void **state)
 {
@@ -558,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_fit_goes_on),
         cmocka_unit_test(test_resume), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed_at_first),
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_fit_options),
         cmocka_unit_test(test_class_weights),
