@@ -38,6 +38,7 @@ void heed_generic_depthwise(int64_t rows, int64_t taps, int64_t channels, const 
                             const float *w, int64_t w_tap, float *y, int64_t y_row);
 void heed_generic_depthwise_gradient(int64_t rows, int64_t channels, const float *x, int64_t x_row, const float *dy,
                                      int64_t dy_row, float *dw);
+void heed_generic_gather(int64_t rows, int64_t runs, int64_t n, const float *x, int64_t x_row, int64_t x_run, float *y);
 void heed_generic_blend(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x,
                         float *y);
 

@@ -126,6 +126,8 @@ typedef struct heed_kernels {
     /* dw[c] += sum_i x[i*x_row + c] dy[i*dy_row + c] */
     void (*depthwise_gradient)(int64_t rows, int64_t channels, const float *x, int64_t x_row, const float *dy,
                                int64_t dy_row, float *dw);
+    /* y (rows, runs, n), dense, from pieces that may overlap: y[i,r,c] = x[i*x_row + r*x_run + c] */
+    void (*gather)(int64_t rows, int64_t runs, int64_t n, const float *x, int64_t x_row, int64_t x_run, float *y);
     /* y (rows, n), dense: row i is the sum of those rows of x (..., n) that shares[starts[i]] to before
      * shares[starts[i + 1]] tell, each times its weight */
     void (*blend)(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x, float *y);

@@ -22,6 +22,7 @@ static const heed_kernels generic = {
     .add_columns = heed_generic_add_columns,
     .depthwise = heed_generic_depthwise,
     .depthwise_gradient = heed_generic_depthwise_gradient,
+    .gather = heed_generic_gather,
     .blend = heed_generic_blend,
     .claim = claim,
     .softmax = heed_generic_softmax,

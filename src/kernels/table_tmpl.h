@@ -37,6 +37,7 @@ const heed_kernels TABLE = {
     .add_columns = add_columns,
     .depthwise = depthwise,
     .depthwise_gradient = depthwise_gradient,
+    .gather = gather,
     .blend = blend,
     .claim = claim,
     .softmax = softmax,

@@ -1,5 +1,7 @@
 #include "kernels/generic.h"
 
+#include <string.h>
+
 void heed_generic_depthwise(int64_t rows, int64_t taps, int64_t channels, const float *x, int64_t x_row, int64_t x_tap,
                             const float *w, int64_t w_tap, float *y, int64_t y_row)
 {
@@ -21,6 +23,13 @@ void heed_generic_depthwise_gradient(int64_t rows, int64_t channels, const float
             total += (double)x[i * x_row + c] * dy[i * dy_row + c];
         dw[c] = (float)total;
     }
+}
+
+void heed_generic_gather(int64_t rows, int64_t runs, int64_t n, const float *x, int64_t x_row, int64_t x_run, float *y)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t r = 0; r < runs; r++, y += n)
+            memcpy(y, x + i * x_row + r * x_run, (size_t)n * sizeof *y);
 }
 
 void heed_generic_blend(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x,

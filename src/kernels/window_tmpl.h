@@ -50,6 +50,14 @@ static void depthwise_gradient(int64_t rows, int64_t channels, const float *x, i
     }
 }
 
+static void gather(int64_t rows, int64_t runs, int64_t n, const float *x, int64_t x_row, int64_t x_run, float *y)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t r = 0; r < runs; r++, y += n)
+            for (int64_t c = 0; c < n; c += VL)
+                v_store_some(y + c, n - c, v_load_some(x + i * x_row + r * x_run + c, n - c));
+}
+
 static void blend(int64_t rows, int64_t n, const int64_t *starts, const heed_share *shares, const float *x, float *y)
 {
     for (int64_t i = 0; i < rows; i++)

@@ -12,7 +12,12 @@
 
 #include <string.h>
 
-enum { TILE_ROWS = 64, TILE_PANELS = 4, NARROW_LINES = 4 }; /* the last: lines of a tile for each of a window */
+enum {
+    TILE_ROWS = 64,
+    TILE_PANELS = 4,
+    NARROW_LINES = 4,      /* lines of a tile for each of a window */
+    DEEPEST_GATHERED = 512 /* elements of a window; a tile of them lies near the processor */
+};
 
 /* ---- what is to be done */
 
@@ -67,7 +72,9 @@ typedef struct convolution_work {
     int64_t           rows, columns; /* of a tile */
     int64_t           row_tiles, column_tiles;
     bool              narrow;        /* back, to few channels: the source is what the products are made of */
-    float            *products;      /* a thread's are (source lines of a tile, rows, kernel positions, width) */
+    bool              gathered;      /* of few channels */
+    float            *products;      /* narrow: a thread's are (source lines of a tile, rows, kernel positions, width) */
+    float            *windows;       /* gathered: a thread's, see windows_size */
 } convolution_work;
 
 static convolution_work describe(const heed_node *n, bool back)
@@ -84,7 +91,10 @@ static convolution_work describe(const heed_node *n, bool back)
     w.width = w.target_channels / w.c.groups;
     w.stride = inner->stride;
     w.taps = inner->size;
-    w.narrow = back && a->groups == 1 && w.width < HEED_FEW_CHANNELS && w.c.plane.axes[HEED_OUTER].size * w.taps > 1;
+    bool many = a->groups == 1 && w.c.plane.axes[HEED_OUTER].size * w.taps > 1; /* taps */
+    w.narrow = back && many && w.width < HEED_FEW_CHANNELS;
+    w.gathered = !back && many && w.depth > 0 && w.depth < HEED_FEW_CHANNELS &&
+                 w.c.plane.axes[HEED_OUTER].size * w.taps <= DEEPEST_GATHERED / w.depth;
     return w;
 }
 
@@ -341,6 +351,76 @@ static void narrow_tile(void *work, int64_t tile, int thread)
     }
 }
 
+/* ---- a tile of gathered windows */
+
+/* Elements of a source line under so many windows, those outside of the line counted. */
+static int64_t elements_under(const heed_sliding_axis *inner, int64_t windows)
+{
+    return (windows - 1) * inner->stride + (inner->size - 1) * inner->dilation + 1;
+}
+
+static int64_t strip_size(const convolution_work *w)
+{
+    const heed_sliding_axis *inner = &w->c.plane.axes[HEED_INNER];
+    return elements_under(inner, inner->out < TILE_ROWS ? inner->out : TILE_ROWS) * w->depth;
+}
+
+/* Floats of a thread: the windows of a tile, then the strip of each line of the kernel. */
+static int64_t windows_size(const convolution_work *w)
+{
+    return TILE_ROWS * packed_depth(w) + w->c.plane.axes[HEED_OUTER].size * strip_size(w);
+}
+
+/* The elements of a source line under a tile's windows, zeros where there are none. */
+static void take_strip(const convolution_work *w, const target_block *b, int64_t line, float *strip)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    int64_t from = heed_sliding_element(outer, b->line, line), first = heed_sliding_element(inner, b->first, 0);
+    int64_t elements = elements_under(inner, b->rows);
+    bool    there = from >= 0 && from < outer->in;
+    int64_t begin = there ? clamp(-first, 0, elements) : elements;
+    int64_t end = there ? clamp(inner->in - first, begin, elements) : elements;
+    size_t  element = (size_t)w->depth * sizeof *strip;
+    memset(strip, 0, (size_t)begin * element);
+    if (begin < end)
+        memcpy(strip + begin * w->depth, b->source + (from * inner->in + first + begin) * w->depth,
+               (size_t)(end - begin) * element);
+    memset(strip + end * w->depth, 0, (size_t)(elements - end) * element);
+}
+
+/* Each window's elements in the order of the kernel's. */
+static void gather_windows(const convolution_work *w, const target_block *b, const float *strips, float *windows)
+{
+    const heed_sliding_axis *inner = &w->c.plane.axes[HEED_INNER];
+    const heed_kernels *k = w->x->kernels;
+    int64_t lines = w->c.plane.axes[HEED_OUTER].size, strip = strip_size(w), row = inner->stride * w->depth;
+    if (inner->dilation == 1) {
+        k->gather(b->rows, lines, w->taps * w->depth, strips, row, strip, windows);
+        return;
+    }
+    for (int64_t i = 0; i < b->rows; i++)
+        k->gather(lines, w->taps, w->depth, strips + i * row, strip, inner->dilation * w->depth,
+                  windows + i * packed_depth(w));
+}
+
+static void gathered_tile(void *work, int64_t tile, int thread)
+{
+    const convolution_work *w = work;
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    float *windows = w->windows + thread * windows_size(w), *strips = windows + TILE_ROWS * packed_depth(w);
+    target_block b = {.step = 1};
+    b.rows = heed_tile_range(inner->out, w->rows, tile % w->row_tiles, &b.first);
+    tile /= w->row_tiles;
+    b.line = tile % outer->out;
+    b.entry = tile / outer->out;
+    b.source = w->source + b.entry * source_size(w);
+    for (int64_t line = 0; line < outer->size; line++)
+        take_strip(w, &b, line, strips + line * strip_size(w));
+    gather_windows(w, &b, strips, windows);
+    w->x->kernels->gemm_packed(b.rows, w->width, packed_depth(w), windows, packed_depth(w), 1, w->packed,
+                               target_of(w, &b), w->target_channels, w->bias, 0);
+}
+
 /* ---- the kernel packed: a panel of a group after another, in each the taps in their order, as rows of one product */
 
 static void pack_tile(void *work, int64_t tile, int thread)
@@ -377,8 +457,8 @@ static size_t packed_size(const convolution_work *w, const heed_kernels *k)
 static size_t scratch_size(const heed_node *n, bool back, int threads)
 {
     convolution_work w = describe(n, back);
-    size_t products = w.narrow ? (size_t)(threads * products_size(&w)) * sizeof(float) : 0;
-    return packed_size(&w, heed_kernels_for(n->graph->context->cpu)) + products;
+    int64_t floats = w.narrow ? products_size(&w) : w.gathered ? windows_size(&w) : 0; /* of a thread */
+    return packed_size(&w, heed_kernels_for(n->graph->context->cpu)) + (size_t)(threads * floats) * sizeof(float);
 }
 
 static heed_status run(const heed_exec *x, const heed_node *n, bool back)
@@ -405,6 +485,11 @@ static heed_status run(const heed_exec *x, const heed_node *n, bool back)
     if (w.narrow) {
         w.products = w.packed + packed_size(&w, x->kernels) / sizeof(float);
         heed_parallel(x->pool, p->batch * heed_tiles(p->axes[HEED_OUTER].in, narrow_lines(&w)), narrow_tile, &w);
+        return HEED_OK;
+    }
+    if (w.gathered) {
+        w.windows = w.packed + packed_size(&w, x->kernels) / sizeof(float);
+        heed_parallel(x->pool, lines * w.row_tiles, gathered_tile, &w);
         return HEED_OK;
     }
     heed_parallel(x->pool, lines * w.row_tiles * groups * w.column_tiles, convolution_tile, &w);

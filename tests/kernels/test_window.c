@@ -85,6 +85,24 @@ static void test_claim(void **state)
     }
 }
 
+/* Pieces that overlap by half. */
+static void test_gather(void **state)
+{
+    enum { ROWS = 5, RUNS = 3 };
+    (void)state;
+    EACH_TABLE (k) {
+        EACH_LENGTH (n) {
+            int64_t x_row = n / 2 + 1, x_run = 3 * n + 2;
+            const float *x = random_input((ROWS - 1) * x_row + (RUNS - 1) * x_run + n, -1, 1);
+            float *y = output_block(ROWS * RUNS * n);
+            k->gather(ROWS, RUNS, n, x, x_row, x_run, y);
+            for (int64_t i = 0; i < ROWS * RUNS * n; i++)
+                CHECK_NEAR(k, "gather", i, y[i], x[i / (RUNS * n) * x_row + i / n % RUNS * x_run + i % n], 0);
+            release_blocks();
+        }
+    }
+}
+
 /* Rows of none, one and two shares. */
 static void test_blend(void **state)
 {
@@ -118,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_depthwise_gradient),
         cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_gather),
         cmocka_unit_test(test_blend),
     };
     return cmocka_run_group_tests(tests, set_seed, NULL);
