@@ -11,7 +11,7 @@ enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 /* How recurrent models of sentences are trained: few pairs a step, few pieces of words. */
 #define RECURRENT                                                                                                      \
     "source_tokens='bpe', target_tokens='bpe', vocabulary=6000, batch_tokens=1024, learning_rate=0.001, "              \
-    "warmup_steps=500, label_smoothing=0.1, longest=200, validate_by='loss', average=5"
+    "warmup_steps=500, label_smoothing=0.1, longest=200, epochs=40, validate_by='loss', average=5"
 
 /* Each with the settings in which it differs from what its kind of model has by default. */
 static const heed_recipe_info recipes[] = {
