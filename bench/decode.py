@@ -73,8 +73,9 @@ def write_model(folder, weights, settings, vocabulary):
     w = numpy.load(weights)
     specs = ctranslate2.specs
     before = settings["normalize"] == "before"
+    heads = next(array.shape[1] for name, array in w.items() if name.endswith("/query/kernel"))
     spec = specs.TransformerSpec.from_config(
-        (settings["encoder_layers"], settings["decoder_layers"]), settings["heads"], pre_norm=before,
+        (settings["encoder_layers"], settings["decoder_layers"]), heads, pre_norm=before,
         activation=getattr(specs.common_spec.Activation, settings["activation"].upper()))
     spec.config.layer_norm_epsilon = 1e-6
     spec.config.add_source_bos = spec.config.add_source_eos = False

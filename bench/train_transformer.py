@@ -4,8 +4,9 @@
     python3 -m venv bench/venv && bench/venv/bin/pip install torch==2.13.0
     bench/venv/bin/python bench/train_transformer.py build/heed
 
-The model is that of the recipe transformer with its own settings: one table of tokens for source, target and output,
-sinusoidal positions, four layers that read and four that write, dropout, label smoothing, Adam. PyTorch gets what it does
+The model is that of the recipe transformer, by default as large as a published one (Wu et al. 2021): one table of tokens
+for source, target and output, sinusoidal positions, four layers that read and four that write, dropout, label smoothing,
+Adam. PyTorch gets what it does
 best here: whole sequences, no masks but the causal one, scaled_dot_product_attention, queries, keys and values from one
 product, the fused Adam; and nothing is padding. The two take turns, and the best of each is compared.
 """
@@ -66,9 +67,9 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, a, size=128, heads=4, inner=256, layers=4, dropout=0.3):
+    def __init__(self, a, layers=4, dropout=0.3):
         super().__init__()
-        before = a.normalize == "before"
+        size, heads, inner, before = a.size, a.heads, a.feed_forward, a.normalize == "before"
         self.scale = math.sqrt(size)
         self.tokens = nn.Embedding(a.vocabulary, size)
         nn.init.normal_(self.tokens.weight, std=1 / self.scale)
@@ -117,6 +118,9 @@ def main():
     p.add_argument("--length", type=int, default=16)
     p.add_argument("--target-length", type=int, default=16)
     p.add_argument("--vocabulary", type=int, default=10000)
+    p.add_argument("--size", type=int, default=128)
+    p.add_argument("--heads", type=int, default=4)
+    p.add_argument("--feed-forward", type=int, default=256)
     p.add_argument("--normalize", choices=("before", "after"), default="before")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=5)
@@ -124,7 +128,9 @@ def main():
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     model, step = make_pytorch_step(a)
-    command = [a.heed, "bench", "train", "--recipe", "transformer", "--set", f"normalize={a.normalize}", "--json",
+    settings = {"normalize": a.normalize, "size": a.size, "heads": a.heads, "feed_forward": a.feed_forward}
+    command = [a.heed, "bench", "train", "--recipe", "transformer", "--json",
+               *(word for name, value in settings.items() for word in ("--set", f"{name}={value}")),
                "--threads", str(a.threads), "--batch", str(a.batch), "--length", str(a.length),
                "--target-length", str(a.target_length), "--vocabulary", str(a.vocabulary),
                "--target-vocabulary", str(a.vocabulary), "--steps", str(a.steps)]

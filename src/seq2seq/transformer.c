@@ -14,7 +14,7 @@
 #define TRANSFORMER_SETTINGS(X, config)                                                                                \
     HEED_RECIPE_SETTINGS(X, config)                                                                                    \
     X(config, INT, size, 128, "[2,)", "of a token's vector, and of what passes from layer to layer; even")             \
-    X(config, INT, heads, 4, "[1,)", "of each attention; divides size")                                                \
+    X(config, INT, heads, 0, "[0,)", "of each attention; divides size. 0: about one for each 32 of it")                \
     X(config, INT, feed_forward, 256, "[1,)", "units inside of the layers between attentions")                         \
     X(config, INT, encoder_layers, 4, "[1,)", "that read")                                                             \
     X(config, INT, decoder_layers, 4, "[1,24]", "that write")                                                          \
@@ -28,6 +28,15 @@
     X(config, TEXT, share, "all", "all|target|none",                                                                   \
       "which tables are one: source's, target's and the output's; the latter two; or none")
 typedef struct transformer_settings { TRANSFORMER_SETTINGS(HEED_OPTION_FIELD, ) } transformer_settings;
+
+static int heads_of(const transformer_settings *s)
+{
+    enum { HEAD = 32 };
+    int heads = s->heads > 0 ? s->heads : s->size < HEAD ? 1 : s->size / HEAD;
+    while (s->heads == 0 && s->size % heads != 0)
+        heads--;
+    return heads;
+}
 
 /* Layers by name: how the decoding models find them again. */
 #define TOKENS "tokens" /* where source and target share a table */
@@ -169,9 +178,10 @@ static heed_layer *attention(const block *b, const char *what)
 {
     const transformer_settings *s = b->w->s;
     char name[NAME], kernel[NAME];
+    int  heads = heads_of(s);
     name_in(b, what, name);
-    return layer_of(b->w, name, heed_multi_head_attention(.name = name, .num_heads = s->heads,
-                                                          .key_dim = s->size / s->heads,
+    return layer_of(b->w, name, heed_multi_head_attention(.name = name, .num_heads = heads,
+                                                          .key_dim = s->size / heads,
                                                           .dropout = s->attention_dropout,
                                                           .kernel_initializer = uniform(0.5 / s->size, kernel)));
 }
@@ -267,7 +277,7 @@ static heed_symbol *to_source(const attending *a, int index, heed_layer *layer, 
 
 static heed_status check(heed_context *c, const transformer_settings *s, int32_t source_size, int32_t target_size)
 {
-    if (s->size % s->heads != 0)
+    if (s->size % heads_of(s) != 0)
         return heed_fail(c, HEED_EINVAL, "transformer: heads does not divide size (found %d and %d)", s->heads,
                          s->size);
     if (s->size % 2 != 0)
@@ -373,7 +383,7 @@ static heed_status wire_step(const wiring *w, bool weights)
 
 static void map_name(const void *settings, int map, char *text, size_t size)
 {
-    int heads = ((const transformer_settings *)settings)->heads;
+    int heads = heads_of(settings);
     snprintf(text, size, "layer %d, head %d", map / heads + 1, map % heads + 1);
 }
 
