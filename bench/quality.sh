@@ -38,15 +38,17 @@ pronounce() {
     "$heed" score "$out/$row.txt" "$out/phonemes.txt" --alternatives
 }
 
-captions="--steps 6000 --set vocabulary=5000 --set normalize=after --set learning_rate=0.005 --set warmup_steps=1200
+captions="--set vocabulary=5000 --set normalize=after"
+wide="--steps 6500 --set size=192 --set feed_forward=512 --set learning_rate=0.004 --set warmup_steps=1300
     --set validations=31"
+published="--steps 10000 --set learning_rate=0.005 --set warmup_steps=2000 --set validations=41 --set average=10"
 
 case $row in
-en-de) translate transformer en de $captions "$@" ;;
-en-fr) translate transformer en fr $captions "$@" ;;
+en-de) translate transformer en de $captions $wide "$@" ;;
+en-fr) translate transformer en fr $captions $published "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
-de-en-bahdanau) translate bahdanau de en --epochs 40 "$@" ;;
+de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;
-pronunciation) pronounce --steps 7000 --set validations=16 "$@" ;;
+pronunciation) pronounce --steps 30000 --set validations=16 --set validation_lines=2385 "$@" ;;
 *) echo "$0: no row '$row'" >&2; exit 2 ;;
 esac

@@ -42,12 +42,13 @@ static const heed_recipe_info recipes[] = {
      "sentences",
      "transformer",
      "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=10000, batch_tokens=4096, "
-     "learning_rate=0.006, beta_2=0.98, warmup_steps=800, clip_norm=0.0, label_smoothing=0.1, longest=200, "
+     "learning_rate=0.006, beta_2=0.98, warmup_steps=800, clip_norm=0.0, label_smoothing=0.1, longest=200, epochs=50, "
      "validate_by='loss', average=5"},
     {"pronunciation",
      "settings for spellings and their pronunciations: letters in, phonemes out, each parted by a blank", "transformer",
-     "source_tokens='words', target_tokens='words', batch_tokens=4096, learning_rate=0.004, beta_2=0.98, "
-     "warmup_steps=800, clip_norm=0.0, label_smoothing=0.1, longest=100, average=5, feed_forward=512, dropout=0.1, share='target'"},
+     "source_tokens='words', target_tokens='words', batch_tokens=1024, learning_rate=0.002, beta_2=0.98, "
+     "warmup_steps=2000, clip_norm=0.0, label_smoothing=0.1, longest=100, epochs=32, average=5, feed_forward=512, "
+     "dropout=0.05, share='target'"},
 };
 enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
 
