@@ -227,7 +227,7 @@ static double part_after_two_steps(const char *fixture, const char *optimizer, i
 {
     char path[600];
     trial t = {0};
-    heed_arrays ours = {NULL}, theirs = {NULL};
+    heed_arrays ours = {0}, theirs = {0};
     double worst = 0.0;
     *lost = 0;
     assert_int_equal(heed_context_create(&(heed_context_config){.threads = 1, .log = count_lost_states, .log_user = lost},
