@@ -159,6 +159,12 @@ heed_json *heed_json_find(const heed_json *object, const char *key)
     return found;
 }
 
+const heed_json *heed_json_option(const heed_json *object, const char *key)
+{
+    const heed_json *v = heed_json_find(object, key);
+    return heed_json_is(v, HEED_JSON_NULL) ? NULL : v;
+}
+
 heed_json *heed_json_at(const heed_json *array, size_t index)
 {
     if (!heed_json_is(array, HEED_JSON_ARRAY) || index >= array->count)

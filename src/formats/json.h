@@ -52,6 +52,8 @@ heed_status heed_json_parse(heed_zone *z, const char *name, const void *bytes, s
 
 /* The member of that name; NULL when there is none, or when `object` is NULL or no object. */
 heed_json *heed_json_find(const heed_json *object, const char *key);
+/* The same, and NULL when it is null: Python's None, an option that is not set. */
+const heed_json *heed_json_option(const heed_json *object, const char *key);
 /* Element `index`; NULL when there is none. Takes time in proportion to the index: walk first/next to visit all. */
 heed_json *heed_json_at(const heed_json *array, size_t index);
 /* The member of that name, which must be there and of that type. */

@@ -66,8 +66,7 @@ static const heed_json *source_of(const heed_json *layers, const heed_json *laye
 
 static const heed_json *option(const heed_json *layer, const char *key)
 {
-    const heed_json *v = heed_json_find(heed_json_find(layer, "config"), key);
-    return heed_json_is(v, HEED_JSON_NULL) ? NULL : v;
+    return heed_json_option(heed_json_find(layer, "config"), key);
 }
 
 /* How many numbers a text becomes where it does not become a sequence; NULL where the file does not tell. */

@@ -7,7 +7,7 @@
 /* A layer that is to stand between an input and the model again. */
 typedef struct text {
     const char      *input, *name, *class_name;
-    const char      *path;       /* where it keeps what it saves */
+    const char      *folders[2]; /* where it keeps what it saves; the second, NULL for most, as the layer within it */
     const heed_json *kept;       /* what heed_keras_keep_texts kept */
     const heed_json *config;
     int64_t          place;
@@ -25,16 +25,12 @@ typedef struct texts {
 
 static bool is_text(const heed_json *v) { return heed_json_is(v, HEED_JSON_STRING); }
 
-static const heed_json *option(const heed_json *config, const char *key)
-{
-    const heed_json *v = heed_json_find(config, key);
-    return heed_json_is(v, HEED_JSON_NULL) ? NULL : v;
-}
-
 static bool is_known(const heed_json *class_name)
 {
     return heed_json_is_string(class_name, "TextVectorization") || heed_json_is_string(class_name, "StringLookup");
 }
+
+static bool vectorizes(const text *t) { return strcmp(t->class_name, "TextVectorization") == 0; }
 
 /* Whether Python, which reads a file as text, sees ends of lines in it that are none. */
 static bool has_other_ends(const char *bytes, size_t size)
@@ -80,6 +76,16 @@ static int by_place(const void *a, const void *b)
     return (p->place > q->place) - (p->place < q->place);
 }
 
+/* Those of a layer before which stand so many of its class. */
+static heed_status find_folders(heed_zone *z, text *t, int before)
+{
+    t->folders[0] = heed_keras_text_path(z, t->class_name, before);
+    if (t->folders[0] == NULL || !vectorizes(t))
+        return t->folders[0] == NULL ? HEED_ENOMEM : HEED_OK;
+    t->folders[1] = heed_zone_printf(z, "%s/_lookup_layer", t->folders[0]);
+    return t->folders[1] == NULL ? HEED_ENOMEM : HEED_OK;
+}
+
 static heed_status list_texts(heed_zone *z, const heed_model *m, texts *out)
 {
     *out = (texts){heed_zone_alloc(z, (size_t)m->input_count, sizeof *out->items), 0};
@@ -95,9 +101,7 @@ static heed_status list_texts(heed_zone *z, const heed_model *m, texts *out)
         int before = 0;
         for (size_t k = 0; k < i; k++)
             before += strcmp(out->items[k].class_name, out->items[i].class_name) == 0;
-        out->items[i].path = heed_keras_text_path(z, out->items[i].class_name, before);
-        if (out->items[i].path == NULL)
-            return HEED_ENOMEM;
+        HEED_TRY(find_folders(z, &out->items[i], before));
     }
     return HEED_OK;
 }
@@ -115,19 +119,18 @@ heed_status heed_keras_name_texts(heed_zone *z, const heed_model *m, heed_index 
 
 static bool gives_numbers(const text *t)
 {
-    const heed_json *mode = option(t->config, "output_mode");
+    const heed_json *mode = heed_json_option(t->config, "output_mode");
     return mode == NULL || heed_json_is_string(mode, "int");
 }
 
-static bool weighs(const text *t) { return heed_json_is_string(option(t->config, "output_mode"), "tf_idf"); }
+static bool weighs(const text *t) { return heed_json_is_string(heed_json_option(t->config, "output_mode"), "tf_idf"); }
 
 /* How many tokens stand before the first of the vocabulary's own: the mask's and the unknown's. */
 static int64_t special_count(const text *t)
 {
-    bool vectorizes = strcmp(t->class_name, "TextVectorization") == 0;
-    const heed_json *unknown = option(t->config, "num_oov_indices");
-    bool masks = gives_numbers(t) && (vectorizes || option(t->config, "mask_token") != NULL);
-    return masks + (vectorizes || !heed_json_is(unknown, HEED_JSON_INT) ? 1 : unknown->integer);
+    const heed_json *unknown = heed_json_option(t->config, "num_oov_indices");
+    bool masks = gives_numbers(t) && (vectorizes(t) || heed_json_option(t->config, "mask_token") != NULL);
+    return masks + (vectorizes(t) || !heed_json_is(unknown, HEED_JSON_INT) ? 1 : unknown->integer);
 }
 
 /* The lines of a vocabulary from number `first` on. */
@@ -148,7 +151,7 @@ static heed_status list_lines(heed_zone *z, const text *t, int64_t first, heed_j
 /* Weights for all tokens: those of a config lack the unknown's, their mean. Without an array, they are nowhere. */
 static heed_status list_idf(heed_zone *z, const text *t, heed_json **out)
 {
-    const heed_json *all = option(t->kept, "idf_weights"), *own = option(t->config, "idf_weights");
+    const heed_json *all = heed_json_option(t->kept, "idf_weights"), *own = heed_json_option(t->config, "idf_weights");
     const heed_json *list = all != NULL ? all : own;
     double total = 0.0, number;
     *out = heed_json_array(z);
@@ -182,9 +185,7 @@ static heed_status put_vocabulary(heed_zone *z, const text *t, heed_json *config
 static heed_json *type_for(heed_zone *z, const text *t, const heed_keras_form *form)
 {
     if (form->keras == 2)
-        return heed_json_string(z, strcmp(t->class_name, "TextVectorization") == 0 ? "string"
-                                   : gives_numbers(t)                               ? "int64"
-                                                                                    : "float32");
+        return heed_json_string(z, vectorizes(t) ? "string" : gives_numbers(t) ? "int64" : "float32");
     return heed_json_string(z, "float32");
 }
 
@@ -240,10 +241,10 @@ static heed_status start_layer(heed_zone *z, const char *class_name, const char 
 static heed_status source_shape(heed_zone *z, const text *t, const heed_keras_form *form, heed_json **out)
 {
     const heed_json *config = heed_json_find(heed_json_find(t->kept, "source"), "config");
-    const heed_json *given = option(config, "batch_shape");
+    const heed_json *given = heed_json_option(config, "batch_shape");
     if (given == NULL)
-        given = option(config, "batch_input_shape");
-    bool cuts = strcmp(t->class_name, "TextVectorization") == 0 && option(t->config, "split") != NULL;
+        given = heed_json_option(config, "batch_input_shape");
+    bool cuts = vectorizes(t) && heed_json_option(t->config, "split") != NULL;
     bool own = heed_json_is(given, HEED_JSON_ARRAY) && !(form->keras == 3 && cuts && !gives_numbers(t));
     *out = own ? heed_json_copy(z, given) : heed_json_array(z);
     return own ? HEED_OK : heed_json_append(*out, heed_json_null(z));
@@ -392,7 +393,7 @@ static bool is_of_text(const texts *all, const char *name)
 
 static heed_status put_vocabulary_file(heed_zone *z, const text *t, const char *folder, heed_archive *archive)
 {
-    const char *name = heed_zone_printf(z, "%s%s/vocabulary.txt", t->path, folder);
+    const char *name = heed_zone_printf(z, "%s/vocabulary.txt", folder);
     return name == NULL ? HEED_ENOMEM : heed_archive_set_asset(archive, name, t->vocabulary, t->size);
 }
 
@@ -407,9 +408,8 @@ static heed_status put_assets(heed_zone *z, heed_model *m, heed_archive *archive
         const text *t = &all.items[i];
         if (t->vocabulary == NULL || t->splits)
             continue;
-        HEED_TRY(put_vocabulary_file(z, t, "", archive));
-        if (strcmp(t->class_name, "TextVectorization") == 0)
-            HEED_TRY(put_vocabulary_file(z, t, "/_lookup_layer", archive));
+        for (int k = 0; k < 2 && t->folders[k] != NULL; k++)
+            HEED_TRY(put_vocabulary_file(z, t, t->folders[k], archive));
     }
     return HEED_OK;
 }
@@ -440,7 +440,7 @@ static heed_status put_idf(heed_zone *z, const text *t, const char *path, const 
 
 static heed_status put_idf_vars(heed_zone *z, const text *t, const char *folder, heed_hdf5 *root)
 {
-    const char *path = heed_zone_printf(z, "%s%s/vars", t->path, folder);
+    const char *path = heed_zone_printf(z, "%s/vars", folder);
     return path == NULL ? HEED_ENOMEM : put_idf(z, t, path, "idf_weights", root);
 }
 
@@ -448,13 +448,9 @@ static heed_status put_text_weights(heed_zone *z, heed_model *m, heed_hdf5 *root
 {
     texts all;
     HEED_TRY(list_texts(z, m, &all));
-    for (size_t i = 0; i < all.count; i++) {
-        if (!weighs(&all.items[i]))
-            continue;
-        HEED_TRY(put_idf_vars(z, &all.items[i], "", root));
-        if (strcmp(all.items[i].class_name, "TextVectorization") == 0)
-            HEED_TRY(put_idf_vars(z, &all.items[i], "/_lookup_layer", root));
-    }
+    for (const text *t = all.items; t < all.items + all.count; t++)
+        for (int k = 0; k < 2 && weighs(t) && t->folders[k] != NULL; k++)
+            HEED_TRY(put_idf_vars(z, t, t->folders[k], root));
     return HEED_OK;
 }
 

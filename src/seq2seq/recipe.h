@@ -48,7 +48,7 @@
     X(config, TEXT, bad_pairs, "error", "error|skip",                                                                  \
       "pairs that are no UTF-8, no pairs, or empty on a side are an error, or left out and counted")                   \
     X(config, INT, corpus_megabytes, 1024, "[0,)", "tokens kept in memory; beyond it a temporary file keeps them")     \
-    X(config, INT, epochs, 10, "[1,)", "passes over the pairs, unless the run's length was said otherwise")             \
+    X(config, INT, epochs, 10, "[1,)", "passes over the pairs, unless the run's length was said otherwise")            \
     X(config, INT, validations, 20, "[1,)", "times in a run that validation pairs are tried")                          \
     X(config, INT, validation_lines, 1000, "[1,)", "validation pairs that are tried along the way; all at the end")    \
     X(config, TEXT, validate_by, "exact", "exact|loss|bleu|chrf", "what the best weights are told by")                 \

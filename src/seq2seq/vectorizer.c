@@ -42,17 +42,11 @@ bool heed_takes_texts(const heed_model *m, int input)
     return description_of(m, input, &size) != NULL;
 }
 
-static const heed_json *option(const heed_json *config, const char *key)
-{
-    const heed_json *v = heed_json_find(config, key);
-    return heed_json_is(v, HEED_JSON_NULL) ? NULL : v;
-}
-
 /* Which of the words a text option is; its first where the option is missing. */
 static heed_status choose(heed_context *c, const heed_json *config, const char *key, const char *const *words, int count,
                           int *out)
 {
-    const heed_json *v = option(config, key);
+    const heed_json *v = heed_json_option(config, key);
     *out = 0;
     for (int i = 0; v != NULL && i < count; i++)
         if (heed_json_is_string(v, words[i])) {
@@ -100,12 +94,12 @@ static heed_status read_options(heed_vectorizer *v, const heed_json *config, boo
     v->skips_empty = !lookup && v->mode != AS_NUMBERS;
     if (lookup && v->mode == AS_NUMBERS)
         v->length = 1;
-    const heed_json *length = option(config, "output_sequence_length");
+    const heed_json *length = heed_json_option(config, "output_sequence_length");
     if (length != NULL)
         HEED_TRY(heed_json_as_int(v->context, length, &v->length));
     if (v->length < 0 || v->length > INT32_MAX)
         return heed_fail(v->context, HEED_EFORMAT, "output_sequence_length is out of range");
-    return read_widths(v, option(config, "ngrams"));
+    return read_widths(v, heed_json_option(config, "ngrams"));
 }
 
 /* ---- the vocabulary ---- */
@@ -147,9 +141,9 @@ static heed_status add_lines(heed_vectorizer *v, const char *bytes, size_t size)
 static heed_status read_vocabulary(heed_vectorizer *v, const heed_model *m, const heed_json *object, bool lookup)
 {
     heed_context *c = v->context;
-    const heed_json *config = heed_json_find(object, "config"), *words = option(config, "vocabulary");
-    const heed_json *asset = heed_json_find(object, "vocabulary"), *mask = option(config, "mask_token");
-    const heed_json *unknown = option(config, "oov_token"), *buckets = option(config, "num_oov_indices");
+    const heed_json *config = heed_json_find(object, "config"), *words = heed_json_option(config, "vocabulary");
+    const heed_json *asset = heed_json_find(object, "vocabulary"), *mask = heed_json_option(config, "mask_token");
+    const heed_json *unknown = heed_json_option(config, "oov_token"), *buckets = heed_json_option(config, "num_oov_indices");
     const char *masked = !lookup ? "" : heed_json_is(mask, HEED_JSON_STRING) ? mask->text : NULL;
     const char *other = heed_json_is(unknown, HEED_JSON_STRING) ? unknown->text : "[UNK]";
     size_t size;
@@ -174,11 +168,11 @@ static heed_status read_vocabulary(heed_vectorizer *v, const heed_model *m, cons
 /* Weights for each token; those in the config lack the unknown's, which is their mean. */
 static heed_status read_idf(heed_vectorizer *v, const heed_json *object)
 {
-    const heed_json *list = option(object, "idf_weights");
+    const heed_json *list = heed_json_option(object, "idf_weights");
     size_t count = v->vocabulary.count, at = 0;
     double total = 0.0, number;
     if (list == NULL)
-        list = option(heed_json_find(object, "config"), "idf_weights");
+        list = heed_json_option(heed_json_find(object, "config"), "idf_weights");
     if (!heed_json_is(list, HEED_JSON_ARRAY) || list->count + 1 < count)
         return heed_fail(v->context, HEED_EFORMAT, "the file lacks the text layer's idf_weights");
     v->idf = heed_alloc(v->context, count, sizeof *v->idf);
@@ -197,8 +191,8 @@ static heed_status read_idf(heed_vectorizer *v, const heed_json *object)
 
 static heed_status read_description(heed_vectorizer *v, const heed_model *m, const heed_json *object)
 {
-    const heed_json *config = heed_json_find(object, "config"), *most = option(config, "max_tokens");
-    const heed_json *pads = option(config, "pad_to_max_tokens");
+    const heed_json *config = heed_json_find(object, "config"), *most = heed_json_option(config, "max_tokens");
+    const heed_json *pads = heed_json_option(config, "pad_to_max_tokens");
     bool lookup = heed_json_is_string(heed_json_find(object, "class_name"), "StringLookup");
     HEED_TRY(read_options(v, config, lookup));
     HEED_TRY(read_vocabulary(v, m, object, lookup));

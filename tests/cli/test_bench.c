@@ -7,6 +7,7 @@
 
 #include "formats/json.h"
 #include "support/command.h"
+#include "support/context.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,11 +115,9 @@ static void test_refusals(void **state)
                     "heed: bench: out of memory\nhint: smaller sizes take less\n");
 }
 
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
-
 static int tear_down(void **state)
 {
-    heed_context_free(*state);
+    heed_test_without_context(state);
     return heed_test_forget_command(state);
 }
 
@@ -126,5 +125,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shares), cmocka_unit_test(test_works),
                                        cmocka_unit_test(test_refusals)};
-    return heed_test_has_command() ? cmocka_run_group_tests(tests, set_up, tear_down) : 1;
+    return heed_test_has_command() ? cmocka_run_group_tests(tests, heed_test_with_context, tear_down) : 1;
 }

@@ -55,20 +55,25 @@ static void save_as(const heed_arrays *from, const char *names, const char *path
     heed_arrays_free(&out);
 }
 
-static void save_converted(const heed_array *a, heed_dtype dtype, const char *path)
+/* Takes the array over. */
+static void save_one(heed_array *a, const char *path)
 {
     heed_arrays one = {.context = context};
-    heed_array *copy;
-    assert_int_equal(heed_array_convert(context, a, dtype, &copy), HEED_OK);
-    assert_int_equal(heed_arrays_add(&one, "whatever", copy), HEED_OK);
+    assert_int_equal(heed_arrays_add(&one, "whatever", a), HEED_OK);
     assert_int_equal(heed_arrays_save(&one, path), HEED_OK);
     heed_arrays_free(&one);
+}
+
+static void save_converted(const heed_array *a, heed_dtype dtype, const char *path)
+{
+    heed_array *copy;
+    assert_int_equal(heed_array_convert(context, a, dtype, &copy), HEED_OK);
+    save_one(copy, path);
 }
 
 /* The rows of an array again and again. */
 static void save_repeated(const heed_array *a, int64_t times, const char *path)
 {
-    heed_arrays one = {.context = context};
     heed_array *many;
     heed_shape  shape = a->shape;
     shape.dims[0] *= times;
@@ -76,9 +81,7 @@ static void save_repeated(const heed_array *a, int64_t times, const char *path)
     size_t size = (size_t)heed_array_count(a) * heed_dtype_size(a->dtype);
     for (int64_t i = 0; i < times; i++)
         memcpy((char *)many->data + (size_t)i * size, a->data, size);
-    assert_int_equal(heed_arrays_add(&one, "many", many), HEED_OK);
-    assert_int_equal(heed_arrays_save(&one, path), HEED_OK);
-    heed_arrays_free(&one);
+    save_one(many, path);
 }
 
 static void check_near(const heed_array *a, const heed_array *b, double tolerance)
@@ -381,28 +384,43 @@ static void test_fit_goes_on(void **state)
                      "cmp out.keras three.keras", "");
 }
 
+/* ---- runs that are stopped: "fit ..." and further options ---- */
+
+static void run_whole(const char *fit, const char *more)
+{
+    char line[1600];
+    snprintf(line, sizeof line, "rm -rf run.tmp; heed %s %s --save whole.keras --history whole.csv", fit, more);
+    heed_test_prints(line, "");
+}
+
+/* The run that was saved ends as the whole one did, to the bit. */
+static void check_goes_on(const char *fit, const char *more)
+{
+    char line[1600];
+    snprintf(line, sizeof line, "heed %s %s --save part.keras --history part.csv --checkpoint run.tmp --resume && "
+             "cmp whole.keras part.keras && cmp whole.csv part.csv", fit, more);
+    heed_test_prints(line, "");
+}
+
 /* A run that is stopped and goes on ends with the same bits, whatever it was stopped for. */
 static void test_resume(void **state)
 {
     (void)state;
-    static const char fit[] = "heed fit " TAGGER " --x words.npz --y tags.npz --batch-size 1 --quiet --seed 7 "
+    static const char fit[] = "fit " TAGGER " --x words.npz --y tags.npz --batch-size 1 --quiet --seed 7 "
                               "--early-stopping 3 --validation-split 0.5";
     char line[1200];
-    snprintf(line, sizeof line, "rm -rf run.tmp; %s --epochs 6 --save whole.keras --history whole.csv", fit);
+    run_whole(fit, "--epochs 6");
+    snprintf(line, sizeof line, "heed %s --epochs 2 --save part.keras --checkpoint run.tmp --resume", fit);
     heed_test_prints(line, "");
-    snprintf(line, sizeof line, "%s --epochs 2 --save part.keras --checkpoint run.tmp --resume", fit);
+    snprintf(line, sizeof line, "heed %s --epochs 4 --save part.keras --checkpoint run.tmp --resume", fit);
     heed_test_prints(line, "");
-    snprintf(line, sizeof line, "%s --epochs 4 --save part.keras --checkpoint run.tmp --resume", fit);
-    heed_test_prints(line, "");
-    snprintf(line, sizeof line, "%s --epochs 6 --save part.keras --checkpoint run.tmp --resume --history part.csv && "
-             "cmp whole.keras part.keras && cmp whole.csv part.csv", fit);
-    heed_test_prints(line, "");
-    snprintf(line, sizeof line, "%s --epochs 6 --save part.keras --checkpoint run.tmp", fit);
+    check_goes_on(fit, "--epochs 6");
+    snprintf(line, sizeof line, "heed %s --epochs 6 --save part.keras --checkpoint run.tmp", fit);
     heed_test_fails(line, 1, "heed: run.tmp/fit.keras: a run is saved there\n"
                              "hint: --resume goes on with it; to begin anew, remove it\n");
-    snprintf(line, sizeof line, "%s --epochs 6 --save part.keras --checkpoint run.tmp --resume --seed 8", fit);
+    snprintf(line, sizeof line, "heed %s --epochs 6 --save part.keras --checkpoint run.tmp --resume --seed 8", fit);
     heed_test_fails(line, 1, "heed: run.tmp/fit.keras: not the run that was begun (expected seed 7, found 8)\n");
-    snprintf(line, sizeof line, "%s --epochs 6 --save part.keras --resume", fit);
+    snprintf(line, sizeof line, "heed %s --epochs 6 --save part.keras --resume", fit);
     heed_test_fails(line, 2, "heed: --resume: --checkpoint DIR says from where\n");
 }
 
@@ -413,17 +431,14 @@ static void test_killed(void **state)
     static const char fit[] = "fit " TAGGER " --x words.npz --y tags.npz --batch-size 1 --quiet --seed 7 --epochs 120 "
                               "--metrics accuracy --validation-split 0.5";
     char line[1600];
-    snprintf(line, sizeof line, "rm -rf run.tmp; heed %s --save whole.keras --history whole.csv", fit);
-    heed_test_prints(line, "");
+    run_whole(fit, "");
     for (int kills = 0; kills < 4; kills++) {
         snprintf(line, sizeof line,
                  "\"$HEED_BINARY\" %s --save part.keras --history part.csv --checkpoint run.tmp --checkpoint-seconds 0 --resume "
                  "& p=$!; sleep 0.%d; kill -%s $p 2>/dev/null; wait $p; true", fit, 1 + kills, kills == 2 ? "INT" : "KILL");
         assert_int_equal(heed_test_run(line), 0);
     }
-    snprintf(line, sizeof line, "heed %s --save part.keras --history part.csv --checkpoint run.tmp --resume && "
-             "cmp whole.keras part.keras && cmp whole.csv part.csv", fit);
-    assert_int_equal(heed_test_run(line), 0);
+    check_goes_on(fit, "");
 }
 
 /* Killed before an epoch ended, too: when there is nothing yet in its history. */
@@ -432,17 +447,14 @@ static void test_killed_at_first(void **state)
     (void)state;
     static const char fit[] = "fit " TAGGER " --x many_words.npz --y many_tags.npz --batch-size 1 --quiet --seed 7";
     char line[1200];
-    snprintf(line, sizeof line, "rm -rf run.tmp; heed %s --save whole.keras --history whole.csv", fit);
-    heed_test_prints(line, "");
+    run_whole(fit, "");
     snprintf(line, sizeof line, "%s --save part.keras --checkpoint run.tmp --checkpoint-seconds 0", fit);
     pid_t child = heed_test_start_quietly(line);
     int   status = 0;
     assert_false(heed_test_wait_for_new_file(child, "run.tmp/fit.keras", &status));
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
-    snprintf(line, sizeof line, "heed %s --save part.keras --history part.csv --checkpoint run.tmp --resume && "
-             "cmp whole.keras part.keras && cmp whole.csv part.csv", fit);
-    heed_test_prints(line, "");
+    check_goes_on(fit, "");
 }
 
 /* Asked to stop, it finishes the step and says how to go on; what was saved stays. */

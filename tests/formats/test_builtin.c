@@ -294,7 +294,6 @@ static void lost_states_are_told(void **state)
     assert_int_equal(lost, 1);
 }
 
-
 static void survives_every_failing_allocation(void **state)
 {
     (void)state;

@@ -7,7 +7,7 @@
     X(unary, "elementwise") X(unary_gradient, "elementwise") X(binary, "elementwise") X(axpy, "elementwise")           \
     X(multiply_add, "elementwise")                                                                                     \
     X(sum, "rows") X(maximum, "rows") X(dot, "rows") X(sum_of_squares, "rows") X(add_columns, "rows")                  \
-    X(depthwise, "window") X(depthwise_gradient, "window") X(gather, "window") X(claim, "window") X(blend, "window")                       \
+    X(depthwise, "window") X(depthwise_gradient, "window") X(gather, "window") X(claim, "window") X(blend, "window")   \
     X(softmax, "rows") X(softmax_gradient, "rows") X(log_softmax, "rows") X(log_softmax_gradient, "rows")              \
     X(layer_norm, "rows") X(layer_norm_gradient, "rows") X(exponentials, "rows") X(softmax_cross_entropy, "rows")      \
     X(log_sum_exp, "rows") X(find_above, "rows")                                                                       \

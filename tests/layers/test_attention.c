@@ -8,6 +8,7 @@
 
 #include "heed/attention.h"
 #include "layers/layer.h"
+#include "support/context.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -354,14 +355,6 @@ static void test_read_from(void **state)
     }
 }
 
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
-
-static int tear_down(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,5 +363,5 @@ int main(void)
         cmocka_unit_test(test_corrected_in_files),        cmocka_unit_test(test_heads_kept_apart),
         cmocka_unit_test(test_read_from),                 cmocka_unit_test(test_names_that_several_have),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, heed_test_with_context, heed_test_without_context);
 }

@@ -9,6 +9,7 @@
 
 #include "heed/attention.h"
 #include "heed/model.h"
+#include "support/context.h"
 
 #include <math.h>
 #include <string.h>
@@ -237,14 +238,6 @@ static void long_sequences_fit(void **state)
     check_memory(c, heed_attention(.use_scale = true, .dropout = 0.1), 2);
 }
 
-static int setup(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
-
-static int teardown(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,5 +247,5 @@ int main(void)
         cmocka_unit_test(cells_tell),
         cmocka_unit_test(long_sequences_fit),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, heed_test_with_context, heed_test_without_context);
 }

@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "formats/json.h"
 #include "heed/files.h"
+#include "support/context.h"
 #include "support/files.h"
 #include "support/run_once.h"
 
@@ -22,12 +23,6 @@ static int with_context(void **state)
 {
     heed_context_config config = {.threads = 1, .memory = memory};
     return heed_context_create(&config, (heed_context **)state) == HEED_OK ? 0 : -1;
-}
-
-static int without_context(void **state)
-{
-    heed_context_free(*state);
-    return 0;
 }
 
 static heed_status load_and_run(heed_context *c, const char *json)
@@ -321,15 +316,15 @@ static void values_that_nobody_meant(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sizes_beyond_memory, with_context, without_context),
-        cmocka_unit_test_setup_teardown(reasons_come_out_of_any_depth, with_context, without_context),
-        cmocka_unit_test_setup_teardown(a_long_error_keeps_its_end, with_context, without_context),
-        cmocka_unit_test_setup_teardown(weights_have_no_memory_before_numbers, with_context, without_context),
-        cmocka_unit_test_setup_teardown(an_input_that_nothing_uses, with_context, without_context),
-        cmocka_unit_test_setup_teardown(models_that_unfold, with_context, without_context),
+        cmocka_unit_test_setup_teardown(sizes_beyond_memory, with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(reasons_come_out_of_any_depth, with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(a_long_error_keeps_its_end, with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(weights_have_no_memory_before_numbers, with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(an_input_that_nothing_uses, with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(models_that_unfold, with_context, heed_test_without_context),
         cmocka_unit_test(many_layers),
         cmocka_unit_test(many_weights),
-        cmocka_unit_test_setup_teardown(values_that_nobody_meant, with_context, without_context),
+        cmocka_unit_test_setup_teardown(values_that_nobody_meant, with_context, heed_test_without_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "heed/files.h"
+#include "support/context.h"
 #include "support/failing_allocator.h"
 
 #include <stdio.h>
@@ -115,14 +116,6 @@ static void test_survives_every_failing_allocation(void **state)
     heed_test_each_allocation_fails(life, NULL);
 }
 
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
-
-static int tear_down(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,5 +124,5 @@ int main(void)
         cmocka_unit_test(test_refuses_options_out_of_range),
         cmocka_unit_test(test_survives_every_failing_allocation),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, heed_test_with_context, heed_test_without_context);
 }

@@ -10,6 +10,7 @@
 #include "formats/json.h"
 #include "heed/files.h"
 #include "heed/vectorizer.h"
+#include "support/context.h"
 #include "support/failing_allocator.h"
 
 #include <dirent.h>
@@ -242,14 +243,6 @@ static void test_while_memory_fails(void **state)
     remove("test_vectorizer.h5");
 }
 
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state) == HEED_OK ? 0 : -1; }
-
-static int tear_down(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,5 +251,5 @@ int main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_while_memory_fails),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, heed_test_with_context, heed_test_without_context);
 }
