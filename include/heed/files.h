@@ -1,8 +1,7 @@
 /**
  * @file files.h
  * Arrays in files: NumPy's `.npy` and `.npz`, and `.csv`. Models in files: everything that Keras wrote, with the
- * choices that
- * a file leaves open.
+ * choices that a file leaves open.
  */
 #ifndef HEED_FILES_H
 #define HEED_FILES_H
@@ -16,34 +15,27 @@ extern "C" {
 /**
  * Reads all arrays of a file into @p out, which must be empty; free it with heed_arrays_free(). "-" is standard input.
  *
- * What a file is, its first bytes tell: `.npz` (stored or deflated) holds named arrays; the array of an `.npy`
- * takes the
- * file's name without folder and ending ("array" from standard input). Anything else is read as `.csv` if it is
- * called so or
- * comes from standard input: rows of numbers with commas between, quoted or not, become a float32 array (rows,
- * columns); a
- * first row that is not all numbers is taken for a header and left out.
+ * What a file is, its first bytes tell: `.npz` (stored or deflated) holds named arrays; the array of an `.npy` takes
+ * the file's name without folder and ending ("array" from standard input). Anything else is read as `.csv` if it is
+ * called so or comes from standard input: rows of numbers with commas between, quoted or not, become a float32 array
+ * (rows, columns); a first row that is not all numbers is taken for a header and left out.
  *
  * Any byte order and memory order is read. float16 becomes float32; int8, int16 and uint16 become int32; uint32 and
- * uint64
- * become int64. Arrays of Python objects are refused, for reading them would run code: HEED_EUNSUPPORTED.
+ * uint64 become int64. Arrays of Python objects are refused, for reading them would run code: HEED_EUNSUPPORTED.
  */
 HEED_API heed_status heed_arrays_load(heed_context *c, const char *path, heed_arrays *out);
 
 /**
  * Writes the arrays as the name of the file says: `.npz` takes any number, `.npy` and `.csv` one. A `.csv` takes up
- * to two
- * dimensions (one is a column); its numbers are the shortest that read back the same. "-" writes an `.npz` to standard
- * output. The file appears whole or not at all, and equal arrays give equal bytes.
+ * to two dimensions (one is a column); its numbers are the shortest that read back the same. "-" writes an `.npz` to
+ * standard output. The file appears whole or not at all, and equal arrays give equal bytes.
  */
 HEED_API heed_status heed_arrays_save(const heed_arrays *a, const char *path);
 
 /**
  * The arrays of a file, some rows (of the first dimension) at a time: for more than memory holds. Memory does not
- * depend on
- * the number of rows, but for an `.npz` from standard input and for arrays in Fortran's order, which are read
- * whole. What
- * files are read, and how arrays are named and converted, is as heed_arrays_load() says.
+ * depend on the number of rows, but for an `.npz` from standard input and for arrays in Fortran's order, which are
+ * read whole. What files are read, and how arrays are named and converted, is as heed_arrays_load() says.
  */
 typedef struct heed_array_reader heed_array_reader;
 
@@ -105,9 +97,8 @@ typedef struct heed_load_config {
  *     heed_load_model(c, "old.h5", &m);
  *     heed_load_model(c, "model.json", &m, .weights = "model.h5", .weights_by_name = true);
  *
- * A layer that heed does not know is HEED_ENOTFOUND; the sentence names it, where it stands and its options, and
- * the hint what
- * could take its place. No weight is read before all layers are known.
+ * A layer that heed does not know is HEED_ENOTFOUND; the sentence names it, where it stands and its options, and the
+ * hint what could take its place. No weight is read before all layers are known.
  */
 #define heed_load_model(context, path, out, ...)                                                                       \
     heed_load_model_with((context), (path), &(heed_load_config){0, __VA_ARGS__}, (out))
@@ -118,12 +109,10 @@ HEED_API heed_status heed_load_model_memory(heed_context *c, const char *name, c
                                             const heed_load_config *config, heed_model **out);
 
 /**
- * A model over the weights of `m` in another context: so several threads run one loaded model at the same time,
- * each with
- * a context, working memory and states of its own. The weights are not copied. Call it where both contexts may be
- * used; what
- * it gives belongs to `c` alone. It can be run and saved, but not be trained, nor be given other weights (HEED_ESTATE).
- * `m` must outlive it and must not be trained meanwhile.
+ * A model over the weights of `m` in another context: so several threads run one loaded model at the same time, each
+ * with a context, working memory and states of its own. The weights are not copied. Call it where both contexts may be
+ * used; what it gives belongs to `c` alone. It can be run and saved, but not be trained, nor be given other weights
+ * (HEED_ESTATE). `m` must outlive it and must not be trained meanwhile.
  */
 HEED_API heed_status heed_share_model(heed_model *m, heed_context *c, heed_model **out);
 
@@ -140,11 +129,9 @@ typedef struct heed_save_config {
 
 /**
  * Writes what the name of the file says: `.keras`, `.h5` or `.hdf5` (whole models: architecture, weights, training
- * settings,
- * the optimizer's state), `.weights.h5` (weights alone; `_weights.h5`: in the form from before Keras 3), `.npz`
- * (weights by
- * path), `.json` (the architecture). Any other name, and "-", is an archive as of `.keras`. The file appears whole
- * or not at all.
+ * settings, the optimizer's state), `.weights.h5` (weights alone; `_weights.h5`: in the form from before Keras 3),
+ * `.npz` (weights by path), `.json` (the architecture). Any other name, and "-", is an archive as of `.keras`. The file
+ * appears whole or not at all.
  */
 #define heed_save_model(model, path, ...) heed_save_model_with((model), (path), &(heed_save_config){0, __VA_ARGS__})
 HEED_API heed_status heed_save_model_with(heed_model *m, const char *path, const heed_save_config *config);

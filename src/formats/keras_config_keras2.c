@@ -268,24 +268,46 @@ static heed_status name_operands(heed_zone *z, const heed_index *models, const h
     return HEED_OK;
 }
 
-/* One tensor goes without a list around it. */
+static bool is_number(const heed_json *v) { return v->type == HEED_JSON_INT || v->type == HEED_JSON_REAL; }
+
+/* The first operand: a list of tensors; one alone, or ["_CONSTANT_VALUE", -1, number], goes without a list around it.
+ * NULL: it is neither. */
+static heed_status first_operand(heed_zone *z, const heed_index *models, const heed_json *v, heed_json *keywords,
+                                 heed_json **out)
+{
+    heed_json *list = heed_json_array(z);
+    *out = list;
+    if (is_number(v)) {
+        HEED_TRY(heed_json_append(list, heed_json_string(z, "_CONSTANT_VALUE")));
+        HEED_TRY(heed_json_append(list, heed_json_int(z, -1)));
+        HEED_TRY(heed_json_append(list, heed_json_copy(z, v)));
+        return heed_json_append(list, keywords);
+    }
+    HEED_TRY(add_tensors(z, models, v, keywords, list));
+    if (list->count == 0)
+        *out = NULL;
+    else if (history_of(v) != NULL)
+        *out = list->first;
+    return HEED_OK;
+}
+
 static heed_status convert_operation(heed_zone *z, const heed_index *models, const heed_json *layer, heed_json **out)
 {
     const heed_json *class_name = heed_json_find(layer, "class_name"), *name = heed_json_find(layer, "name");
     const heed_json *nodes = heed_json_find(layer, "inbound_nodes"), *call = heed_json_at(nodes, 0);
     const heed_json *args = heed_json_find(call, "args"), *options = heed_json_find(layer, "config");
     const char *function, *operands;
-    heed_json *keywords = heed_json_object(z), *config = heed_json_object(z), *tensors = heed_json_array(z);
+    heed_json *keywords = heed_json_object(z), *config = heed_json_object(z), *first;
     bool fit = true;
     HEED_TRY(heed_old_operation_write(z, class_name->text, options, &function, &operands, keywords));
     if (function == NULL || nodes->count != 1 || heed_json_find(call, "kwargs")->count > 0)
         return refuse_operation(z, layer);
     HEED_TRY(name_operands(z, models, args, operands, keywords, &fit));
-    HEED_TRY(add_tensors(z, models, args->first, keywords, tensors));
-    if (!fit || tensors->count == 0)
+    HEED_TRY(first_operand(z, models, args->first, keywords, &first));
+    if (!fit || first == NULL)
         return refuse_operation(z, layer);
     heed_json *list = heed_json_array(z);
-    HEED_TRY(heed_json_append(list, history_of(args->first) != NULL ? heed_json_copy(z, tensors->first) : tensors));
+    HEED_TRY(heed_json_append(list, heed_json_copy(z, first)));
     bool slices = strcmp(class_name->text, "GetItem") == 0;
     const char *title = slices ? "SlicingOpLambda" : "TFOpLambda";
     HEED_TRY(heed_json_set(z, config, "name", heed_json_string(z, name->text)));

@@ -1,8 +1,8 @@
 /* Keras' files in HDF5 from before .keras: a whole model, or the weights of one.
  *
  * The root of a whole model has its architecture and training settings as JSON in attributes; the groups
- * model_weights and
- * optimizer_weights hold arrays in the order of lists of names. A file of weights is what model_weights is. */
+ * model_weights and optimizer_weights hold arrays in the order of lists of names. A file of weights is what
+ * model_weights is. */
 #ifndef HEED_FORMATS_KERAS_LEGACY_H
 #define HEED_FORMATS_KERAS_LEGACY_H
 

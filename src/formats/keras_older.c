@@ -8,7 +8,8 @@ const char *heed_older_class(const char *class_name)
         {"ThresholdedReLU", "ReLU"},      {"Convolution1D", "Conv1D"},        {"Convolution2D", "Conv2D"},
         {"AtrousConvolution1D", "Conv1D"}, {"AtrousConvolution2D", "Conv2D"}, {"SeparableConvolution2D",
                                                                                "SeparableConv2D"},
-        {"CuDNNLSTM", "LSTM"},            {"CuDNNGRU", "GRU"}};
+        {"CuDNNLSTM", "LSTM"},            {"CuDNNGRU", "GRU"},                {"GroupedQueryAttention",
+                                                                               "GroupQueryAttention"}};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strcmp(classes[i][0], class_name) == 0)
             return classes[i][1];

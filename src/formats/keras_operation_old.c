@@ -177,6 +177,8 @@ static heed_status adapt(heed_zone *z, const char *name, const heed_json *v, hee
         size = HEED_ANY;
         if (cuts || !holds_tensor(item))
             HEED_TRY(heed_json_as_int(z->context, item, &size));
+        if (cuts && size < 0)
+            return heed_json_fail(z->context, item, HEED_EUNSUPPORTED, "only the last piece may be what is left");
         at += size;
         HEED_TRY(heed_value_append(list, heed_value_int(z, cuts ? at : size)));
     }
@@ -299,6 +301,21 @@ static heed_status is_fixed(heed_zone *z, const struct old_function *f, const he
     return b == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
+/* Places to cut at as sizes of pieces, the last of which is what is left. */
+static heed_status copy_option(heed_zone *z, const heed_json *option, heed_json **out)
+{
+    int64_t at = 0, next;
+    *out = heed_json_copy(z, option);
+    if (!heed_json_is(option, HEED_JSON_ARRAY) || strcmp(option->key, "indices_or_sections") != 0)
+        return HEED_OK;
+    *out = heed_json_array(z);
+    for (const heed_json *item = option->first; item != NULL; item = item->next, at = next) {
+        HEED_TRY(heed_json_as_int(z->context, item, &next));
+        HEED_TRY(heed_json_append(*out, heed_json_int(z, next - at)));
+    }
+    return heed_json_append(*out, heed_json_int(z, -1));
+}
+
 heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const heed_json *config,
                                      const char **function, const char **operands, heed_json *keywords)
 {
@@ -307,16 +324,19 @@ heed_status heed_old_operation_write(heed_zone *z, const char *class_name, const
     for (size_t i = 0; i < sizeof functions / sizeof *functions && f == NULL; i++)
         if (strcmp(functions[i].name, class_name) == 0)
             f = &functions[i];
-    if (f == NULL || strcmp(class_name, "Split") == 0) /* whose pieces are told in another way */
+    if (f == NULL)
         return HEED_OK;
     for (const heed_json *item = config->first; item != NULL; item = item->next) {
         const char *name;
+        heed_json *copy;
         bool fixed = item->type == HEED_JSON_NULL || strcmp(item->key, "name") == 0;
         HEED_TRY(find_pair(z, f->options, item->key, &name));
-        if (!fixed && name != NULL)
-            HEED_TRY(heed_json_set(z, keywords, name, heed_json_copy(z, item)));
-        else if (!fixed)
+        if (!fixed && name != NULL) {
+            HEED_TRY(copy_option(z, item, &copy));
+            HEED_TRY(heed_json_set(z, keywords, name, copy));
+        } else if (!fixed) {
             HEED_TRY(is_fixed(z, f, item, &fixed));
+        }
         if (!fixed && name == NULL)
             return HEED_OK;
     }

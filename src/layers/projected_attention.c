@@ -289,13 +289,13 @@ static heed_tensor *given_mask(const heads *h, const heed_call *call, int64_t tq
                            &(heed_shape){4, {HEED_ANY, mask->shape.dims[1], tq, tk}});
 }
 
-/* In files of Keras from 3.8 on, padding may be seen by who comes behind, so its rows count as well: spread evenly where the
- * product is one kernel, and zeros where scores are computed apart (from 3.10 on). */
+/* What a query takes in that sees no key, in a file: an even share of every value; zeros where scores are computed apart, from
+ * 3.10 on. Where the product is one kernel, from 3.7 on, no gradient goes through such a row. */
 static void settle_blind(heed_layer *layer, const heed_call *call, bool returned, heed_op_attention_config *config)
 {
     const heads *h = heed_layer_state(layer);
-    bool apart = h->dropout > 0.0 || returned || call->inputs[0]->shape.rank != 3;
-    if (h->grouped || layer->keras < 308 || (apart && layer->keras >= 310))
+    bool apart = layer->keras < 307 || h->dropout > 0.0 || returned || call->inputs[0]->shape.rank != 3;
+    if (layer->keras == 0 || (apart && layer->keras >= 310))
         return;
     config->blind = apart ? HEED_BLIND_EVEN : HEED_BLIND_EVEN_FIXED;
     if (config->query_mask == NULL)
@@ -367,11 +367,11 @@ static heed_status projected_call(heed_layer *layer, heed_call *call)
     "those of query, value and key, the attention mask, use_causal_mask and sliding_window hide what any of them "     \
     "hides; a query that sees nothing, or is padding, takes in zeros; the query's goes on"
 #define DIFFERS                                                                                                        \
-    "A query that sees no key takes in zeros, whichever way it is computed; Keras gives zeros or the mean of all "     \
-    "values, depending on version and dropout. Masks stay on the inputs for the layers that come after; "              \
-    "MultiHeadAttention of Keras 3.8 and later takes them off, so that behind a residual connection padding is seen: " \
-    "so it is here, padded rows and all, for files of those versions. A model made here keeps its masks when it is "   \
-    "read again, but Keras that opens it takes them off."
+    "A query that sees no key takes in zeros; in a file it does as in the Keras that wrote it: the mean of all "       \
+    "values, or zeros from 3.10 on with dropout or returned scores. Masks stay on the inputs for the layers that "     \
+    "come after; MultiHeadAttention of Keras 3.8 and later takes them off, so that behind a residual connection "      \
+    "padding is seen: so it is here for files of those versions. A model made here keeps its masks when it is read "   \
+    "again, but Keras that opens it takes them off."
 
 const heed_layer_class heed_multi_head_attention_class = {
     .name = "MultiHeadAttention",

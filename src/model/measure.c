@@ -110,11 +110,15 @@ static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *
     return sum_last(heed_op_multiply(t, heed_op_log(heed_op_divide(t, p))));
 }
 
-heed_tensor *heed_logits_behind(const heed_tensor *p, const heed_op *op)
+/* From TensorFlow 2.3 on Keras takes what was kept as logits without asking which of the two it went through. */
+heed_tensor *heed_logits_behind(const heed_tensor *p, heed_squash squash)
 {
-    if (p == NULL || p->node == NULL || p->node->op != op || p->node->input_count != 1)
+    if (p == NULL || p->node == NULL || p->node->input_count != 1)
         return NULL;
-    return op == &heed_kind_unary && !heed_node_is_unary(p->node, HEED_UNARY_SIGMOID) ? NULL : p->node->inputs[0];
+    bool is_softmax = p->node->op == &heed_kind_softmax, is_sigmoid = heed_node_is_unary(p->node, HEED_UNARY_SIGMOID);
+    bool either = p->graph->keras >= 204;
+    bool fits = squash == HEED_SQUASH_SOFTMAX ? is_softmax : is_sigmoid;
+    return fits || (either && (is_softmax || is_sigmoid)) ? p->node->inputs[0] : NULL;
 }
 
 static heed_tensor *clipped(heed_tensor *p) { return heed_op_clip(p, EPSILON, 1.0f - EPSILON); }
@@ -136,7 +140,7 @@ static heed_tensor *categorical(const void *config, heed_tensor *t, heed_tensor 
     match_ranks(&t, &p);
     if (s > 0.0f)
         t = heed_op_scale(t, 1.0f - s, s / (float)heed_tensor_dim(t, -1));
-    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, &heed_kind_softmax);
+    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, HEED_SQUASH_SOFTMAX);
     heed_tensor *logs = logits != NULL ? heed_op_log_softmax(logits)
                                        : heed_op_log(clipped(heed_op_divide(p, sum_last_kept(p))));
     return heed_op_negative(sum_last(heed_op_multiply(t, logs)));
@@ -162,7 +166,7 @@ heed_tensor *heed_labels_for(heed_tensor *t, const heed_tensor *p)
 /* What comes before the softmax; NULL where that is not known. */
 static heed_tensor *sparse_logits(const sparse_config *o, heed_tensor *p)
 {
-    return o->from_logits ? p : heed_logits_behind(p, &heed_kind_softmax);
+    return o->from_logits ? p : heed_logits_behind(p, HEED_SQUASH_SOFTMAX);
 }
 
 /* Which labels count; NULL: all. */
@@ -205,9 +209,12 @@ heed_tensor *heed_binary_entropy(heed_tensor *t, heed_tensor *p, heed_tensor *lo
 {
     if (logits != NULL)
         return heed_op_subtract(heed_op_function(logits, "softplus", 0, 0), heed_op_multiply(t, logits));
+    /* From 2.3 on, and before 3, on top of the clipping. */
+    float more = p != NULL && p->graph->keras >= 203 && p->graph->keras < 300 ? EPSILON : 0.0f;
     p = clipped(p);
-    heed_tensor *yes = heed_op_multiply(t, heed_op_log(p));
-    heed_tensor *no = heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), heed_op_log(heed_op_scale(p, -1.0f, 1.0f)));
+    heed_tensor *yes = heed_op_multiply(t, heed_op_log(heed_op_scale(p, 1.0f, more)));
+    heed_tensor *rest = heed_op_scale(p, -1.0f, 1.0f + more);
+    heed_tensor *no = heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), heed_op_log(rest));
     return heed_op_negative(heed_op_add(yes, no));
 }
 
@@ -219,7 +226,7 @@ static heed_tensor *binary(const void *config, heed_tensor *t, heed_tensor *p, h
     match_ranks(&t, &p);
     if (s > 0.0f)
         t = heed_op_scale(t, 1.0f - s, 0.5f * s);
-    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, &heed_kind_unary);
+    heed_tensor *logits = o->from_logits ? p : heed_logits_behind(p, HEED_SQUASH_SIGMOID);
     return mean_last(heed_binary_entropy(t, p, logits));
 }
 

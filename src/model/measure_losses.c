@@ -38,7 +38,7 @@ static heed_tensor *binary_focal(const void *config, heed_tensor *t, heed_tensor
         t = heed_op_scale(t, 1.0f - s, 0.5f * s);
     if (o->from_logits)
         p = heed_op_sigmoid(p);
-    heed_tensor *entropy = heed_binary_entropy(t, p, o->from_logits ? NULL : heed_logits_behind(p, &heed_kind_unary));
+    heed_tensor *entropy = heed_binary_entropy(t, p, o->from_logits ? NULL : heed_logits_behind(p, HEED_SQUASH_SIGMOID));
     heed_tensor *missed = inverted(mixed(t, p, inverted(p)));
     heed_tensor *values = heed_op_multiply(heed_op_power(missed, (float)o->gamma), entropy);
     if (o->apply_class_balancing)

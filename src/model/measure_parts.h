@@ -63,9 +63,11 @@ FURTHER_LOSSES(DECLARE)
 
 /* ---- cross entropies, for their kin */
 
-/* What a softmax or sigmoid was taken of; NULL when the prediction is not fresh from one. Losses then skip the way through
- * probabilities and its clipping, as Keras does on TensorFlow. */
-heed_tensor *heed_logits_behind(const heed_tensor *p, const heed_op *op);
+typedef enum heed_squash { HEED_SQUASH_SIGMOID, HEED_SQUASH_SOFTMAX } heed_squash;
+
+/* What a softmax or sigmoid was taken of; NULL when the prediction is not fresh from the one that the loss goes with. Losses
+ * then skip the way through probabilities and its clipping, as Keras does on TensorFlow. */
+heed_tensor *heed_logits_behind(const heed_tensor *p, heed_squash squash);
 /* Number by number, of `logits`, or where those are NULL of p, which is clipped. */
 heed_tensor *heed_binary_entropy(heed_tensor *t, heed_tensor *p, heed_tensor *logits);
 /* Class numbers as int32, without a last dimension of 1 that the prediction's classes stand for. */

@@ -160,6 +160,7 @@ heed_status heed_program_make(heed_model *m, heed_purpose purpose, const heed_ba
     heed_graph *g;
     HEED_TRY(check_batch(m, purpose, b));
     HEED_TRY(heed_graph_create(m->context, &g));
+    g->keras = m->layer->keras;
     heed_status status = make(m, purpose, b, g, out);
     if (status != HEED_OK) {
         heed_graph_free(g);

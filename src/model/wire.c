@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t probe_sizes[HEED_PROBES] = {1009, 2027}, long_probe_sizes[HEED_PROBES] = {100003, 200003};
+static const int64_t probe_sizes[HEED_PROBES] = {1009, 2027}, long_probe_sizes[HEED_PROBES] = {110880, 221760};
 
 static heed_shape probe_shape(const heed_model *m, const heed_shape *shape, int probe)
 {
@@ -161,7 +161,8 @@ static bool has_unknown_length(const heed_model *m)
     return false;
 }
 
-/* Where a layer cannot do with the sizes, as one that crops thousands of steps, all begins again with larger ones. */
+/* Where a layer cannot do with the sizes, as one that crops thousands of steps, or halves them, all begins again with larger
+ * ones, which every number up to 12 divides. */
 static heed_status probe_longer(heed_model *m, heed_wire *w)
 {
     heed_error_clear(m->context);

@@ -82,6 +82,7 @@ struct heed_graph {
     int           slots;  /* bound leaves */
     uint32_t      calls;  /* of layers, so far */
     uint32_t      draws;  /* random draws handed out: each dropout has a number of its own */
+    int           keras;  /* of the model's file, as 100 major + minor: what its losses do; 0: of none */
     heed_tensor **variables; /* the leaf of each variable met so far, so that a variable has one */
     heed_index    leaves;    /* the same by variable */
     size_t        variable_count, variable_capacity;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "support/failing_allocator.h"
+#include "heed/files.h"
 #include "heed/model.h"
 
 #include <math.h>
@@ -125,6 +126,37 @@ static void test_operations_without_modules(void **state)
     heed_model_free(m);
 }
 
+/* A model is the same after a way through Keras 2's form of it. */
+static void check_keras2(heed_context *c, const char *json)
+{
+    float values[3 * 4 * 3], y[2][3 * 4 * 3];
+    const heed_array x = {HEED_FLOAT32, {3, {3, 4, 3}}, values};
+    heed_model *m[2];
+    for (int i = 0; i < 3 * 4 * 3; i++)
+        values[i] = sinf((float)i);
+    assert_int_equal(heed_model_from_json(c, json, &m[0]), HEED_OK);
+    assert_int_equal(heed_save_model(m[0], "test_operations.keras", .keras = 2), HEED_OK);
+    assert_int_equal(heed_load_model(c, "test_operations.keras", &m[1]), HEED_OK);
+    const heed_shape *shape = heed_model_output_shape(m[0], 0);
+    heed_array out = {HEED_FLOAT32, *shape, NULL};
+    out.shape.dims[0] = 3;
+    for (int i = 0; i < 2; i++) {
+        out.data = y[i];
+        assert_int_equal(heed_predict_on_batch(m[i], &x, 1, &out, 1), HEED_OK);
+        heed_model_free(m[i]);
+    }
+    assert_memory_equal(y[0], y[1], (size_t)heed_shape_count(&out.shape) * sizeof(float));
+}
+
+static void test_the_way_through_keras_2(void **state)
+{
+    heed_context *c = *state;
+    check_keras2(c, OPERATION("numpy", "Subtract", "", "2.5, " TENSOR("x")));
+    check_keras2(c, OPERATION("numpy", "Multiply", "", TENSOR("x") ", 3"));
+    check_keras2(c, OPERATION("numpy", "Split", ", \"indices_or_sections\": [1, 3], \"axis\": 1", TENSOR("x")));
+    check_keras2(c, OPERATION("numpy", "Split", ", \"indices_or_sections\": 3, \"axis\": 2", TENSOR("x")));
+}
+
 static heed_status read_model(heed_context *c, void *user)
 {
     heed_model *m = NULL;
@@ -155,6 +187,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_cannot_be_run_is_named_with_place_and_options, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_a_call_may_not_ask_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_operations_without_modules, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_way_through_keras_2, set_up, tear_down),
         cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
