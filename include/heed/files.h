@@ -78,15 +78,13 @@ typedef struct heed_load_config {
      * default they go
      *  by order, and all of them have to fit. */
     bool weights_by_name;
-    /** Whose layer a name means that several have, as "COLLECTION" or "COLLECTION=VERSION", and which version's
-     * behaviour:
+    /** Whose layer a name means that several have, as "COLLECTION" or "COLLECTION=VERSION", and which version's behaviour:
      *  "keras-self-attention=0.45". Ends with NULL; NULL: as the file tells. */
     const char *const *from;
     /** "LAYER.OPTION=VALUE": supplies or replaces an option of a layer, lists with commas. Ends with NULL. */
     const char *const *set;
-    /** "NAME=OPERATION": what a Lambda layer of this name does, as an expression over x: "lambda_1=x ** 2 + 1". The
-     * code in the
-     *  file is never run. Ends with NULL. */
+    /** "NAME=OPERATION": what a Lambda layer of this name does, as an expression over x: "lambda_1=x ** 2 + 1". The code in
+     *  the file is never run. Ends with NULL. */
     const char *const *lambda;
 } heed_load_config;
 
@@ -99,6 +97,12 @@ typedef struct heed_load_config {
  *
  * A layer that heed does not know is HEED_ENOTFOUND; the sentence names it, where it stands and its options, and the
  * hint what could take its place. No weight is read before all layers are known.
+ *
+ * Where versions of Keras differ, the model runs and learns as in the one that wrote the file, with TensorFlow below it: a
+ * loss behind the activation of another one may take that one's logits, and from Keras 3 on the squares that Adam and its
+ * kin keep of an Embedding's gradient are those of each use of a row, added up. A model that was made here, and saved,
+ * does none of that. Not followed: Adamax and Adafactor square the sum, and rows that a batch does not look up keep their
+ * momentum going, which SGD and Nadam of TensorFlow 2.0 to 2.10 let rest.
  */
 #define heed_load_model(context, path, out, ...)                                                                       \
     heed_load_model_with((context), (path), &(heed_load_config){0, __VA_ARGS__}, (out))

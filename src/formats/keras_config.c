@@ -184,7 +184,7 @@ static heed_status read_model(heed_context *c, const heed_json *object, const he
     heed_model *m = sequential ? heed_sequential(c, own) : heed_functional(c, own);
     if (m == NULL)
         return HEED_ENOMEM;
-    m->layer->keras = heed_keras_number(r->version);
+    m->layer->keras = heed_keras_meaning(object, r);
     if (heed_json_is(trainable, HEED_JSON_BOOL))
         heed_layer_set_trainable(m->layer, trainable->boolean);
     heed_status status = sequential ? heed_keras_read_sequential(object, r, m) : read_wired(c, config, r, m);

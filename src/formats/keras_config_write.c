@@ -132,13 +132,17 @@ static heed_json *unknown_as_null(heed_zone *z, const heed_json *sizes)
     return list;
 }
 
-/* The version that a layer goes on to mean what it does in, where another would mean something else: told to heed, passed
- * over by Keras. What was made here keeps masks, as Keras up to 3.7. 0: any. */
-static int whose_meaning(const heed_layer *layer)
+/* Tells heed, for Keras passes over it, the version that an object goes on to mean what it does in; 0: it was made here. */
+static heed_status write_meaning(heed_zone *z, int version, heed_json *object)
 {
-    if (layer->layer_class == &heed_multi_head_attention_class)
-        return layer->keras == 0 ? 307 : layer->keras;
-    return heed_keras_before(layer, 304) ? layer->keras : 0;
+    return set(z, object, "as_in_keras", heed_json_int(z, version));
+}
+
+/* Whether another version would mean something else. */
+static bool has_own_meaning(const heed_layer *layer)
+{
+    return layer->layer_class == &heed_multi_head_attention_class ||
+           layer->layer_class == &heed_group_query_attention_class || heed_keras_before(layer, 304);
 }
 
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
@@ -164,9 +168,8 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
         HEED_TRY(set(z, config, "output_shape", unknown_as_null(z, sizes)));
     HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
-    int version = whose_meaning(layer);
-    if (version != 0)
-        HEED_TRY(set(z, *out, "as_in_keras", heed_json_int(z, version)));
+    if (has_own_meaning(layer))
+        HEED_TRY(write_meaning(z, layer->keras, *out));
     if (!keras && heed_find_layer(layer->context, class_name, "keras") != NULL) /* the name alone does not tell */
         HEED_TRY(set(z, *out, "as_in_collection", heed_json_string(z, layer->layer_class->collection)));
     return write_build_config(z, layer, *out);
@@ -390,6 +393,8 @@ heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)
         HEED_TRY(write_object(z, "keras.src.models.functional", "Functional", config, "Functional", out));
         HEED_TRY(set(z, built, "input_shape", heed_json_null(z)));
     }
+    if (m->layer->keras < 300) /* how it learns */
+        HEED_TRY(write_meaning(z, m->layer->keras, *out));
     return set(z, *out, "build_config", built);
 }
 

@@ -31,8 +31,15 @@ int heed_keras_number(const char *version)
     int major = 0, minor = 0;
     if (version == NULL || sscanf(version, "%d.%d", &major, &minor) < 1 || major < 0 || minor < 0 || minor > 99)
         return 0;
-    bool tensorflow = strstr(version, "-tf") != NULL; /* 2.2.4-tf of TensorFlow 1.15 and 2.0, which is as 2.4 */
-    return 100 * major + (tensorflow && minor < 3 ? 4 : minor);
+    if (major != 2 || minor > 4 || minor == 3)
+        return 100 * major + minor;
+    return strstr(version, "-tf") != NULL ? 204 : minor == 4 ? 205 : 200 + minor;
+}
+
+int heed_keras_meaning(const heed_json *object, const heed_keras_reading *r)
+{
+    const heed_json *as_in = heed_json_find(object, "as_in_keras");
+    return heed_json_is(as_in, HEED_JSON_INT) ? (int)as_in->integer : heed_keras_number(r->version);
 }
 
 /* Files may hold more types than models compute with. */
@@ -328,10 +335,8 @@ heed_status heed_keras_read_layer(heed_context *c, const heed_json *object, cons
     heed_zone_init(&z, c);
     heed_status status = create_layer(&z, object, config, class_name, name, r, out);
     heed_zone_free(&z);
-    const heed_json *as_in = heed_json_find(object, "as_in_keras"); /* of a file that heed wrote */
     if (status == HEED_OK)
-        heed_layer_set_keras(*out, heed_json_is(as_in, HEED_JSON_INT) ? (int)as_in->integer
-                                                                      : heed_keras_number(r->version));
+        heed_layer_set_keras(*out, heed_keras_meaning(object, r));
     return status == HEED_OK || name == NULL ? status : name_layer(c, status, name);
 }
 

@@ -258,7 +258,8 @@ static heed_status resolve_variables(heed_model *m, struct heed_training *t)
     t->variables = heed_zone_alloc(&t->zone, m->weight_count, sizeof *t->variables);
     t->paths = heed_zone_alloc(&t->zone, m->weight_count, sizeof *t->paths);
     t->gradients = heed_zone_alloc(&t->zone, m->weight_count, sizeof *t->gradients);
-    if (t->variables == NULL || t->paths == NULL || t->gradients == NULL)
+    t->squares = heed_zone_alloc(&t->zone, m->weight_count, sizeof *t->squares);
+    if (t->variables == NULL || t->paths == NULL || t->gradients == NULL || t->squares == NULL)
         return HEED_ENOMEM;
     for (size_t i = 0; i < m->weight_count; i++) {
         if (!m->weights[i].variable->trainable)

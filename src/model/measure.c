@@ -116,7 +116,7 @@ heed_tensor *heed_logits_behind(const heed_tensor *p, heed_squash squash)
     if (p == NULL || p->node == NULL || p->node->input_count != 1)
         return NULL;
     bool is_softmax = p->node->op == &heed_kind_softmax, is_sigmoid = heed_node_is_unary(p->node, HEED_UNARY_SIGMOID);
-    bool either = p->graph->keras >= 204;
+    bool either = p->graph->keras >= 205;
     bool fits = squash == HEED_SQUASH_SOFTMAX ? is_softmax : is_sigmoid;
     return fits || (either && (is_softmax || is_sigmoid)) ? p->node->inputs[0] : NULL;
 }
@@ -552,15 +552,23 @@ static heed_tensor *pair(heed_tensor *total, heed_tensor *count)
     return heed_op_concatenate(both_of, 2, 0);
 }
 
+/* Whether a metric counts masked steps, too; Keras 2 handed every metric the mask, as weights. */
+static bool is_blind(const heed_measure_class *class, const heed_tensor *prediction)
+{
+    int keras = prediction == NULL ? 0 : prediction->graph->keras;
+    return (keras < 203 || keras >= 300) && (class->ignores_mask || class->sums != NULL);
+}
+
 heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,
                               heed_tensor *weights, heed_tensor *mask)
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
     heed_tensor *valid = NULL, *count;
+    if (mask != NULL && !is_blind(class, prediction))
+        weights = both(mask_weights(mask, false), weights);
     if (class->sums != NULL)
         return class->sums(metric->config, truth, prediction, weights);
     heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
-    weights = both(mask == NULL || class->ignores_mask ? NULL : mask_weights(mask, false), weights);
     if (weights != NULL && values != NULL) {
         weights = both(valid == NULL ? NULL : mask_weights(valid, false), weights);
         match_ranks(&values, &weights);

@@ -134,17 +134,41 @@ static float threshold_at(int64_t i, int64_t count, bool beyond)
     return (float)((double)i / (double)(count - 1));
 }
 
-static heed_tensor *at_thresholds(heed_tensor *t, heed_tensor *p, heed_tensor *w, int count, bool beyond)
+/* An even row of thresholds; or those of an expression, in rising order, between ends beyond 0 and 1. *count is set to how
+ * many there are. */
+static heed_status read_thresholds(heed_zone *z, const char *given, bool beyond, int *count, float **out)
 {
+    heed_value *list = NULL;
+    if (given != NULL)
+        HEED_TRY(heed_value_parse(z, "thresholds", given, &list));
+    bool alone = list != NULL && !heed_value_is(list, HEED_VALUE_LIST);
+    *count = list == NULL ? *count : 2 + (alone ? 1 : (int)list->count);
+    *out = heed_zone_alloc(z, (size_t)*count, sizeof **out);
+    if (*out == NULL)
+        return HEED_ENOMEM;
+    for (int i = 0; i < *count; i++)
+        (*out)[i] = threshold_at(i, *count, beyond);
+    int at = 1;
+    for (const heed_value *item = list == NULL || alone ? list : list->first; item != NULL;
+         item = alone ? NULL : item->next) {
+        double number;
+        HEED_TRY(heed_value_as_real(z->context, item, "thresholds", &number));
+        (*out)[at++] = (float)number;
+    }
+    return HEED_OK;
+}
+
+/* `given` as read_thresholds() has it; NULL: `count` of them, evenly. */
+static heed_tensor *at_thresholds(heed_tensor *t, heed_tensor *p, heed_tensor *w, int count, const char *given,
+                                  bool beyond)
+{
+    float *numbers;
     t = floats(t);
     match_ranks(&t, &p);
     if (t == NULL || p == NULL)
         return NULL;
-    float *numbers = heed_zone_alloc(&p->graph->zone, (size_t)count, sizeof *numbers);
-    if (numbers == NULL)
-        return heed_graph_fail(p->graph, HEED_ENOMEM, "out of memory");
-    for (int i = 0; i < count; i++)
-        numbers[i] = threshold_at(i, count, beyond);
+    if (read_thresholds(&p->graph->zone, given, beyond, &count, &numbers) != HEED_OK)
+        return heed_graph_fail(p->graph, HEED_EINVAL, "thresholds are no numbers, or too many (found %.60s)", given);
     heed_tensor *thresholds = heed_graph_constant(p->graph, &(heed_array){HEED_FLOAT32, {2, {1, count}}, numbers});
     heed_tensor *weights = flat(weights_like(w, t)), *truth = heed_op_multiply(flat(t), weights);
     heed_tensor *positive = floats(heed_op_greater(heed_op_expand(flat(p), -1), thresholds)); /* (elements, count) */
@@ -172,6 +196,7 @@ static int64_t thresholds_of(int64_t count) { return (count - 2) / 2; }
 #define AUC_OPTIONS(X, C)                                                                                              \
     HEED_MEASURE_OPTIONS(X, C)                                                                                         \
     X(C, INT, num_thresholds, 200, "[2,)", "points of the curve")                                                      \
+    X(C, NUMBERS, thresholds, NULL, "", "where they lie, in rising order, without 0 and 1; None: evenly")              \
     X(C, TEXT, curve, "ROC", "ROC|PR", "true over false positives, or precision over recall")                          \
     X(C, TEXT, summation_method, "interpolation", "interpolation|minoring|majoring", "height between two points")      \
     X(C, BOOL, multi_label, false, "", "always false")                                                                 \
@@ -185,7 +210,7 @@ static heed_tensor *auc(const void *config, heed_tensor *t, heed_tensor *p, heed
     const auc_config *o = config;
     if (o->multi_label && p != NULL)
         return heed_graph_fail(p->graph, HEED_EUNSUPPORTED, "multi_label is not supported");
-    return at_thresholds(t, o->from_logits ? heed_op_sigmoid(p) : p, w, o->num_thresholds, true);
+    return at_thresholds(t, o->from_logits ? heed_op_sigmoid(p) : p, w, o->num_thresholds, o->thresholds, true);
 }
 
 /* Davis and Goadrich 2006: precision between two points is not linear in recall. */
@@ -251,7 +276,7 @@ static heed_tensor *at(const void *config, heed_tensor *t, heed_tensor *p, heed_
         t = only_class(t, o->class_id);
         p = only_class(p, o->class_id);
     }
-    return at_thresholds(t, p, w, o->num_thresholds, false);
+    return at_thresholds(t, p, w, o->num_thresholds, NULL, false);
 }
 
 static double sensitivity_of(counted c) { return share(c.tp, c.tp + c.fn); }

@@ -357,7 +357,8 @@ size_t heed_optimizer_bytes(const heed_optimizer *o, heed_variable *const *varia
 typedef struct step_work {
     heed_optimizer      *optimizer;
     const heed_kernels  *kernels;
-    const float *const  *gradients;
+    const float *const  *gradients, *const *squares;
+    bool                 squares_shares; /* in updates, too, not only in norms */
     float                factors[HEED_MAX_FACTORS];
     float                decay;   /* share of a weight that is taken off first */
     float                limit;   /* of a gradient's elements; infinite: none */
@@ -372,6 +373,14 @@ static const float *gradient_of(const step_work *w, const stretch *s)
     const float *gradient = w->gradients[s->variable];
     const float *collected = w->optimizer->variables[s->variable].accumulator;
     return gradient == NULL ? NULL : (collected != NULL ? collected : gradient) + s->begin;
+}
+
+/* The squares of its shares; NULL where these are not asked for. */
+static const float *shares_of(const step_work *w, const stretch *s)
+{
+    const float *squares = w->squares[s->variable];
+    bool collected = w->optimizer->variables[s->variable].accumulator != NULL;
+    return squares == NULL || collected ? NULL : squares + s->begin;
 }
 
 static void collect_tile(void *work, int64_t tile, int thread)
@@ -389,6 +398,12 @@ static void square_tile(void *work, int64_t tile, int thread)
     stretch *s = &w->optimizer->stretches[tile];
     const float *g = gradient_of(w, s);
     s->squares = g == NULL ? 0.0 : w->kernels->sum_of_squares(s->n, g);
+    const float *shares = shares_of(w, s);
+    if (shares == NULL)
+        return;
+    s->squares = 0.0;
+    for (int64_t i = 0; i < s->n; i++)
+        s->squares += shares[i];
 }
 
 /* The gradient as it is to be used: itself, or scaled and cut in `buffer`. */
@@ -410,6 +425,9 @@ static void update_weights(const step_work *w, const stretch *s, const float *g,
     float local[HEED_TILE_ELEMENTS], *buffer = o->scratch == NULL ? local : o->scratch + (int64_t)thread * o->longest;
     heed_stretch piece = {.kernels = w->kernels, .n = s->n, .w = k->variable->data + s->begin, .factors = w->factors,
                           .g = used_gradient(w, s, g, k->factor, buffer), .shape = &k->variable->shape};
+    if (w->squares_shares)
+        piece.squares = shares_of(w, s);
+    piece.squares_factor = k->factor * k->factor;
     for (int i = 0; i < HEED_MAX_SLOTS; i++)
         piece.slots[i] = k->slots[i] == NULL ? NULL : k->slots[i] + s->begin;
     for (int64_t i = 0; i < s->n && w->decay != 0.0f; i++)
@@ -473,13 +491,18 @@ static void set_factors(heed_optimizer *o, const step_work *w, float scale)
 
 static int64_t *iteration(const heed_optimizer *o) { return o->arrays.items[0].array->data; }
 
-void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients)
+bool heed_optimizer_squares_shares(const heed_optimizer *o, int keras)
+{
+    return keras >= 300 || (keras >= 203 && (!isinf(o->common.clipnorm) || !isinf(o->common.global_clipnorm)));
+}
+
+void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, const float *const *squares, int keras)
 {
     const common_config *k = &o->common;
     int64_t done = *iteration(o), every = k->gradient_accumulation_steps, updates = heed_optimizer_iterations(o);
     double rate = heed_optimizer_rate(o);
     step_work w = {.optimizer = o, .kernels = heed_kernels_for(o->context->cpu), .gradients = gradients,
-                   .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
+                   .squares = squares, .squares_shares = keras >= 300, .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
                    .decay = isinf(k->weight_decay) ? 0.0f : (float)(k->weight_decay * rate),
                    .average = updates == 0 ? 0.0f : (float)k->ema_momentum,
                    .overwrites = k->ema_overwrite_frequency > 0 && (updates + 1) % k->ema_overwrite_frequency == 0};

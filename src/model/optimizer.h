@@ -19,8 +19,13 @@ heed_status heed_optimizer_prepare(heed_optimizer *o, heed_variable *const *vari
                                    size_t count);
 bool        heed_optimizer_prepared(const heed_optimizer *o);
 
-/* One step. gradients[i] is of variable i; NULL where nothing depends on it: such a variable stays as it is. */
-void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients);
+/* One step. gradients[i] is of variable i; NULL where nothing depends on it: such a variable stays as it is. On TensorFlow a
+ * row of a table that is looked up several times has a share of its gradient from each time, and Keras takes norms (from 2.3
+ * on) and squares (from 3 on) of these shares, before it adds them: squares[i] is heed_squared_shares(); NULL: the gradient's
+ * own squares count. */
+void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, const float *const *squares, int keras);
+/* Whether these squares make a difference. */
+bool heed_optimizer_squares_shares(const heed_optimizer *o, int keras);
 /* At the end of training: moving averages become the weights, where they are kept. */
 void heed_optimizer_finish(heed_optimizer *o);
 

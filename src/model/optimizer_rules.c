@@ -10,6 +10,21 @@
         LIST(HEED_OPTION_FIELD, )                                                                                      \
     } name;
 
+static float square_at(const heed_stretch *s, int64_t i)
+{
+    return s->squares == NULL ? s->g[i] * s->g[i] : s->squares_factor * s->squares[i];
+}
+
+/* Before a rule turns `sum` into keep * sum + share * g^2: what makes that keep * sum + share * square_at. */
+static void make_up(const heed_stretch *s, float *sum, double keep, double share)
+{
+    if (s->squares == NULL || keep == 0.0)
+        return;
+    float ratio = (float)(share / keep);
+    for (int64_t i = 0; i < s->n; i++)
+        sum[i] += ratio * (square_at(s, i) - s->g[i] * s->g[i]);
+}
+
 /* ---- sgd */
 
 #define SGD_OPTIONS(X, C)                                                                                              \
@@ -85,6 +100,7 @@ static void rmsprop_update(const void *config, const heed_stretch *s)
         old_rmsprop_update(o, s, average);
         return;
     }
+    make_up(s, s->slots[0], o->rho, 1.0 - o->rho);
     s->kernels->rmsprop(s->n, s->w, s->g, s->slots[0], average, momentum, s->factors[0], (float)o->rho,
                         (float)o->momentum, (float)o->epsilon);
 }
@@ -119,6 +135,7 @@ static void adam_prepare(const void *config, double rate, double step, float *pr
 static void adam_update(const void *config, const heed_stretch *s)
 {
     const adam_config *o = config;
+    make_up(s, s->slots[1], o->beta_2, 1.0 - o->beta_2);
     s->kernels->adam(s->n, s->w, s->g, s->slots[0], s->slots[1], o->amsgrad ? s->slots[2] : NULL, s->factors[0],
                      (float)o->beta_1, (float)o->beta_2, (float)o->epsilon);
 }
@@ -195,7 +212,7 @@ static void nadam_update(const void *config, const heed_stretch *s)
     for (int64_t i = 0; i < s->n; i++) {
         float g = s->g[i];
         m[i] += (g - m[i]) * fresh_1;
-        v[i] += (g * g - v[i]) * fresh_2;
+        v[i] += (square_at(s, i) - v[i]) * fresh_2;
         s->w[i] -= (s->factors[0] * m[i] + s->factors[1] * g) / (sqrtf(v[i] * s->factors[2]) + epsilon);
     }
 }
@@ -221,7 +238,7 @@ static void lamb_update(const void *config, const heed_stretch *s)
     for (int64_t i = 0; i < s->n; i++) {
         float g = s->g[i];
         s->slots[0][i] += (g - s->slots[0][i]) * fresh_1;
-        s->slots[1][i] += (g * g - s->slots[1][i]) * fresh_2;
+        s->slots[1][i] += (square_at(s, i) - s->slots[1][i]) * fresh_2;
         float direction = lamb_direction(o, s, i);
         squares += (double)direction * direction;
     }
@@ -249,6 +266,7 @@ static int adagrad_slots(const void *config, heed_slot *slots)
 
 static void adagrad_update(const void *config, const heed_stretch *s)
 {
+    make_up(s, s->slots[0], 1.0, 1.0);
     s->kernels->adagrad(s->n, s->w, s->g, s->slots[0], s->factors[0], (float)((const adagrad_config *)config)->epsilon);
 }
 
@@ -272,11 +290,11 @@ static void adadelta_update(const void *config, const heed_stretch *s)
     float rho = (float)o->rho, epsilon = (float)o->epsilon;
     float *squares = s->slots[0], *deltas = s->slots[1];
     for (int64_t i = 0; i < s->n; i++) {
-        float g = s->g[i];
-        squares[i] = rho * squares[i] + (1.0f - rho) * g * g;
-        float delta = -sqrtf(deltas[i] + epsilon) * g / sqrtf(squares[i] + epsilon);
-        deltas[i] = rho * deltas[i] + (1.0f - rho) * delta * delta;
-        s->w[i] += s->factors[0] * delta;
+        float square = square_at(s, i);
+        squares[i] = rho * squares[i] + (1.0f - rho) * square;
+        float step = -sqrtf(deltas[i] + epsilon) / sqrtf(squares[i] + epsilon);
+        deltas[i] = rho * deltas[i] + (1.0f - rho) * step * step * square;
+        s->w[i] += s->factors[0] * step * s->g[i];
     }
 }
 
@@ -308,7 +326,7 @@ static void ftrl_update(const void *config, const heed_stretch *s)
     float shrink = 2.0f * (float)o->l2_shrinkage_regularization_strength;
     float *sum = s->slots[0], *linear = s->slots[1];
     for (int64_t i = 0; i < s->n; i++) {
-        float g = s->g[i], more = sum[i] + g * g;
+        float g = s->g[i], more = sum[i] + square_at(s, i);
         float raised = powf(more, power);
         linear[i] += g + shrink * s->w[i] - (raised - powf(sum[i], power)) / rate * s->w[i];
         float clipped = fminf(fmaxf(linear[i], -l1), l1);

@@ -22,6 +22,8 @@ typedef struct heed_stretch {
     int64_t             n;
     float              *w;
     const float        *g;
+    const float        *squares; /* of g's shares, see heed_optimizer_apply; NULL: g's own */
+    float               squares_factor; /* what they are to be multiplied with */
     float              *slots[HEED_MAX_SLOTS];
     const float        *factors; /* as `prepare` set them */
     const heed_shape   *shape;   /* of the variable */

@@ -27,6 +27,7 @@ typedef struct heed_program {
     heed_tensor **losses;                    /* (), by output with a loss, before weighting */
     heed_tensor **sums;                      /* vectors, by metric */
     heed_tensor **gradients;                 /* by trained variable; NULL where nothing depends on it */
+    heed_tensor **squares;                   /* of the gradients' shares; NULL where these do not matter */
 } heed_program;
 
 /* The program for such a batch, made if it is not there. */

@@ -177,7 +177,10 @@ static heed_status append_gradients(heed_model *m, heed_program *p)
     for (size_t i = 0; i < t->variable_count; i++)
         leaves[i] = heed_graph_variable(p->graph, t->variables[i]);
     HEED_TRY(heed_graph_status(p->graph));
-    return heed_graph_gradients(p->loss, NULL, leaves, t->variable_count, p->gradients);
+    HEED_TRY(heed_graph_gradients(p->loss, NULL, leaves, t->variable_count, p->gradients));
+    for (size_t i = 0; i < t->variable_count && heed_optimizer_squares_shares(t->optimizer, m->layer->keras); i++)
+        p->squares[i] = heed_squared_shares(p->gradients[i]);
+    return heed_graph_status(p->graph);
 }
 
 heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch *b)
@@ -190,8 +193,9 @@ heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch 
     p->losses = heed_zone_alloc(z, outputs, sizeof *p->losses);
     p->sums = heed_zone_alloc(z, tallies, sizeof *p->sums);
     p->gradients = heed_zone_alloc(z, t->variable_count, sizeof *p->gradients);
+    p->squares = heed_zone_alloc(z, t->variable_count, sizeof *p->squares);
     if (p->targets == NULL || p->sample_weights == NULL || p->losses == NULL || p->sums == NULL ||
-        p->gradients == NULL)
+        p->gradients == NULL || p->squares == NULL)
         return HEED_ENOMEM;
     HEED_TRY(make_points(m, p, b));
     HEED_TRY(append_losses(m, p, b));
@@ -203,7 +207,7 @@ heed_status heed_program_train(heed_model *m, heed_program *p, const heed_batch 
 size_t heed_program_wants(const heed_model *m)
 {
     const struct heed_training *t = m->training;
-    return t == NULL ? 0 : 1 + (size_t)m->output_count + (size_t)t->tally_count + t->variable_count;
+    return t == NULL ? 0 : 1 + (size_t)m->output_count + (size_t)t->tally_count + 2 * t->variable_count;
 }
 
 size_t heed_program_wanted(const heed_model *m, const heed_program *p, heed_tensor **wanted)
@@ -217,9 +221,12 @@ size_t heed_program_wanted(const heed_model *m, const heed_program *p, heed_tens
         if (p->sums[i] != NULL)
             wanted[n++] = p->sums[i];
     }
-    for (size_t i = 0; i < t->variable_count; i++)
+    for (size_t i = 0; i < t->variable_count; i++) {
         if (p->gradients[i] != NULL)
             wanted[n++] = p->gradients[i];
+        if (p->squares[i] != NULL)
+            wanted[n++] = p->squares[i];
+    }
     return n;
 }
 
@@ -256,9 +263,11 @@ static void tally(heed_model *m, const heed_program *p, const heed_batch *b)
 static void update(heed_model *m, const heed_program *p)
 {
     struct heed_training *t = m->training;
-    for (size_t i = 0; i < t->variable_count; i++)
+    for (size_t i = 0; i < t->variable_count; i++) {
         t->gradients[i] = p->gradients[i] == NULL ? NULL : heed_tensor_data(p->gradients[i]);
-    heed_optimizer_apply(t->optimizer, t->gradients);
+        t->squares[i] = p->squares[i] == NULL ? NULL : heed_tensor_data(p->squares[i]);
+    }
+    heed_optimizer_apply(t->optimizer, t->gradients, t->squares, m->layer->keras);
     m->step++;
 }
 

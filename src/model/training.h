@@ -47,6 +47,7 @@ struct heed_training {
     heed_variable   **variables; /* that are trained */
     const char      **paths;
     const float     **gradients; /* of a step */
+    const float     **squares;   /* of their shares; see heed_optimizer_apply */
     size_t            variable_count;
     heed_tally       *tallies; /* output losses, if there are several; then metrics */
     int               tally_count;

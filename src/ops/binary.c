@@ -103,6 +103,11 @@ static heed_tensor *binary(heed_binary_function f, heed_tensor *a, heed_tensor *
     return heed_node_output(NULL, &heed_kind_binary, &attributes, sizeof attributes, (heed_tensor *[]){a, b}, 2);
 }
 
+bool heed_node_is_sum(const heed_node *n)
+{
+    return n->op == &heed_kind_binary && ((const binary_attributes *)n->attributes)->function == HEED_BINARY_ADD;
+}
+
 heed_tensor *heed_op_add(heed_tensor *a, heed_tensor *b) { return binary(HEED_BINARY_ADD, a, b); }
 heed_tensor *heed_op_subtract(heed_tensor *a, heed_tensor *b) { return binary(HEED_BINARY_SUBTRACT, a, b); }
 heed_tensor *heed_op_multiply(heed_tensor *a, heed_tensor *b) { return binary(HEED_BINARY_MULTIPLY, a, b); }

@@ -63,6 +63,25 @@ static heed_status gather_gradient(heed_node *n, heed_tensor *const *dy, heed_te
     return n->graph->status;
 }
 
+/* dtable of the squares of dy */
+static heed_tensor *squared_shares(const heed_node *n)
+{
+    const heed_shape *table = n->attributes;
+    heed_tensor *inputs[] = {n->inputs[0], heed_op_multiply(n->inputs[1], n->inputs[1])};
+    return heed_node_output(n->graph, &heed_kind_gather_gradient, table, sizeof *table, inputs, 2);
+}
+
+heed_tensor *heed_squared_shares(const heed_tensor *gradient)
+{
+    const heed_node *n = gradient == NULL ? NULL : gradient->node;
+    if (n == NULL || (n->op != &heed_kind_gather_gradient && !heed_node_is_sum(n)))
+        return NULL;
+    if (n->op == &heed_kind_gather_gradient)
+        return squared_shares(n);
+    heed_tensor *a = heed_squared_shares(n->inputs[0]), *b = a == NULL ? NULL : heed_squared_shares(n->inputs[1]);
+    return b == NULL ? NULL : heed_op_add(a, b);
+}
+
 const heed_op heed_kind_gather = {
     .name = "gather", .shape = gather_shape, .forward = gather_forward, .gradient = gather_gradient};
 

@@ -161,6 +161,12 @@ heed_tensor *heed_node_output(heed_graph *g, const heed_op *op, const void *attr
 
 /* Whether a node applies this elementwise function. */
 bool heed_node_is_unary(const heed_node *n, heed_unary_function function);
+/* Whether it adds two tensors. */
+bool heed_node_is_sum(const heed_node *n);
+
+/* A table's gradient is, row by row, the sum of what each id brought that took the row: here is the sum of these shares'
+ * squares. NULL where the table is used in another way too. */
+heed_tensor *heed_squared_shares(const heed_tensor *gradient);
 
 /* For shape rules. */
 heed_status heed_node_fail(heed_node *n, const char *format, ...) HEED_PRINTF(2, 3);
