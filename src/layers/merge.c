@@ -209,10 +209,13 @@ const heed_layer_class heed_concatenate_class = {
 
 /* ---- Dot ---- */
 
+/* No root of 0, which has no gradient: padding may be of zeros. */
 static heed_tensor *unit_length(heed_tensor *x, int axis)
 {
-    heed_tensor *length = heed_op_sqrt(heed_op_sum(heed_op_square(x), &axis, 1, true));
-    return x == NULL ? NULL : heed_op_divide(x, heed_op_maximum(length, heed_graph_scalar(x->graph, 1e-12f)));
+    heed_tensor *squares = heed_op_sum(heed_op_square(x), &axis, 1, true);
+    if (x == NULL)
+        return NULL;
+    return heed_op_multiply(x, heed_op_rsqrt(heed_op_maximum(squares, heed_graph_scalar(x->graph, 1e-14f))));
 }
 
 /* (B, ...) as (B, n, k), where k is the size of `axis`; the sizes of the others are appended to *shape. */
