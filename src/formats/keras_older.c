@@ -8,8 +8,8 @@ const char *heed_older_class(const char *class_name)
         {"ThresholdedReLU", "ReLU"},      {"Convolution1D", "Conv1D"},        {"Convolution2D", "Conv2D"},
         {"AtrousConvolution1D", "Conv1D"}, {"AtrousConvolution2D", "Conv2D"}, {"SeparableConvolution2D",
                                                                                "SeparableConv2D"},
-        {"CuDNNLSTM", "LSTM"},            {"CuDNNGRU", "GRU"},                {"GroupedQueryAttention",
-                                                                               "GroupQueryAttention"}};
+        {"CuDNNLSTM", "LSTM"},            {"CuDNNGRU", "GRU"},
+        {"GroupedQueryAttention", "GroupQueryAttention"}}; /* Keras 3's own name, in HDF5 */
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strcmp(classes[i][0], class_name) == 0)
             return classes[i][1];

@@ -167,8 +167,11 @@ static heed_tensor *at_thresholds(heed_tensor *t, heed_tensor *p, heed_tensor *w
     match_ranks(&t, &p);
     if (t == NULL || p == NULL)
         return NULL;
-    if (read_thresholds(&p->graph->zone, given, beyond, &count, &numbers) != HEED_OK)
-        return heed_graph_fail(p->graph, HEED_EINVAL, "thresholds are no numbers, or too many (found %.60s)", given);
+    heed_status status = read_thresholds(&p->graph->zone, given, beyond, &count, &numbers);
+    if (status == HEED_ENOMEM)
+        return heed_graph_fail(p->graph, status, "out of memory");
+    if (status != HEED_OK)
+        return heed_graph_fail(p->graph, status, "thresholds are no numbers (found %.60s)", given);
     heed_tensor *thresholds = heed_graph_constant(p->graph, &(heed_array){HEED_FLOAT32, {2, {1, count}}, numbers});
     heed_tensor *weights = flat(weights_like(w, t)), *truth = heed_op_multiply(flat(t), weights);
     heed_tensor *positive = floats(heed_op_greater(heed_op_expand(flat(p), -1), thresholds)); /* (elements, count) */

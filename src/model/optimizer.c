@@ -397,12 +397,9 @@ static void square_tile(void *work, int64_t tile, int thread)
     const step_work *w = work;
     stretch *s = &w->optimizer->stretches[tile];
     const float *g = gradient_of(w, s);
-    s->squares = g == NULL ? 0.0 : w->kernels->sum_of_squares(s->n, g);
     const float *shares = shares_of(w, s);
-    if (shares == NULL)
-        return;
-    s->squares = 0.0;
-    for (int64_t i = 0; i < s->n; i++)
+    s->squares = g == NULL || shares != NULL ? 0.0 : w->kernels->sum_of_squares(s->n, g);
+    for (int64_t i = 0; i < s->n && shares != NULL; i++)
         s->squares += shares[i];
 }
 
