@@ -110,6 +110,12 @@ static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *
     return sum_last(heed_op_multiply(t, heed_op_log(heed_op_divide(t, p))));
 }
 
+/* Whether the model's file is of Keras 2.3 to 2.15. */
+static bool is_late_keras_2(const heed_tensor *p)
+{
+    return p != NULL && p->graph->keras >= 203 && p->graph->keras < 300;
+}
+
 /* From TensorFlow 2.3 on Keras takes what was kept as logits without asking which of the two it went through. */
 heed_tensor *heed_logits_behind(const heed_tensor *p, heed_squash squash)
 {
@@ -209,10 +215,9 @@ heed_tensor *heed_binary_entropy(heed_tensor *t, heed_tensor *p, heed_tensor *lo
 {
     if (logits != NULL)
         return heed_op_subtract(heed_op_function(logits, "softplus", 0, 0), heed_op_multiply(t, logits));
-    /* From 2.3 on, and before 3, on top of the clipping. */
-    float more = p != NULL && p->graph->keras >= 203 && p->graph->keras < 300 ? EPSILON : 0.0f;
+    float more = is_late_keras_2(p) ? EPSILON : 0.0f; /* on top of the clipping */
     p = clipped(p);
-    heed_tensor *yes = heed_op_multiply(t, heed_op_log(heed_op_scale(p, 1.0f, more)));
+    heed_tensor *yes = heed_op_multiply(t, heed_op_log(more == 0.0f ? p : heed_op_scale(p, 1.0f, more)));
     heed_tensor *rest = heed_op_scale(p, -1.0f, 1.0f + more);
     heed_tensor *no = heed_op_multiply(heed_op_scale(t, -1.0f, 1.0f), heed_op_log(rest));
     return heed_op_negative(heed_op_add(yes, no));
@@ -555,8 +560,7 @@ static heed_tensor *pair(heed_tensor *total, heed_tensor *count)
 /* Whether a metric counts masked steps, too; Keras 2 handed every metric the mask, as weights. */
 static bool is_blind(const heed_measure_class *class, const heed_tensor *prediction)
 {
-    int keras = prediction == NULL ? 0 : prediction->graph->keras;
-    return (keras < 203 || keras >= 300) && (class->ignores_mask || class->sums != NULL);
+    return !is_late_keras_2(prediction) && (class->ignores_mask || class->sums != NULL);
 }
 
 heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,

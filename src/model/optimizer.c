@@ -379,8 +379,7 @@ static const float *gradient_of(const step_work *w, const stretch *s)
 static const float *shares_of(const step_work *w, const stretch *s)
 {
     const float *squares = w->squares[s->variable];
-    bool collected = w->optimizer->variables[s->variable].accumulator != NULL;
-    return squares == NULL || collected ? NULL : squares + s->begin;
+    return squares == NULL ? NULL : squares + s->begin;
 }
 
 static void collect_tile(void *work, int64_t tile, int thread)
@@ -490,7 +489,9 @@ static int64_t *iteration(const heed_optimizer *o) { return o->arrays.items[0].a
 
 bool heed_optimizer_squares_shares(const heed_optimizer *o, int keras)
 {
-    return keras >= 300 || (keras >= 203 && (!isinf(o->common.clipnorm) || !isinf(o->common.global_clipnorm)));
+    const common_config *k = &o->common;
+    bool clips = !isinf(k->clipnorm) || !isinf(k->global_clipnorm), collects = k->gradient_accumulation_steps > 0;
+    return !collects && ((clips && keras >= 203) || (o->class->squares && keras >= 300));
 }
 
 void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, const float *const *squares, int keras)
@@ -499,7 +500,8 @@ void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, cons
     int64_t done = *iteration(o), every = k->gradient_accumulation_steps, updates = heed_optimizer_iterations(o);
     double rate = heed_optimizer_rate(o);
     step_work w = {.optimizer = o, .kernels = heed_kernels_for(o->context->cpu), .gradients = gradients,
-                   .squares = squares, .squares_shares = keras >= 300, .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
+                   .squares = squares, .squares_shares = keras >= 300,
+                   .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
                    .decay = isinf(k->weight_decay) ? 0.0f : (float)(k->weight_decay * rate),
                    .average = updates == 0 ? 0.0f : (float)k->ema_momentum,
                    .overwrites = k->ema_overwrite_frequency > 0 && (updates + 1) % k->ema_overwrite_frequency == 0};

@@ -442,22 +442,23 @@ static void adafactor_update(const void *config, const heed_stretch *s)
 
 OPTIMIZER(sgd, "SGD", sgd_config, SGD_OPTIONS, .slots = sgd_slots, .prepare = sgd_prepare, .update = sgd_update)
 OPTIMIZER(rmsprop, "RMSprop", rmsprop_config, RMSPROP_OPTIONS, .slots = rmsprop_slots, .prepare = sgd_prepare,
-          .update = rmsprop_update)
-OPTIMIZER(adam, "Adam", adam_config, ADAM_OPTIONS, .slots = adam_slots, .prepare = adam_prepare, .update = adam_update)
+          .update = rmsprop_update, .squares = true)
+OPTIMIZER(adam, "Adam", adam_config, ADAM_OPTIONS, .slots = adam_slots, .prepare = adam_prepare,
+          .update = adam_update, .squares = true)
 OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prepare = adam_prepare,
-          .update = adam_update)
+          .update = adam_update, .squares = true)
 OPTIMIZER(adamax, "Adamax", moments_config, MOMENTS_OPTIONS, .slots = adamax_slots, .prepare = adamax_prepare,
           .update = adamax_update)
 OPTIMIZER(nadam, "Nadam", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = nadam_prepare,
-          .update = nadam_update, .product_after = nadam_product, .keeps_product = true)
+          .update = nadam_update, .squares = true, .product_after = nadam_product, .keeps_product = true)
 OPTIMIZER(lamb, "Lamb", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = lamb_prepare,
-          .update = lamb_update, .whole = true)
+          .update = lamb_update, .squares = true, .whole = true)
 OPTIMIZER(adagrad, "Adagrad", adagrad_config, ADAGRAD_OPTIONS, .slots = adagrad_slots, .prepare = sgd_prepare,
-          .update = adagrad_update)
+          .update = adagrad_update, .squares = true)
 OPTIMIZER(adadelta, "Adadelta", adadelta_config, ADADELTA_OPTIONS, .slots = adadelta_slots, .prepare = sgd_prepare,
-          .update = adadelta_update)
-OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare, .update = ftrl_update,
-          .interleaved = true)
+          .update = adadelta_update, .squares = true)
+OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare,
+          .update = ftrl_update, .squares = true, .interleaved = true)
 OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare = sgd_prepare, .update = lion_update)
 
 OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots,

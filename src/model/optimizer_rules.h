@@ -41,6 +41,7 @@ typedef struct heed_optimizer_class {
     double (*product_after)(const void *config, double steps);
     bool interleaved;   /* before Keras 2.11 too, its slots stood variable by variable in files */
     bool keeps_product; /* it is among what files hold (Nadam) */
+    bool squares;       /* it keeps squares of gradients, by heed_stretch.squares where these are given */
     bool whole;         /* a stretch must be a whole variable: the rule looks at its norm */
 } heed_optimizer_class;
 

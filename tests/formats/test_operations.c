@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "support/context.h"
 #include "support/failing_allocator.h"
 #include "heed/files.h"
 #include "heed/model.h"
@@ -36,14 +37,6 @@
     MODEL(", {\"class_name\": \"TensorFlowOpLayer\", \"config\": {\"name\": \"y\", \"node_def\": {\"op\": \"" op      \
           "\", \"input\": [" inputs "], \"attr\": {}}, \"constants\": {" constants "}}, \"name\": \"y\", "              \
           "\"inbound_nodes\": [[" nodes "]]}")
-
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state); }
-
-static int tear_down(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
 
 static void check_refused(heed_context *c, const char *json, const char *part)
 {
@@ -184,10 +177,10 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_cannot_be_run_is_named_with_place_and_options, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_a_call_may_not_ask_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_operations_without_modules, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_way_through_keras_2, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_run_is_named_with_place_and_options, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_what_a_call_may_not_ask_for, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_operations_without_modules, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_the_way_through_keras_2, heed_test_with_context, heed_test_without_context),
         cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

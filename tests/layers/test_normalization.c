@@ -6,19 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "support/context.h"
 #include "heed/model.h"
 #include "heed/normalization.h"
 
 #include <math.h>
 #include <string.h>
-
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state); }
-
-static int tear_down(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
 
 /* The sentence of what a layer says of an input of so many features in 4 steps. */
 static const char *refusal(heed_context *c, heed_spec spec, int features)
@@ -111,10 +104,10 @@ static void test_fans_follow_the_letters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_normalization_refuses, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_keras_2_has_the_axis_in_a_list, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_equations_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_fans_follow_the_letters, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_normalization_refuses, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_keras_2_has_the_axis_in_a_list, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_what_equations_are_refused, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_fans_follow_the_letters, heed_test_with_context, heed_test_without_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

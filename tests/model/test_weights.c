@@ -9,6 +9,7 @@
 #include "heed/files.h"
 #include "heed/normalization.h"
 #include "heed/model.h"
+#include "support/context.h"
 #include "support/failing_allocator.h"
 #include "support/files.h"
 
@@ -23,14 +24,6 @@
         if ((call) != HEED_OK)                                                                                         \
             fail_msg("%s: %s", #call, heed_error(c));                                                                  \
     } while (0)
-
-static int set_up(void **state) { return heed_context_create(NULL, (heed_context **)state); }
-
-static int tear_down(void **state)
-{
-    heed_context_free(*state);
-    return 0;
-}
 
 /* ---- files of weights */
 
@@ -248,12 +241,12 @@ static void test_the_log_tells_what_is_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_weights_of_real_files, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_weights_that_do_not_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weights_of_real_files, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_weights_that_do_not_fit, heed_test_with_context, heed_test_without_context),
         cmocka_unit_test(test_memory_runs_out),
-        cmocka_unit_test_setup_teardown(test_what_is_frozen_stays, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_lies_inside, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_log_tells_what_is_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_frozen_stays, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_what_lies_inside, heed_test_with_context, heed_test_without_context),
+        cmocka_unit_test_setup_teardown(test_the_log_tells_what_is_missing, heed_test_with_context, heed_test_without_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
