@@ -39,6 +39,7 @@ extern "C" {
 /** Every class here, as X(name). */
 #define HEED_LAYER_CLASS_MAP(X)                                                                                        \
     X(input_layer) X(dense) X(einsum_dense) X(embedding) X(reversible_embedding) X(activation) X(dropout)              \
+    X(alpha_dropout) X(identity)                                                                                       \
     X(lstm) X(lstm_cell) X(gru) X(gru_cell) X(simple_rnn) X(simple_rnn_cell) X(rnn) X(stacked_rnn_cells)               \
     X(bidirectional) X(time_distributed)                                                                               \
     X(masking) X(flatten) X(reshape) X(permute) X(repeat_vector)                                                       \
@@ -145,6 +146,26 @@ extern HEED_API const heed_layer_class heed_activation_class;
 typedef struct heed_dropout_config { HEED_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_dropout_config;
 extern HEED_API const heed_layer_class heed_dropout_class;
 #define heed_dropout(...) HEED_SPEC(dropout, HEED_DROPOUT_OPTIONS, __VA_ARGS__)
+
+/**
+ * Dropout that keeps the mean and the variance of what selu gives (Klambauer et al. 2017, "Self-Normalizing Neural
+ * Networks", arXiv:1706.02515, section 3): in training, each number becomes selu's least, -1.7581, with probability rate,
+ * and all are then scaled and shifted.
+ */
+#define HEED_ALPHA_DROPOUT_OPTIONS(X, config)                                                                          \
+    HEED_LAYER_OPTIONS(X, config)                                                                                      \
+    X(config, FLOAT, rate, 0.0, "[0,1)", "share of the numbers that are replaced")                                     \
+    X(config, SHAPE, noise_shape, {0}, "None",                                                                         \
+      "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
+typedef struct heed_alpha_dropout_config { HEED_ALPHA_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_alpha_dropout_config;
+extern HEED_API const heed_layer_class heed_alpha_dropout_class;
+#define heed_alpha_dropout(...) HEED_SPEC(alpha_dropout, HEED_ALPHA_DROPOUT_OPTIONS, __VA_ARGS__)
+
+/** y = x. A name for a place in a model. */
+#define HEED_IDENTITY_OPTIONS(X, config) HEED_LAYER_OPTIONS(X, config)
+typedef struct heed_identity_config { HEED_IDENTITY_OPTIONS(HEED_OPTION_FIELD, ) } heed_identity_config;
+extern HEED_API const heed_layer_class heed_identity_class;
+#define heed_identity(...) HEED_SPEC(identity, HEED_IDENTITY_OPTIONS, __VA_ARGS__)
 
 /** y = x, with a penalty on it for each example. */
 #define HEED_ACTIVITY_REGULARIZATION_OPTIONS(X, config)                                                                \

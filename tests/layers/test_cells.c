@@ -313,6 +313,8 @@ static const sample samples[] = {
     {"LeakyReLU", "", 1, {X3}},
     {"ELU", "", 1, {X3}},
     {"PReLU", "shared_axes=[1]", 1, {X3}},
+    {"AlphaDropout", "0.5, noise_shape=[None, 1, 4]", 1, {X3}},
+    {"Identity", "", 1, {X3}},
     {"ActivityRegularization", "l1=0.1", 1, {X3}},
     {"Attention", "use_scale=True, score_mode='concat', dropout=0.5", 2, {X3, X3}},
     {"AdditiveAttention", "", 3, {X3, X3, X3}},

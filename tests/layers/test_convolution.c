@@ -251,6 +251,28 @@ static void test_spatial_dropout(void **state)
     end(&t);
 }
 
+/* Each number is as it was or selu's least, scaled and shifted so that mean and variance of such inputs stay. */
+static void test_alpha_dropout(void **state)
+{
+    enum { COUNT = 4000 };
+    const double rate = 0.2, least = -1.7580993408473766;
+    const double a = 1 / sqrt((1 - rate) * (1 + rate * least * least)), b = -a * rate * least;
+    trial t;
+    int replaced = 0;
+    assert_int_equal(begin(*state, heed_alpha_dropout(.rate = 0.2), (heed_shape){2, {4, COUNT / 4}}, true, &t), HEED_OK);
+    const float *y = run(&t);
+    for (int i = 0; i < COUNT; i++) {
+        bool kept = fabs(y[i] - (a * t.data[i] + b)) < 1e-5;
+        assert_true(kept || fabs(y[i] - (a * least + b)) < 1e-5);
+        replaced += !kept;
+    }
+    assert_true(replaced > 700 && replaced < 900); /* 800 expected, deviation 25.3 */
+    end(&t);
+    assert_int_equal(begin(*state, heed_alpha_dropout(.rate = 0.2), (heed_shape){2, {1, COUNT}}, false, &t), HEED_OK);
+    assert_memory_equal(run(&t), t.data, COUNT * sizeof *t.data);
+    end(&t);
+}
+
 /* Mean and variance of (y - x) / unit, or of y / x, over many numbers. */
 static void check_normal(heed_context *c, heed_spec spec, bool factor, double mean, double variance)
 {
@@ -338,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_channels_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_way_back_with_gaps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_spatial_dropout, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_alpha_dropout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gaussian, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_masks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_masked_average, set_up, tear_down),
