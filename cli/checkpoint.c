@@ -30,8 +30,13 @@ int cli_checkpoint_open(cli_checkpoint *k, cli_session *s, const char *folder, b
                          k->path);
     if (!k->found && resume)
         cli_note(s, "%s: nothing is saved yet, so training starts from the beginning", folder);
-    if (!k->found && mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return cli_error(CLI_FAILED, NULL, "%s: cannot make the directory: %s", folder, strerror(errno));
+    return CLI_DONE;
+}
+
+int cli_checkpoint_begin(const cli_checkpoint *k)
+{
+    if (k->folder != NULL && mkdir(k->folder, 0777) != 0 && errno != EEXIST)
+        return cli_error(CLI_FAILED, NULL, "%s: cannot make the directory: %s", k->folder, strerror(errno));
     return CLI_DONE;
 }
 

@@ -18,6 +18,8 @@ typedef struct cli_checkpoint {
 
 /* Looks whether a run is saved in `folder`: that is an error unless `resume`. Returns an exit status. */
 int cli_checkpoint_open(cli_checkpoint *k, cli_session *s, const char *folder, bool resume);
+/* Makes the folder for a run that begins: when all that it needs was found, so that nothing is left of one that cannot. */
+int cli_checkpoint_begin(const cli_checkpoint *k);
 /* Takes up the run that the loaded model k->path belongs to: its seed, its steps, its history, k->batch. */
 int cli_checkpoint_restore(cli_checkpoint *k, heed_model *m, cli_history *history);
 /* Writes the run down; does nothing without a folder. */

@@ -351,8 +351,10 @@ static int take_up(fit_run *r)
 {
     r->checkpoint.rows = r->data.x.items[0].array->shape.dims[0];
     r->checkpoint.batch_size = r->values->batch_size;
-    return r->checkpoint.found ? cli_checkpoint_restore(&r->checkpoint, r->model, &r->history)
-                               : cli_compile(r->session, r->model, &r->values->compile);
+    if (r->checkpoint.found)
+        return cli_checkpoint_restore(&r->checkpoint, r->model, &r->history);
+    int exit_status = cli_compile(r->session, r->model, &r->values->compile);
+    return exit_status == CLI_DONE ? cli_checkpoint_begin(&r->checkpoint) : exit_status;
 }
 
 static int run(cli_session *s, const void *values)

@@ -422,6 +422,9 @@ static void test_resume(void **state)
     heed_test_fails(line, 1, "heed: run.tmp/fit.keras: not the run that was begun (expected seed 7, found 8)\n");
     snprintf(line, sizeof line, "heed %s --epochs 6 --save part.keras --resume", fit);
     heed_test_fails(line, 2, "heed: --resume: --checkpoint DIR says from where\n");
+    heed_test_fails("heed fit " TAGGER " --x none.npz --y tags.npz --checkpoint empty.tmp --save part.keras", 1,
+                    "heed: none.npz: cannot open: No such file or directory\n");
+    heed_test_prints("ls -d empty.tmp 2>/dev/null || true", ""); /* nothing is left of a run that could not begin */
 }
 
 /* Killed again and again, within epochs too, a run ends with the same bits. */
