@@ -235,7 +235,7 @@ static heed_status take(heed_model *m, const state *s)
         heed_array_free(m->context, copy);
     }
     if (!all)
-        heed_optimizer_restore_product(o);
+        heed_optimizer_restore_product(o, m->layer->keras);
     heed_set_training_step(m, (uint64_t)*(int64_t *)heed_optimizer_array_at(o, 0)->data);
     return HEED_OK;
 }

@@ -17,6 +17,7 @@ typedef struct kept {
     float         *average, *accumulator;
     float         *slots[HEED_MAX_SLOTS];
     float          factor; /* of this step's gradient: clipping, averaging */
+    float          factors[HEED_MAX_FACTORS]; /* of this step's rule: heed_optimizer_class.prepare */
     size_t         first_stretch, stretch_count;
 } kept;
 
@@ -41,8 +42,7 @@ struct heed_optimizer {
     size_t                      variable_count;
     stretch                    *stretches;
     size_t                      stretch_count;
-    float                      *product; /* see heed_optimizer_class.prepare */
-    float                       own_product;
+    float                      *product; /* of heed_optimizer_class.growth; NULL: there is none */
     float                      *scratch; /* a gradient for each thread, where a rule needs whole ones */
     int64_t                     longest;
 };
@@ -160,8 +160,6 @@ static heed_status set_up(heed_optimizer *o, const heed_value *v)
     heed_options_transfer(HEED_TABLE_OF(object->object_class), o->config, common_table, &o->common);
     HEED_TRY(check_common(o));
     HEED_TRY(read_rate(o, rate));
-    o->own_product = 1.0f;
-    o->product = &o->own_product;
     return add_counters(o);
 }
 
@@ -267,7 +265,7 @@ static heed_status add_product(heed_optimizer *o)
 {
     static const heed_shape scalar = {0};
     void *data;
-    if (!o->class->keeps_product)
+    if (o->class->growth == NULL)
         return HEED_OK;
     HEED_TRY(add_array(o, HEED_FLOAT32, &scalar, "u_product", 1.0, &data));
     o->product = data;
@@ -359,7 +357,6 @@ typedef struct step_work {
     const heed_kernels  *kernels;
     const float *const  *gradients, *const *squares;
     bool                 squares_shares; /* in updates, too, not only in norms */
-    float                factors[HEED_MAX_FACTORS];
     float                decay;   /* share of a weight that is taken off first */
     float                limit;   /* of a gradient's elements; infinite: none */
     float                average; /* share of the moving average that stays */
@@ -419,7 +416,7 @@ static void update_weights(const step_work *w, const stretch *s, const float *g,
     heed_optimizer *o = w->optimizer;
     kept *k = &o->variables[s->variable];
     float local[HEED_TILE_ELEMENTS], *buffer = o->scratch == NULL ? local : o->scratch + (int64_t)thread * o->longest;
-    heed_stretch piece = {.kernels = w->kernels, .n = s->n, .w = k->variable->data + s->begin, .factors = w->factors,
+    heed_stretch piece = {.kernels = w->kernels, .n = s->n, .w = k->variable->data + s->begin, .factors = k->factors,
                           .g = used_gradient(w, s, g, k->factor, buffer), .shape = &k->variable->shape};
     if (w->squares_shares)
         piece.squares = shares_of(w, s);
@@ -485,6 +482,24 @@ static void set_factors(heed_optimizer *o, const step_work *w, float scale)
     }
 }
 
+/* Whether a step multiplies the product before it comes to a variable. Once, before the first; but from Keras 2.11 on, before
+ * 3, for each of the n variables: what is to keep a compiled step from doing so twice compares the number of the step with a
+ * counter that stood still when the step was compiled, at n + i for variable i, and is right in that one step. */
+static bool grows_for(const heed_optimizer *o, int keras, int64_t step, size_t variable)
+{
+    bool for_each = keras >= 211 && keras < 300 && !o->common.is_legacy_optimizer;
+    return for_each ? step != (int64_t)(o->variable_count + variable) : variable == 0;
+}
+
+static void prepare_rule(heed_optimizer *o, double rate, int64_t step, int keras)
+{
+    for (size_t i = 0; i < o->variable_count; i++) {
+        if (o->product != NULL && grows_for(o, keras, step, i))
+            *o->product *= (float)o->class->growth(o->config, (double)step);
+        o->class->prepare(o->config, rate, (double)step, o->product == NULL ? 1.0f : *o->product, o->variables[i].factors);
+    }
+}
+
 static int64_t *iteration(const heed_optimizer *o) { return o->arrays.items[0].array->data; }
 
 bool heed_optimizer_squares_shares(const heed_optimizer *o, int keras)
@@ -509,7 +524,7 @@ void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, cons
         run_tiles(&w, collect_tile);
     if (w.updates) {
         set_factors(o, &w, every > 0 ? 1.0f / (float)every : 1.0f);
-        o->class->prepare(o->config, rate, (double)(updates + 1), o->product, w.factors);
+        prepare_rule(o, rate, updates + 1, keras);
     }
     if (w.updates || k->use_ema)
         run_tiles(&w, update_tile);
@@ -602,11 +617,18 @@ size_t heed_optimizer_variables(const heed_optimizer *o) { return o->variable_co
 bool   heed_optimizer_is_old(const heed_optimizer *o) { return o->common.is_legacy_optimizer; }
 bool   heed_optimizer_interleaved(const heed_optimizer *o) { return o->class->interleaved; }
 
-void heed_optimizer_restore_product(heed_optimizer *o)
+void heed_optimizer_restore_product(heed_optimizer *o, int keras)
 {
-    if (o->class->product_after != NULL)
-        *o->product = (float)o->class->product_after(o->config, (double)heed_optimizer_iterations(o));
+    double product = 1.0;
+    if (o->product == NULL)
+        return;
+    for (int64_t step = 1; step <= heed_optimizer_iterations(o) && product > 0.0; step++) {
+        double growth = o->class->growth(o->config, (double)step);
+        for (size_t i = 0; i < o->variable_count; i++)
+            product *= grows_for(o, keras, step, i) ? growth : 1.0;
+    }
+    *o->product = (float)product;
 }
 
-bool        heed_optimizer_keeps_product(const heed_optimizer *o) { return o->class->keeps_product; }
+bool        heed_optimizer_keeps_product(const heed_optimizer *o) { return o->class->growth != NULL; }
 const char *heed_optimizer_class_name(const heed_optimizer *o) { return o->class->class.name; }

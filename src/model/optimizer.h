@@ -22,7 +22,7 @@ bool        heed_optimizer_prepared(const heed_optimizer *o);
 /* One step. gradients[i] is of variable i; NULL where nothing depends on it: such a variable stays as it is. On TensorFlow a
  * row of a table that is looked up several times has a share of its gradient from each time, and Keras takes norms (from 2.3
  * on) and squares (from 3 on) of these shares, before it adds them: squares[i] is heed_squared_shares(); NULL: the gradient's
- * own squares count. */
+ * own squares count. `keras`: whose version's rules they are, as heed_layer.keras. */
 void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, const float *const *squares, int keras);
 /* Whether these squares make a difference. */
 bool heed_optimizer_squares_shares(const heed_optimizer *o, int keras);
@@ -53,8 +53,9 @@ bool heed_optimizer_is_old(const heed_optimizer *o);
 bool heed_optimizer_interleaved(const heed_optimizer *o);
 bool heed_optimizer_keeps_product(const heed_optimizer *o);
 const char *heed_optimizer_class_name(const heed_optimizer *o); /* "adam" */
-/* Works out from the number of steps what a state lacks that was kept without it (Nadam's, before Keras 3). */
-void heed_optimizer_restore_product(heed_optimizer *o);
+/* Works out from the number of steps what a state lacks that was kept without it: Nadam's product, before Keras 3. `keras` as
+ * for heed_optimizer_apply. */
+void heed_optimizer_restore_product(heed_optimizer *o, int keras);
 /* Bytes that it keeps, or will. */
 size_t heed_optimizer_bytes(const heed_optimizer *o, heed_variable *const *variables, size_t count);
 

@@ -40,7 +40,7 @@ static int sgd_slots(const void *config, heed_slot *slots)
     return ((const sgd_config *)config)->momentum != 0.0;
 }
 
-static void sgd_prepare(const void *config, double rate, double step, float *product, float *factors)
+static void sgd_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     factors[0] = (float)rate;
 }
@@ -126,7 +126,7 @@ static int adam_slots(const void *config, heed_slot *slots)
     return ((const adam_config *)config)->amsgrad ? 3 : 2;
 }
 
-static void adam_prepare(const void *config, double rate, double step, float *product, float *factors)
+static void adam_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     const adam_config *o = config;
     factors[0] = (float)(rate * sqrt(1.0 - pow(o->beta_2, step)) / (1.0 - pow(o->beta_1, step)));
@@ -162,7 +162,7 @@ static int adamax_slots(const void *config, heed_slot *slots)
     return 2;
 }
 
-static void adamax_prepare(const void *config, double rate, double step, float *product, float *factors)
+static void adamax_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     factors[0] = (float)(rate / (1.0 - pow(((const moments_config *)config)->beta_1, step)));
 }
@@ -180,27 +180,19 @@ static void adamax_update(const void *config, const heed_stretch *s)
 }
 
 /* Before Keras 2.11 the share of the momentum grew more slowly. */
-static double nadam_share(const moments_config *o, double step)
+static double nadam_growth(const void *config, double step)
 {
+    const moments_config *o = config;
     return o->beta_1 * (1.0 - 0.5 * pow(0.96, o->is_legacy_optimizer ? 0.004 * step : step));
 }
 
-static double nadam_product(const void *config, double steps)
-{
-    double product = 1.0;
-    for (double step = 1.0; step <= steps && product > 0.0; step++)
-        product *= nadam_share(config, step);
-    return product;
-}
-
 /* factors: of m, of g, 1 / (1 - beta_2^t) */
-static void nadam_prepare(const void *config, double rate, double step, float *product, float *factors)
+static void nadam_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     const moments_config *o = config;
-    double now = nadam_share(o, step), next = nadam_share(o, step + 1.0);
-    *product *= (float)now;
-    factors[0] = (float)(rate * next / (1.0 - *product * next));
-    factors[1] = (float)(rate * (1.0 - now) / (1.0 - *product));
+    double now = nadam_growth(o, step), next = nadam_growth(o, step + 1.0);
+    factors[0] = (float)(rate * next / (1.0 - product * next));
+    factors[1] = (float)(rate * (1.0 - now) / (1.0 - product));
     factors[2] = (float)(1.0 / (1.0 - pow(o->beta_2, step)));
 }
 
@@ -217,7 +209,7 @@ static void nadam_update(const void *config, const heed_stretch *s)
     }
 }
 
-static void lamb_prepare(const void *config, double rate, double step, float *product, float *factors)
+static void lamb_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     const moments_config *o = config;
     factors[0] = (float)rate;
@@ -382,7 +374,7 @@ static int adafactor_slots(const void *config, heed_slot *slots)
 }
 
 /* factors: rate, share of the mean squares that stays */
-static void adafactor_prepare(const void *config, double rate, double step, float *product, float *factors)
+static void adafactor_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     factors[0] = (float)fmin(rate, 1.0 / sqrt(step));
     factors[1] = (float)(1.0 - pow(step, ((const adafactor_config *)config)->beta_2_decay));
@@ -450,7 +442,7 @@ OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prep
 OPTIMIZER(adamax, "Adamax", moments_config, MOMENTS_OPTIONS, .slots = adamax_slots, .prepare = adamax_prepare,
           .update = adamax_update)
 OPTIMIZER(nadam, "Nadam", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = nadam_prepare,
-          .update = nadam_update, .squares = true, .product_after = nadam_product, .keeps_product = true)
+          .update = nadam_update, .squares = true, .growth = nadam_growth)
 OPTIMIZER(lamb, "Lamb", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = lamb_prepare,
           .update = lamb_update, .squares = true, .whole = true)
 OPTIMIZER(adagrad, "Adagrad", adagrad_config, ADAGRAD_OPTIONS, .slots = adagrad_slots, .prepare = sgd_prepare,

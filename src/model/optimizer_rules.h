@@ -33,14 +33,12 @@ typedef struct heed_optimizer_class {
     heed_object_class class;
     /* How many slots, and which, for this config. NULL: none. */
     int (*slots)(const void *config, heed_slot *slots);
-    /* Numbers of a step that all stretches share: rate of this step, step number from 1. `product` is kept from step to
-     * step, 1 at first. */
-    void (*prepare)(const void *config, double rate, double step, float *product, float *factors);
+    /* Numbers that all stretches of a variable share: rate of this step, step number from 1, the product of the steps'
+     * `growth` up to this one. */
+    void (*prepare)(const void *config, double rate, double step, float product, float *factors);
     void (*update)(const void *config, const heed_stretch *s);
-    /* What `product` is after so many steps, for states that were kept without it; NULL: not used. */
-    double (*product_after)(const void *config, double steps);
+    double (*growth)(const void *config, double step); /* NULL: there is no product */
     bool interleaved;   /* before Keras 2.11 too, its slots stood variable by variable in files */
-    bool keeps_product; /* it is among what files hold (Nadam) */
     bool squares;       /* it keeps squares of gradients, by heed_stretch.squares where these are given */
     bool whole;         /* a stretch must be a whole variable: the rule looks at its norm */
 } heed_optimizer_class;
