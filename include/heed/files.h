@@ -99,11 +99,12 @@ typedef struct heed_load_config {
  * hint what could take its place. No weight is read before all layers are known.
  *
  * Where versions of Keras differ, the model runs and learns as in the one that wrote the file, with TensorFlow below
- * it: a loss behind the activation of another one may take that one's logits, and from Keras 3 on the squares that
- * Adam and its kin keep of an Embedding's gradient are those of each use of a row, added up; from Keras 2.11 on,
+ * it: a loss behind the activation of another one may take that one's logits; from Keras 3 on the squares that Adam
+ * and its kin keep of an Embedding's gradient are those of each use of a row, added up; in tf.keras before 2.11 the
+ * momentum of rows that a batch does not look up rests (SGD, RMSprop, Adadelta, Adamax, Nadam, Ftrl); from 2.11 on,
  * before 3, Nadam's product of momenta falls once for each variable, as in a compiled step there. A model that was
- * made here, and saved, does none of that. Not followed: Adamax and Adafactor square the sum, and rows that a batch
- * does not look up keep their momentum going, which SGD and Nadam of TensorFlow 2.0 to 2.10 let rest.
+ * made here, and saved, does none of that. Not followed: Adamax and Adafactor of Keras 3 take sizes and squares of
+ * each use too, and TensorFlow 2.2 has files that do not tell whether rows rest: here they do not.
  */
 #define heed_load_model(context, path, out, ...)                                                                       \
     heed_load_model_with((context), (path), &(heed_load_config){0, __VA_ARGS__}, (out))

@@ -39,11 +39,19 @@ heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, h
 
 /* ---- training settings ---- */
 
-/* Whether optimizers of this version are those from before Keras 2.11, where their configs do not say it. */
-static bool has_old_optimizers(const heed_keras_reading *r)
+/* Whether it is one of those from before Keras 2.11. Later versions of Keras 2 have these too, in a module of their own that
+ * only an archive names; in HDF5 it is the new ones that say what they are. */
+static bool is_old(const heed_json *optimizer, const heed_json *config, const heed_keras_reading *r)
 {
+    const heed_json *said = heed_json_find(config, "is_legacy_optimizer"), *name = heed_json_find(optimizer, "class_name");
+    const heed_json *module = heed_json_find(optimizer, "module");
     int version = heed_keras_number(r->version);
-    return version > 0 && version < 211;
+    if (heed_json_is(said, HEED_JSON_BOOL))
+        return said->boolean;
+    if (version >= 211 && heed_json_is(module, HEED_JSON_STRING))
+        return strstr(module->text, "optimizers.legacy") != NULL;
+    return version > 0 && version < 300 &&
+           (version < 211 || (heed_json_is(name, HEED_JSON_STRING) && strncmp(name->text, "Custom>", 7) != 0));
 }
 
 /* What was "decay": the rate over 1 + decay * steps. */
@@ -84,20 +92,14 @@ static heed_status mark_old(heed_zone *z, const heed_json *class_name, heed_json
     return heed_json_set(z, config, "is_legacy_optimizer", heed_json_bool(z, true));
 }
 
-static heed_status read_optimizer(heed_zone *z, const heed_json *given, const heed_keras_reading *r,
-                                  heed_json *settings)
+heed_status heed_legacy_read_optimizer_config(heed_zone *z, const heed_keras_reading *r, heed_json *optimizer)
 {
-    heed_json *optimizer = heed_json_copy(z, given);
-    if (optimizer == NULL)
-        return HEED_ENOMEM;
     heed_json *config = heed_json_find(optimizer, "config");
-    const heed_json *legacy = heed_json_find(config, "is_legacy_optimizer");
-    bool old = heed_json_is(legacy, HEED_JSON_BOOL) ? legacy->boolean : has_old_optimizers(r);
-    if (old && config != NULL)
-        HEED_TRY(mark_old(z, heed_json_find(optimizer, "class_name"), config));
-    if (old && config != NULL && heed_keras_number(r->version) < 204 && strstr(r->version, "-tf") == NULL)
-        HEED_TRY(clip_together(z, config));
-    return heed_json_set(z, settings, "optimizer", optimizer);
+    if (config == NULL || !is_old(optimizer, config, r))
+        return HEED_OK;
+    HEED_TRY(mark_old(z, heed_json_find(optimizer, "class_name"), config));
+    bool alone = heed_keras_number(r->version) < 204 && strstr(r->version, "-tf") == NULL;
+    return alone ? clip_together(z, config) : HEED_OK;
 }
 
 heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const heed_keras_reading *r, heed_json **out)
@@ -107,6 +109,10 @@ heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const
         return *out == NULL ? HEED_ENOMEM : HEED_OK;
     }
     HEED_TRY(parse_attribute(z, root, "training_config", out));
-    const heed_json *optimizer = heed_json_find(*out, "optimizer_config");
-    return optimizer == NULL ? HEED_OK : read_optimizer(z, optimizer, r, *out);
+    const heed_json *given = heed_json_find(*out, "optimizer_config");
+    if (given == NULL)
+        return HEED_OK;
+    heed_json *optimizer = heed_json_copy(z, given);
+    HEED_TRY(heed_json_set(z, *out, "optimizer", optimizer));
+    return heed_legacy_read_optimizer_config(z, r, optimizer);
 }

@@ -357,6 +357,7 @@ typedef struct step_work {
     const heed_kernels  *kernels;
     const float *const  *gradients, *const *squares;
     bool                 squares_shares; /* in updates, too, not only in norms */
+    heed_rest            rest; /* of rows that have no shares */
     float                decay;   /* share of a weight that is taken off first */
     float                limit;   /* of a gradient's elements; infinite: none */
     float                average; /* share of the moving average that stays */
@@ -411,6 +412,47 @@ static const float *used_gradient(const step_work *w, const stretch *s, const fl
     return buffer;
 }
 
+static bool is_zero(const float *numbers, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (numbers[i] != 0.0f)
+            return false;
+    return true;
+}
+
+/* `count` numbers of a piece, from `begin` on. */
+static heed_stretch part_of(const heed_stretch *piece, int64_t begin, int64_t count)
+{
+    heed_stretch part = *piece;
+    part.n = count;
+    part.w += begin;
+    part.g += begin;
+    part.squares = piece->squares == NULL ? NULL : piece->squares + begin;
+    for (int i = 0; i < HEED_MAX_SLOTS; i++)
+        part.slots[i] = piece->slots[i] == NULL ? NULL : piece->slots[i] + begin;
+    return part;
+}
+
+/* A piece of a table, in which rows rest that were not looked up: whose gradient has no shares but zeros. */
+static void update_rows(const step_work *w, const stretch *s, const heed_stretch *piece)
+{
+    const heed_optimizer_class *class = w->optimizer->class;
+    int64_t width = piece->shape->rank == 0 ? 1 : heed_shape_count(piece->shape) / piece->shape->dims[0];
+    float resting[HEED_TILE_ELEMENTS];
+    for (int64_t at = 0, next; at < s->n; at = next) {
+        int64_t row = (s->begin + at) / width;
+        next = (row + 1) * width - s->begin;
+        next = next < s->n ? next : s->n;
+        heed_stretch part = part_of(piece, at, next - at);
+        bool rests = is_zero(w->squares[s->variable] + row * width, width);
+        if (rests && w->rest == HEED_ALL_RESTS)
+            continue;
+        if (rests)
+            part.w = memcpy(resting, part.w, (size_t)part.n * sizeof *resting);
+        class->update(w->optimizer->config, &part);
+    }
+}
+
 static void update_weights(const step_work *w, const stretch *s, const float *g, int thread)
 {
     heed_optimizer *o = w->optimizer;
@@ -425,7 +467,10 @@ static void update_weights(const step_work *w, const stretch *s, const float *g,
         piece.slots[i] = k->slots[i] == NULL ? NULL : k->slots[i] + s->begin;
     for (int64_t i = 0; i < s->n && w->decay != 0.0f; i++)
         piece.w[i] -= piece.w[i] * w->decay;
-    o->class->update(o->config, &piece);
+    if (w->rest != HEED_NOTHING_RESTS && shares_of(w, s) != NULL)
+        update_rows(w, s, &piece);
+    else
+        o->class->update(o->config, &piece);
     if (k->accumulator != NULL)
         memset(k->accumulator + s->begin, 0, (size_t)s->n * sizeof(float));
 }
@@ -502,11 +547,19 @@ static void prepare_rule(heed_optimizer *o, double rate, int64_t step, int keras
 
 static int64_t *iteration(const heed_optimizer *o) { return o->arrays.items[0].array->data; }
 
+/* tf.keras before 2.11, and its legacy optimizers since. */
+static heed_rest what_rests(const heed_optimizer *o, int keras)
+{
+    bool rests = keras >= 204 && keras < (o->common.is_legacy_optimizer ? 300 : 211);
+    return rests && o->class->rests != NULL ? o->class->rests(o->config) : HEED_NOTHING_RESTS;
+}
+
 bool heed_optimizer_squares_shares(const heed_optimizer *o, int keras)
 {
     const common_config *k = &o->common;
     bool clips = !isinf(k->clipnorm) || !isinf(k->global_clipnorm), collects = k->gradient_accumulation_steps > 0;
-    return !collects && ((clips && keras >= 203) || (o->class->squares && keras >= 300));
+    return !collects && ((clips && keras >= 203) || (o->class->squares && keras >= 300) ||
+                         what_rests(o, keras) != HEED_NOTHING_RESTS);
 }
 
 void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, const float *const *squares, int keras)
@@ -515,7 +568,7 @@ void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, cons
     int64_t done = *iteration(o), every = k->gradient_accumulation_steps, updates = heed_optimizer_iterations(o);
     double rate = heed_optimizer_rate(o);
     step_work w = {.optimizer = o, .kernels = heed_kernels_for(o->context->cpu), .gradients = gradients,
-                   .squares = squares, .squares_shares = keras >= 300,
+                   .squares = squares, .squares_shares = keras >= 300, .rest = what_rests(o, keras),
                    .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
                    .decay = isinf(k->weight_decay) ? 0.0f : (float)(k->weight_decay * rate),
                    .average = updates == 0 ? 0.0f : (float)k->ema_momentum,

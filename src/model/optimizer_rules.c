@@ -54,6 +54,8 @@ static void sgd_update(const void *config, const heed_stretch *s)
         s->kernels->momentum(s->n, s->w, s->g, s->slots[0], s->factors[0], (float)o->momentum, o->nesterov);
 }
 
+static heed_rest all_rests(const void *config) { return HEED_ALL_RESTS; }
+
 /* ---- rmsprop */
 
 #define RMSPROP_OPTIONS(X, C)                                                                                          \
@@ -89,6 +91,11 @@ static void old_rmsprop_update(const rmsprop_config *o, const heed_stretch *s, f
         float spread = squares[i] - (average == NULL ? 0.0f : average[i] * average[i]);
         s->w[i] -= s->factors[0] * g / (sqrtf(spread) + epsilon);
     }
+}
+
+static heed_rest rmsprop_rests(const void *config)
+{
+    return ((const rmsprop_config *)config)->momentum != 0.0 ? HEED_ALL_RESTS : HEED_NOTHING_RESTS;
 }
 
 static void rmsprop_update(const void *config, const heed_stretch *s)
@@ -195,6 +202,8 @@ static void nadam_prepare(const void *config, double rate, double step, float pr
     factors[1] = (float)(rate * (1.0 - now) / (1.0 - product));
     factors[2] = (float)(1.0 / (1.0 - pow(o->beta_2, step)));
 }
+
+static heed_rest nadam_rests(const void *config) { return HEED_WEIGHTS_REST; }
 
 static void nadam_update(const void *config, const heed_stretch *s)
 {
@@ -432,25 +441,26 @@ static void adafactor_update(const void *config, const heed_stretch *s)
     static const heed_optimizer_class id = {                                                                           \
         .class = {.name = #id, .keras = title, HEED_CLASS_OPTIONS(config, LIST)}, __VA_ARGS__};
 
-OPTIMIZER(sgd, "SGD", sgd_config, SGD_OPTIONS, .slots = sgd_slots, .prepare = sgd_prepare, .update = sgd_update)
+OPTIMIZER(sgd, "SGD", sgd_config, SGD_OPTIONS, .slots = sgd_slots, .prepare = sgd_prepare, .update = sgd_update,
+          .rests = all_rests)
 OPTIMIZER(rmsprop, "RMSprop", rmsprop_config, RMSPROP_OPTIONS, .slots = rmsprop_slots, .prepare = sgd_prepare,
-          .update = rmsprop_update, .squares = true)
+          .update = rmsprop_update, .squares = true, .rests = rmsprop_rests)
 OPTIMIZER(adam, "Adam", adam_config, ADAM_OPTIONS, .slots = adam_slots, .prepare = adam_prepare,
           .update = adam_update, .squares = true)
 OPTIMIZER(adamw, "AdamW", adam_config, ADAMW_OPTIONS, .slots = adam_slots, .prepare = adam_prepare,
           .update = adam_update, .squares = true)
 OPTIMIZER(adamax, "Adamax", moments_config, MOMENTS_OPTIONS, .slots = adamax_slots, .prepare = adamax_prepare,
-          .update = adamax_update)
+          .update = adamax_update, .rests = all_rests)
 OPTIMIZER(nadam, "Nadam", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = nadam_prepare,
-          .update = nadam_update, .squares = true, .growth = nadam_growth)
+          .update = nadam_update, .squares = true, .growth = nadam_growth, .rests = nadam_rests)
 OPTIMIZER(lamb, "Lamb", moments_config, MOMENTS_OPTIONS, .slots = moments_slots, .prepare = lamb_prepare,
           .update = lamb_update, .squares = true, .whole = true)
 OPTIMIZER(adagrad, "Adagrad", adagrad_config, ADAGRAD_OPTIONS, .slots = adagrad_slots, .prepare = sgd_prepare,
           .update = adagrad_update, .squares = true)
 OPTIMIZER(adadelta, "Adadelta", adadelta_config, ADADELTA_OPTIONS, .slots = adadelta_slots, .prepare = sgd_prepare,
-          .update = adadelta_update, .squares = true)
+          .update = adadelta_update, .squares = true, .rests = all_rests)
 OPTIMIZER(ftrl, "Ftrl", ftrl_config, FTRL_OPTIONS, .slots = ftrl_slots, .prepare = sgd_prepare,
-          .update = ftrl_update, .squares = true, .interleaved = true)
+          .update = ftrl_update, .squares = true, .interleaved = true, .rests = all_rests)
 OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare = sgd_prepare, .update = lion_update)
 
 OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots,

@@ -29,6 +29,9 @@ typedef struct heed_stretch {
     const heed_shape   *shape;   /* of the variable */
 } heed_stretch;
 
+/* What of a table's row rests in a step that did not look it up, in tf.keras before 2.11. */
+typedef enum heed_rest { HEED_NOTHING_RESTS, HEED_WEIGHTS_REST, HEED_ALL_RESTS } heed_rest;
+
 typedef struct heed_optimizer_class {
     heed_object_class class;
     /* How many slots, and which, for this config. NULL: none. */
@@ -38,6 +41,7 @@ typedef struct heed_optimizer_class {
     void (*prepare)(const void *config, double rate, double step, float product, float *factors);
     void (*update)(const void *config, const heed_stretch *s);
     double (*growth)(const void *config, double step); /* NULL: there is no product */
+    heed_rest (*rests)(const void *config); /* NULL: nothing, or a gradient of zeros changes nothing */
     bool interleaved;   /* before Keras 2.11 too, its slots stood variable by variable in files */
     bool squares;       /* it keeps squares of gradients, by heed_stretch.squares where these are given */
     bool whole;         /* a stretch must be a whole variable: the rule looks at its norm */
