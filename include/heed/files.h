@@ -104,7 +104,7 @@ typedef struct heed_load_config {
  * momentum of rows that a batch does not look up rests (SGD, RMSprop, Adadelta, Adamax, Nadam, Ftrl); from 2.11 on,
  * before 3, Nadam's product of momenta falls once for each variable, as in a compiled step there. A model that was
  * made here, and saved, does none of that. Not followed: Adamax and Adafactor of Keras 3 take sizes and squares of
- * each use too, and TensorFlow 2.2 has files that do not tell whether rows rest: here they do not.
+ * each use too, and TensorFlow 2.1 and 2.2 have files that do not tell whether rows rest: here they do not.
  */
 #define heed_load_model(context, path, out, ...)                                                                       \
     heed_load_model_with((context), (path), &(heed_load_config){0, __VA_ARGS__}, (out))

@@ -239,19 +239,28 @@ static int64_t rows_of(const heed_batch *b)
     return b->input_count > 0 && b->inputs[0].shape.rank > 0 ? b->inputs[0].shape.dims[0] : 1;
 }
 
-/* The loss in logs is the mean of the batches' losses, each counted by its rows. */
+/* The losses in logs are means of the batches' losses, each counted by its rows. But in Keras 3.0 and 3.1 the whole one was
+ * their plain mean; and those of the outputs were in Keras 2.3 and TensorFlow 1.15 to 2.2, and are from 3.5 on, where a
+ * compiled step does not know how many rows it has. */
+static double weight_of_batch(const heed_model *m, const heed_batch *b, bool of_output)
+{
+    int keras = m->layer->keras;
+    bool plain = of_output ? keras >= 305 || keras == 203 || keras == 204 : keras >= 300 && keras < 302;
+    return plain ? 1.0 : (double)rows_of(b);
+}
+
 static void tally(heed_model *m, const heed_program *p, const heed_batch *b)
 {
     struct heed_training *t = m->training;
-    double rows = (double)rows_of(b);
+    double weight = weight_of_batch(m, b, false), of_output = weight_of_batch(m, b, true);
     t->last_loss = scalar(p->loss);
-    t->loss_total += t->last_loss * rows;
-    t->loss_rows += rows;
+    t->loss_total += t->last_loss * weight;
+    t->loss_divisor += weight;
     for (int i = 0; i < t->tally_count; i++) {
         heed_tally *at = &t->tallies[i];
         if (at->metric == NULL) {
-            at->sums[0] += scalar(p->losses[t->outputs[at->output].slot]) * rows;
-            at->sums[1] += rows;
+            at->sums[0] += scalar(p->losses[t->outputs[at->output].slot]) * of_output;
+            at->sums[1] += of_output;
             continue;
         }
         const float *sums = p->sums[i] == NULL ? NULL : heed_tensor_data(p->sums[i]);
@@ -304,7 +313,7 @@ static double result_of(const heed_tally *tally)
 void heed_training_logs(heed_model *m, heed_logs *logs)
 {
     struct heed_training *t = m->training;
-    t->log_values[0] = t->loss_rows > 0.0 ? t->loss_total / t->loss_rows : 0.0;
+    t->log_values[0] = t->loss_divisor > 0.0 ? t->loss_total / t->loss_divisor : 0.0;
     for (int i = 0; i < t->tally_count; i++)
         t->log_values[i + 1] = result_of(&t->tallies[i]);
     *logs = (heed_logs){.count = t->tally_count + 1, .names = t->log_names, .values = t->log_values};
@@ -338,7 +347,7 @@ void heed_reset_metrics(heed_model *m)
     struct heed_training *t = m->training;
     if (t == NULL)
         return;
-    t->loss_total = t->loss_rows = 0.0;
+    t->loss_total = t->loss_divisor = 0.0;
     for (int i = 0; i < t->tally_count; i++)
         for (int64_t k = 0; k < t->tallies[i].count; k++)
             t->tallies[i].sums[k] = 0.0;

@@ -53,7 +53,7 @@ struct heed_training {
     int               tally_count;
     const char      **log_names; /* "loss", then the tallies' */
     double           *log_values;
-    double            loss_total, loss_rows, last_loss;
+    double            loss_total, loss_divisor, last_loss;
 };
 
 /* heed_compile() with the optimizer as a value: an expression's, or what Keras saves. */

@@ -52,7 +52,7 @@ static heed_status take_floats(heed_model *m, const heed_value *list, float *num
 
 static heed_value *sums_value(heed_zone *z, const struct heed_training *t)
 {
-    const double loss[] = {t->loss_total, t->loss_rows};
+    const double loss[] = {t->loss_total, t->loss_divisor};
     heed_value *list = heed_value_list(z);
     if (heed_value_append(list, heed_value_reals(z, loss, 2)) != HEED_OK)
         return NULL;
@@ -73,7 +73,7 @@ static heed_status take_sums(heed_model *m, const heed_value *sums)
     const heed_value *item = sums->first;
     HEED_TRY(take_doubles(m, item, loss, 2));
     t->loss_total = loss[0];
-    t->loss_rows = loss[1];
+    t->loss_divisor = loss[1];
     for (int i = 0; i < t->tally_count; i++) {
         heed_tally *tally = &t->tallies[i];
         item = item->next;
