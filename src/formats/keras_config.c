@@ -168,6 +168,13 @@ static heed_status read_wired(heed_context *c, const heed_json *config, const he
     return status;
 }
 
+/* What calls itself "2.3.0-tf" (TensorFlow 2.1 and 2.2) has the layers of Keras 2.3, but learns as TensorFlow's. */
+static int meaning_of_model(const heed_json *object, const heed_keras_reading *r)
+{
+    int meaning = heed_keras_meaning(object, r);
+    return meaning == 203 && strstr(r->version, "-tf") != NULL ? 204 : meaning;
+}
+
 static heed_status read_model(heed_context *c, const heed_json *object, const heed_keras_reading *r, heed_model **out)
 {
     const char *class_name;
@@ -184,7 +191,7 @@ static heed_status read_model(heed_context *c, const heed_json *object, const he
     heed_model *m = sequential ? heed_sequential(c, own) : heed_functional(c, own);
     if (m == NULL)
         return HEED_ENOMEM;
-    m->layer->keras = heed_keras_meaning(object, r);
+    m->layer->keras = meaning_of_model(object, r);
     if (heed_json_is(trainable, HEED_JSON_BOOL))
         heed_layer_set_trainable(m->layer, trainable->boolean);
     heed_status status = sequential ? heed_keras_read_sequential(object, r, m) : read_wired(c, config, r, m);

@@ -202,6 +202,16 @@ static heed_status check_outputs(heed_layer *layer, const heed_call *call)
 }
 
 /* The penalty of an activity_regularizer, which any class may have among its options: per example, as Keras counts. */
+/* Before 3.14 and 2.2.4-tf Keras added the penalties of a batch up. */
+void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *penalty)
+{
+    int keras = call->graph->keras;
+    bool adds_up = (keras > 0 && keras < 204) || (keras >= 300 && keras < 314);
+    int64_t batch = heed_tensor_dim(x, 0);
+    float share = adds_up ? 1.0f : batch > 0 ? 1.0f / (float)batch : 0.0f;
+    heed_call_add_loss(call, heed_op_scale(penalty, share, 0.0f));
+}
+
 static heed_status penalize_activity(heed_layer *layer, heed_call *call)
 {
     heed_option_table t = HEED_TABLE_OF(layer->layer_class);
@@ -211,11 +221,8 @@ static heed_status penalize_activity(heed_layer *layer, heed_call *call)
         return HEED_OK;
     heed_object *regularizer;
     HEED_TRY(heed_object_parse(&call->graph->zone, &heed_regularizers, expression, &regularizer));
-    for (int i = 0; i < call->output_count; i++) {
-        int64_t batch = heed_tensor_dim(call->outputs[i], 0);
-        heed_tensor *penalty = heed_penalty(call->outputs[i], regularizer);
-        heed_call_add_loss(call, heed_op_scale(penalty, batch > 0 ? 1.0f / (float)batch : 0.0f, 0.0f));
-    }
+    for (int i = 0; i < call->output_count; i++)
+        heed_call_penalize(call, call->outputs[i], heed_penalty(call->outputs[i], regularizer));
     return HEED_OK;
 }
 

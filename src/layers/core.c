@@ -115,8 +115,7 @@ static heed_status activity_regularization_call(heed_layer *layer, heed_call *ca
     heed_tensor *squares = heed_op_sum(heed_op_square(x), NULL, 0, false);
     heed_tensor *penalty = heed_op_add(heed_op_scale(absolute, (float)o->l1, 0.0f),
                                        heed_op_scale(squares, (float)o->l2, 0.0f));
-    int64_t batch = heed_tensor_dim(x, 0);
-    heed_call_add_loss(call, heed_op_scale(penalty, batch > 0 ? 1.0f / (float)batch : 0.0f, 0.0f));
+    heed_call_penalize(call, x, penalty);
     return HEED_OK;
 }
 

@@ -72,6 +72,9 @@ static inline bool heed_keras_before(const heed_layer *layer, int version)
     return layer->keras != 0 && layer->keras < version;
 }
 
+/* Adds the penalty on a layer's output x to the loss, for each example. */
+void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *penalty);
+
 /* Puts the layer's name before the recorded error, unless it begins with it. Returns `status`. */
 heed_status heed_layer_explain(const heed_layer *layer, heed_status status);
 /* Refuses a number of inputs that the class does not take. */

@@ -557,10 +557,20 @@ static heed_tensor *pair(heed_tensor *total, heed_tensor *count)
     return heed_op_concatenate(both_of, 2, 0);
 }
 
-/* Whether a metric counts masked steps, too; Keras 2 handed every metric the mask, as weights. */
-static bool is_blind(const heed_measure_class *class, const heed_tensor *prediction)
+/* Whether a metric counts masked steps, too. Keras 2 handed every metric the mask, as weights; Keras 3 before 3.12 took it into
+ * account only where there were weights. */
+static bool is_blind(const heed_measure_class *class, const heed_tensor *prediction, const heed_tensor *weights)
 {
+    int keras = prediction == NULL ? 0 : prediction->graph->keras;
+    if (weights == NULL && keras >= 300 && keras < 312)
+        return true;
     return !is_late_keras_2(prediction) && (class->ignores_mask || class->sums != NULL);
+}
+
+/* Before 2.3 Keras took the mean over the steps of a batch that count, and then the batches' mean, by their rows. */
+static bool is_mean_of_batches(const heed_tensor *prediction)
+{
+    return prediction != NULL && prediction->graph->keras > 0 && prediction->graph->keras < 203;
 }
 
 heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,
@@ -568,7 +578,7 @@ heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, hee
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
     heed_tensor *valid = NULL, *count;
-    if (mask != NULL && !is_blind(class, prediction))
+    if (mask != NULL && !is_blind(class, prediction, weights))
         weights = both(mask_weights(mask, false), weights);
     if (class->sums != NULL)
         return class->sums(metric->config, truth, prediction, weights);
@@ -584,5 +594,9 @@ heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, hee
     } else {
         count = number(values, values != NULL && rank_of(values) > 0 ? (float)values->shape.dims[0] : 1.0f);
     }
-    return pair(heed_op_sum(mean_from(values, 1), NULL, 0, false), count);
+    heed_tensor *total = heed_op_sum(mean_from(values, 1), NULL, 0, false);
+    if (mask == NULL || !is_mean_of_batches(prediction))
+        return pair(total, count);
+    heed_tensor *rows = number(prediction, (float)prediction->shape.dims[0]);
+    return pair(heed_op_multiply(heed_op_divide(total, count), rows), rows);
 }
