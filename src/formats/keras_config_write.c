@@ -101,7 +101,8 @@ static heed_status write_operation(heed_zone *z, const heed_layer *layer, heed_j
 {
     heed_value *config;
     HEED_TRY(heed_value_parse(z, layer->name, heed_operation_saved(layer), &config));
-    HEED_TRY(heed_value_set(z, config, "name", heed_value_text(z, layer->name)));
+    if (!(layer->keras >= 300 && layer->keras < 311)) /* where operations took no names */
+        HEED_TRY(heed_value_set(z, config, "name", heed_value_text(z, layer->name)));
     const char *class_name = layer->layer_class->name;
     return write_object(z, heed_operation_module(layer), class_name, heed_json_of_value(z, config), class_name, out);
 }
@@ -145,6 +146,30 @@ static bool has_own_meaning(const heed_layer *layer)
            layer->layer_class == &heed_group_query_attention_class || heed_keras_before(layer, 304);
 }
 
+/* Options that are younger than Keras 3.0, which refuses them, go where they say something. */
+static bool is_young_default(const char *class_name, const heed_json *option)
+{
+    static const char *const with_format[] = {"ZeroPadding1D", "Cropping1D", "UpSampling1D"};
+    if (strcmp(option->key, "use_gate") == 0)
+        return option->type == HEED_JSON_BOOL && !option->boolean;
+    if (strcmp(option->key, "sliding_window") == 0)
+        return option->type == HEED_JSON_NULL;
+    for (size_t i = 0; i < sizeof with_format / sizeof *with_format; i++)
+        if (strcmp(class_name, with_format[i]) == 0)
+            return strcmp(option->key, "data_format") == 0 && heed_json_is_string(option, "channels_last");
+    return false;
+}
+
+static heed_status leave_out_young(heed_zone *z, const char *class_name, heed_json **config)
+{
+    heed_json *rest = heed_json_object(z);
+    for (const heed_json *item = (*config)->first; item != NULL; item = item->next)
+        if (!is_young_default(class_name, item))
+            HEED_TRY(set(z, rest, item->key, heed_json_copy(z, item)));
+    *config = rest;
+    return HEED_OK;
+}
+
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
 {
     if (heed_is_operation(layer))
@@ -166,6 +191,7 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
     heed_json *sizes = heed_json_find(config, "output_shape");
     if (strcmp(class_name, "EinsumDense") == 0 && sizes != NULL)
         HEED_TRY(set(z, config, "output_shape", unknown_as_null(z, sizes)));
+    HEED_TRY(leave_out_young(z, class_name, &config));
     HEED_TRY(write_inner_models(z, layer, config));
     HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
     if (has_own_meaning(layer))
@@ -350,15 +376,16 @@ static heed_status write_wired_layer(heed_zone *z, heed_model *m, heed_layer *la
 }
 
 /* One stands for itself, several in a list. */
-static heed_json *ends_json(heed_zone *z, heed_symbol *const *ends, int count)
+static heed_json *ends_json(heed_zone *z, const heed_model *m, heed_symbol *const *ends, int count)
 {
+    bool listed = count > 1 || (m->layer->keras >= 300 && m->layer->keras < 305); /* all that Keras before 3.5 reads */
     heed_json *list = heed_json_array(z);
     for (int i = 0; i < count; i++) {
         const heed_layer *layer = ends[i]->wire->layer;
         /* Keras counts a functional model's own wiring as its first call here */
         int call = ends[i]->wire->number + (layer->layer_class == &heed_functional_class);
         heed_json *end = history_json(z, ends[i], call);
-        if (count == 1)
+        if (!listed)
             return end;
         if (heed_json_append(list, end) != HEED_OK)
             return NULL;
@@ -375,8 +402,8 @@ static heed_status write_functional(heed_zone *z, heed_model *m, heed_json *conf
         HEED_TRY(heed_json_append(layers, layer));
     }
     HEED_TRY(set(z, config, "layers", layers));
-    HEED_TRY(set(z, config, "input_layers", ends_json(z, m->inputs, m->input_count)));
-    return set(z, config, "output_layers", ends_json(z, m->outputs, m->output_count));
+    HEED_TRY(set(z, config, "input_layers", ends_json(z, m, m->inputs, m->input_count)));
+    return set(z, config, "output_layers", ends_json(z, m, m->outputs, m->output_count));
 }
 
 heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)
@@ -393,14 +420,28 @@ heed_status heed_keras_write_model(heed_zone *z, heed_model *m, heed_json **out)
         HEED_TRY(write_object(z, "keras.src.models.functional", "Functional", config, "Functional", out));
         HEED_TRY(set(z, built, "input_shape", heed_json_null(z)));
     }
-    if (m->layer->keras < 300) /* how it learns */
-        HEED_TRY(write_meaning(z, m->layer->keras, *out));
+    HEED_TRY(write_meaning(z, m->layer->keras, *out)); /* how it learns */
     return set(z, *out, "build_config", built);
 }
 
 /* ---- in a form ---- */
 
 const heed_keras_form heed_keras2_form = {2, "2.15.0"}, heed_keras3_form = {3, "3.15.1"};
+
+/* Keras before 3.5 knows this one by its longer name alone, and all later ones know both. */
+static void rename_orthogonal(heed_json *v)
+{
+    static const char longer[] = "OrthogonalInitializer";
+    if (v->type != HEED_JSON_OBJECT && v->type != HEED_JSON_ARRAY)
+        return;
+    heed_json *name = heed_json_find(v, "class_name");
+    if (heed_json_is_string(name, "Orthogonal") && heed_json_is_string(heed_json_find(v, "module"), "keras.initializers")) {
+        name->text = longer;
+        name->length = strlen(longer);
+    }
+    for (heed_json *item = v->first; item != NULL; item = item->next)
+        rename_orthogonal(item);
+}
 
 heed_status heed_keras_write_whole(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_json **object,
                                    heed_json **compile)
@@ -409,8 +450,10 @@ heed_status heed_keras_write_whole(heed_zone *z, heed_model *m, const heed_keras
     HEED_TRY(heed_keras_write_model(z, m, object));
     if (heed_is_compiled(m))
         HEED_TRY(heed_keras_write_compile(z, m, compile));
-    if (form->keras != 2)
+    if (form->keras != 2) {
+        rename_orthogonal(*object);
         return heed_keras3_activations(z, *object);
+    }
     HEED_TRY(heed_keras2_object(z, *object, object));
     return *compile == NULL ? HEED_OK : heed_keras2_object(z, *compile, compile);
 }
