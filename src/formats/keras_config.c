@@ -35,7 +35,8 @@ static heed_status read_entry(heed_wiring *r, const heed_json *object, heed_wiri
         return heed_json_fail(c, object, HEED_EFORMAT, "two layers are called '%s'", e->name);
     if (heed_is_operation_object(object)) {
         HEED_TRY(heed_operation_create(c, object, &e->layer));
-        heed_layer_set_keras(e->layer, heed_keras_meaning(object, r->reading));
+        if (e->layer != NULL)
+            heed_layer_set_keras(e->layer, heed_keras_meaning(object, r->reading));
         return HEED_OK;
     }
     return is_unknown_operation(r, object) ? HEED_OK : heed_keras_read_layer(c, object, r->reading, &e->layer);
