@@ -38,14 +38,13 @@ pronounce() {
     "$heed" score "$out/$row.txt" "$out/phonemes.txt" --alternatives
 }
 
-captions="--set vocabulary=5000 --set normalize=after"
-wide="--steps 6500 --set size=192 --set feed_forward=512 --set learning_rate=0.004 --set warmup_steps=1300
-    --set validations=31"
-published="--steps 10000 --set learning_rate=0.005 --set warmup_steps=2000 --set validations=41 --set average=10"
+wide="--steps 33000 --set size=192 --set feed_forward=512 --set learning_rate=0.004 --set warmup_steps=5000
+    --set validations=26"
 
 case $row in
-en-de) translate transformer en de $captions $wide "$@" ;;
-en-fr) translate transformer en fr $captions $published "$@" ;;
+en-de) translate transformer en de $wide "$@" ;;
+en-de-small) translate transformer en de --steps 40000 --set validations=31 "$@" ;;
+en-fr) translate transformer en fr --steps 40000 --set validations=31 "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;
