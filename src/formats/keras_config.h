@@ -22,7 +22,8 @@ typedef struct heed_keras_reading {
 } heed_keras_reading;
 
 /* A version as heed_layer_set_keras takes it, 100 major + minor; 0 for none that can be read. So that they stand in the order
- * of what they do, 204 is what called itself "2.2.4-tf" (TensorFlow 1.15 and 2.0), and 2.4 is as 2.5. */
+ * of what they do, 204 is what called itself "2.2.4-tf" (TensorFlow 1.15 and 2.0), and 2.4 is as 2.5; "2.3.0-tf" is 203 for
+ * layers and 204 for how a model learns. */
 int heed_keras_number(const char *version);
 /* The one whose meaning an object has: as heed wrote into it, or else of the Keras that wrote the file. */
 int heed_keras_meaning(const heed_json *object, const heed_keras_reading *r);

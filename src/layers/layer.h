@@ -72,7 +72,7 @@ static inline bool heed_keras_before(const heed_layer *layer, int version)
     return layer->keras != 0 && layer->keras < version;
 }
 
-/* Adds the penalty on a layer's output x to the loss, for each example. */
+/* Adds the penalty on a layer's output x to the loss: its share of each example, or whole, as the model's version has it. */
 void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *penalty);
 
 /* Puts the layer's name before the recorded error, unless it begins with it. Returns `status`. */
