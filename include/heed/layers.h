@@ -55,6 +55,10 @@ extern "C" {
     X(config, REGULARIZER, weight##_regularizer, NULL, "", "penalty on the " #weight)                                  \
     X(config, CONSTRAINT, weight##_constraint, NULL, "", "what the " #weight " is held to after each update")
 
+#define HEED_NOISE_SHAPE_OPTION(X, config)                                                                             \
+    X(config, SHAPE, noise_shape, {0}, "None",                                                                         \
+      "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
+
 #define HEED_ACTIVITY_OPTION(X, config)                                                                                \
     X(config, REGULARIZER, activity_regularizer, NULL, "", "penalty on the output, for each example")
 
@@ -141,8 +145,7 @@ extern HEED_API const heed_layer_class heed_activation_class;
 #define HEED_DROPOUT_OPTIONS(X, config)                                                                                \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, rate, 0.0, "[0,1]", "share of the numbers dropped")                                               \
-    X(config, SHAPE, noise_shape, {0}, "None",                                                                         \
-      "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
+    HEED_NOISE_SHAPE_OPTION(X, config)
 typedef struct heed_dropout_config { HEED_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_dropout_config;
 extern HEED_API const heed_layer_class heed_dropout_class;
 #define heed_dropout(...) HEED_SPEC(dropout, HEED_DROPOUT_OPTIONS, __VA_ARGS__)
@@ -155,8 +158,7 @@ extern HEED_API const heed_layer_class heed_dropout_class;
 #define HEED_ALPHA_DROPOUT_OPTIONS(X, config)                                                                          \
     HEED_LAYER_OPTIONS(X, config)                                                                                      \
     X(config, FLOAT, rate, 0.0, "[0,1)", "share of the numbers that are replaced")                                     \
-    X(config, SHAPE, noise_shape, {0}, "None",                                                                         \
-      "of the draw, where it is to be shared: 1 along shared axes; None: the input's size")
+    HEED_NOISE_SHAPE_OPTION(X, config)
 typedef struct heed_alpha_dropout_config { HEED_ALPHA_DROPOUT_OPTIONS(HEED_OPTION_FIELD, ) } heed_alpha_dropout_config;
 extern HEED_API const heed_layer_class heed_alpha_dropout_class;
 #define heed_alpha_dropout(...) HEED_SPEC(alpha_dropout, HEED_ALPHA_DROPOUT_OPTIONS, __VA_ARGS__)

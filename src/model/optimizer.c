@@ -539,9 +539,14 @@ static bool grows_for(const heed_optimizer *o, int keras, int64_t step, size_t v
 static void prepare_rule(heed_optimizer *o, double rate, int64_t step, int keras)
 {
     for (size_t i = 0; i < o->variable_count; i++) {
-        if (o->product != NULL && grows_for(o, keras, step, i))
+        float *factors = o->variables[i].factors;
+        bool grows = o->product != NULL && grows_for(o, keras, step, i);
+        if (grows)
             *o->product *= (float)o->class->growth(o->config, (double)step);
-        o->class->prepare(o->config, rate, (double)step, o->product == NULL ? 1.0f : *o->product, o->variables[i].factors);
+        if (i == 0 || grows)
+            o->class->prepare(o->config, rate, (double)step, o->product == NULL ? 1.0f : *o->product, factors);
+        else
+            memcpy(factors, o->variables[i - 1].factors, sizeof o->variables[i].factors);
     }
 }
 
