@@ -101,7 +101,7 @@ static heed_status write_operation(heed_zone *z, const heed_layer *layer, heed_j
 {
     heed_value *config;
     HEED_TRY(heed_value_parse(z, layer->name, heed_operation_saved(layer), &config));
-    if (!(layer->keras >= 300 && layer->keras < 311)) /* where operations took no names */
+    if (!heed_keras_within(layer->keras, 300, 311)) /* where operations took no names */
         HEED_TRY(heed_value_set(z, config, "name", heed_value_text(z, layer->name)));
     const char *class_name = layer->layer_class->name;
     return write_object(z, heed_operation_module(layer), class_name, heed_json_of_value(z, config), class_name, out);
@@ -378,7 +378,7 @@ static heed_status write_wired_layer(heed_zone *z, heed_model *m, heed_layer *la
 /* One stands for itself, several in a list. */
 static heed_json *ends_json(heed_zone *z, const heed_model *m, heed_symbol *const *ends, int count)
 {
-    bool listed = count > 1 || (m->layer->keras >= 300 && m->layer->keras < 305); /* all that Keras before 3.5 reads */
+    bool listed = count > 1 || heed_keras_within(m->layer->keras, 300, 305); /* all that Keras before 3.5 reads */
     heed_json *list = heed_json_array(z);
     for (int i = 0; i < count; i++) {
         const heed_layer *layer = ends[i]->wire->layer;

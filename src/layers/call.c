@@ -206,7 +206,7 @@ static heed_status check_outputs(heed_layer *layer, const heed_call *call)
 void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *penalty)
 {
     int keras = call->graph->keras;
-    bool adds_up = (keras > 0 && keras < 204) || (keras >= 300 && keras < 314);
+    bool adds_up = heed_keras_within(keras, 1, 204) || heed_keras_within(keras, 300, 314);
     int64_t batch = heed_tensor_dim(x, 0);
     float share = adds_up ? 1.0f : batch > 0 ? 1.0f / (float)batch : 0.0f;
     heed_call_add_loss(call, heed_op_scale(penalty, share, 0.0f));

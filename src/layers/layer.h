@@ -71,6 +71,8 @@ static inline bool heed_keras_before(const heed_layer *layer, int version)
 {
     return layer->keras != 0 && layer->keras < version;
 }
+/* Whether a version, 0 for none, is one from `first` on and before `end`. */
+static inline bool heed_keras_within(int keras, int first, int end) { return keras >= first && keras < end; }
 
 /* Adds the penalty on a layer's output x to the loss: its share of each example, or whole, as the model's version has it. */
 void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *penalty);

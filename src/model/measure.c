@@ -113,7 +113,7 @@ static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *
 /* Whether the model's file is of Keras 2.3 to 2.15. */
 static bool is_late_keras_2(const heed_tensor *p)
 {
-    return p != NULL && p->graph->keras >= 203 && p->graph->keras < 300;
+    return p != NULL && heed_keras_within(p->graph->keras, 203, 300);
 }
 
 /* From TensorFlow 2.3 on Keras takes what was kept as logits without asking which of the two it went through. */
@@ -562,7 +562,7 @@ static heed_tensor *pair(heed_tensor *total, heed_tensor *count)
 static bool is_blind(const heed_measure_class *class, const heed_tensor *prediction, const heed_tensor *weights)
 {
     int keras = prediction == NULL ? 0 : prediction->graph->keras;
-    if (weights == NULL && keras >= 300 && keras < 312)
+    if (weights == NULL && heed_keras_within(keras, 300, 312))
         return true;
     return !is_late_keras_2(prediction) && (class->ignores_mask || class->sums != NULL);
 }
@@ -570,7 +570,7 @@ static bool is_blind(const heed_measure_class *class, const heed_tensor *predict
 /* Before 2.3 Keras took the mean over the steps of a batch that count, and then the batches' mean, by their rows. */
 static bool is_mean_of_batches(const heed_tensor *prediction)
 {
-    return prediction != NULL && prediction->graph->keras > 0 && prediction->graph->keras < 203;
+    return prediction != NULL && heed_keras_within(prediction->graph->keras, 1, 203);
 }
 
 heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,

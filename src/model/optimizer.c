@@ -532,7 +532,7 @@ static void set_factors(heed_optimizer *o, const step_work *w, float scale)
  * counter that stood still when the step was compiled, at n + i for variable i, and is right in that one step. */
 static bool grows_for(const heed_optimizer *o, int keras, int64_t step, size_t variable)
 {
-    bool for_each = keras >= 211 && keras < 300 && !o->common.is_legacy_optimizer;
+    bool for_each = heed_keras_within(keras, 211, 300) && !o->common.is_legacy_optimizer;
     return for_each ? step != (int64_t)(o->variable_count + variable) : variable == 0;
 }
 
@@ -555,7 +555,7 @@ static int64_t *iteration(const heed_optimizer *o) { return o->arrays.items[0].a
 /* tf.keras before 2.11, and its legacy optimizers since. */
 static heed_rest what_rests(const heed_optimizer *o, int keras)
 {
-    bool rests = keras >= 204 && keras < (o->common.is_legacy_optimizer ? 300 : 211);
+    bool rests = heed_keras_within(keras, 204, o->common.is_legacy_optimizer ? 300 : 211);
     return rests && o->class->rests != NULL ? o->class->rests(o->config) : HEED_NOTHING_RESTS;
 }
 

@@ -84,7 +84,7 @@ static heed_status explain(heed_model *m, heed_program *p, int output, const cha
 }
 
 /* From Keras 2.3 and TensorFlow 2.0 to Keras 2.9 the mean loss was over all steps: a mask was a weight. */
-static bool mask_is_weight(const heed_model *m) { return m->layer->keras >= 203 && m->layer->keras < 210; }
+static bool mask_is_weight(const heed_model *m) { return heed_keras_within(m->layer->keras, 203, 210); }
 
 static heed_tensor *weights_with_mask(heed_tensor *weights, heed_tensor *mask)
 {
@@ -245,7 +245,7 @@ static int64_t rows_of(const heed_batch *b)
 static double weight_of_batch(const heed_model *m, const heed_batch *b, bool of_output)
 {
     int keras = m->layer->keras;
-    bool plain = of_output ? keras >= 305 || keras == 203 || keras == 204 : keras >= 300 && keras < 302;
+    bool plain = of_output ? keras >= 305 || heed_keras_within(keras, 203, 205) : heed_keras_within(keras, 300, 302);
     return plain ? 1.0 : (double)rows_of(b);
 }
 
