@@ -116,10 +116,15 @@ static bool is_late_keras_2(const heed_tensor *p)
     return p != NULL && heed_keras_within(p->graph->keras, 203, 300);
 }
 
-/* From TensorFlow 2.3 on Keras takes what was kept as logits without asking which of the two it went through. */
+/* From TensorFlow 2.3 on Keras takes what was kept as logits without asking which of the two it went through, nor along
+ * which axis. */
 heed_tensor *heed_logits_behind(const heed_tensor *p, heed_squash squash)
 {
-    if (p == NULL || p->node == NULL || p->node->input_count != 1)
+    if (p == NULL || p->node == NULL)
+        return NULL;
+    if (p->logits != NULL)
+        return p->logits;
+    if (p->node->input_count != 1)
         return NULL;
     bool is_softmax = p->node->op == &heed_kind_softmax, is_sigmoid = heed_node_is_unary(p->node, HEED_UNARY_SIGMOID);
     bool either = p->graph->keras >= 205;

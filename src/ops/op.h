@@ -53,6 +53,7 @@ struct heed_tensor {
     int            slot;    /* of a bound leaf */
     heed_variable *variable;
     const void    *constant;
+    heed_tensor   *logits; /* of a Softmax layer's output: what Keras takes a loss of instead; NULL: nothing */
     /* set by planning */
     size_t offset;
     int    last_use; /* index of the last node that reads it; -1: none */
