@@ -458,12 +458,17 @@ typedef struct reduction {
     heed_tensor *weights;                /* NULL: each counts as 1 */
 } reduction;
 
+static heed_tensor *seen(heed_tensor *mask, heed_tensor *valid)
+{
+    return mask != NULL && valid != NULL ? heed_op_and(mask, valid) : mask != NULL ? mask : valid;
+}
+
 static reduction reduction_of(const heed_object *loss, heed_tensor *weights, heed_tensor *mask, heed_tensor *valid)
 {
     const heed_measure_common *o = loss->config;
     bool over_weights = strcmp(o->reduction, "mean_with_sample_weight") == 0;
     bool over_all = !over_weights && strcmp(o->reduction, "sum") != 0;
-    mask = mask != NULL && valid != NULL ? heed_op_and(mask, valid) : mask != NULL ? mask : valid;
+    mask = seen(mask, valid);
     return (reduction){over_all, over_weights, both(mask == NULL ? NULL : mask_weights(mask, over_all), weights)};
 }
 
@@ -480,12 +485,45 @@ static heed_tensor *reduce(const reduction *r, heed_tensor *sum, int64_t count)
     return heed_op_scale(sum, 1.0f / (float)count, 0.0f);
 }
 
+/* Means over the axes from..rank-1. */
+static heed_tensor *mean_from(heed_tensor *x, int from)
+{
+    int axes[HEED_MAX_RANK], count = 0;
+    for (int i = from; i < rank_of(x); i++)
+        axes[count++] = i;
+    return count == 0 ? x : heed_op_mean(x, axes, count, false);
+}
+
+/* Before 2.3 Keras took a batch's mean, and then the batches', by their rows, for losses and metrics alike. */
+static bool is_mean_of_batch(const heed_tensor *prediction)
+{
+    return prediction != NULL && heed_keras_within(prediction->graph->keras, 1, 203);
+}
+
+/* That mean: over the steps that the mask leaves, and of them over those whose weight is not 0. */
+static heed_tensor *mean_of_batch(heed_tensor *values, heed_tensor *weights, heed_tensor *mask)
+{
+    heed_tensor *factors[] = {mask == NULL ? NULL : floats(mask), weights};
+    for (int i = 0; i < 2; i++) {
+        heed_tensor *factor = factors[i];
+        if (factor == NULL)
+            continue;
+        match_ranks(&values, &factor);
+        values = mean_from(values, rank_of(factor));
+        heed_tensor *counts = floats(heed_op_not_equal(factor, number(factor, 0.0f)));
+        heed_tensor *some = heed_op_maximum(heed_op_sum(counts, NULL, 0, false), number(counts, 1.0f));
+        factor = heed_op_scale(heed_op_divide(factor, some), counts == NULL ? 0.0f : (float)counts->count, 0.0f);
+        values = heed_op_multiply(values, factor);
+    }
+    return rank_of(values) == 0 ? values : heed_op_mean(values, NULL, 0, false);
+}
+
 /* The same without the logits, where there are many of them and nothing else needs them; NULL where it is not so. */
 static heed_tensor *number_without_logits(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
                                           heed_tensor *weights, heed_tensor *mask)
 {
     const sparse_config *o = loss->config;
-    if (loss->object_class != &heed_measure_sparse.class)
+    if (loss->object_class != &heed_measure_sparse.class || (weights != NULL && is_mean_of_batch(prediction)))
         return NULL;
     heed_tensor *logits = sparse_logits(o, prediction);
     if (!heed_output_loss_fits(logits, prediction))
@@ -512,6 +550,8 @@ heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_
     if (values == NULL)
         return NULL;
     reduction r = reduction_of(loss, weights, mask, valid);
+    if (r.over_all && is_mean_of_batch(prediction))
+        return mean_of_batch(values, weights, seen(mask, valid));
     if (r.weights != NULL) {
         match_ranks(&values, &r.weights);
         r.weights = extend(r.weights, rank_of(values));
@@ -546,15 +586,6 @@ heed_status heed_loss_for_batch(heed_zone *z, const heed_object *loss, const hee
     return HEED_OK;
 }
 
-/* Means over the axes from..rank-1. */
-static heed_tensor *mean_from(heed_tensor *x, int from)
-{
-    int axes[HEED_MAX_RANK], count = 0;
-    for (int i = from; i < rank_of(x); i++)
-        axes[count++] = i;
-    return count == 0 ? x : heed_op_mean(x, axes, count, false);
-}
-
 /* A total and a count, side by side. */
 static heed_tensor *pair(heed_tensor *total, heed_tensor *count)
 {
@@ -572,17 +603,17 @@ static bool is_blind(const heed_measure_class *class, const heed_tensor *predict
     return !is_late_keras_2(prediction) && (class->ignores_mask || class->sums != NULL);
 }
 
-/* Before 2.3 Keras took the mean over the steps of a batch that count, and then the batches' mean, by their rows. */
-static bool is_mean_of_batches(const heed_tensor *prediction)
-{
-    return prediction != NULL && heed_keras_within(prediction->graph->keras, 1, 203);
-}
-
 heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, heed_tensor *prediction,
                               heed_tensor *weights, heed_tensor *mask)
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
     heed_tensor *valid = NULL, *count;
+    if (is_mean_of_batch(prediction) && class->sums == NULL) {
+        heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
+        heed_tensor *mean = mean_of_batch(values, weights, seen(mask, valid));
+        heed_tensor *rows = number(mean, (float)prediction->shape.dims[0]);
+        return pair(heed_op_multiply(mean, rows), rows);
+    }
     if (mask != NULL && !is_blind(class, prediction, weights))
         weights = both(mask_weights(mask, false), weights);
     if (class->sums != NULL)
@@ -600,8 +631,5 @@ heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, hee
         count = number(values, values != NULL && rank_of(values) > 0 ? (float)values->shape.dims[0] : 1.0f);
     }
     heed_tensor *total = heed_op_sum(mean_from(values, 1), NULL, 0, false);
-    if (mask == NULL || !is_mean_of_batches(prediction))
-        return pair(total, count);
-    heed_tensor *rows = number(prediction, (float)prediction->shape.dims[0]);
-    return pair(heed_op_multiply(heed_op_divide(total, count), rows), rows);
+    return pair(total, count);
 }

@@ -223,7 +223,8 @@ static void check_outputs(trial *t)
 static int column_of(const heed_history *h, const char *name)
 {
     static const char *const others[][2] = {
-        {"acc", "accuracy"}, {"mean_absolute_error", "mae"}, {"mean_squared_error", "mse"}};
+        {"acc", "accuracy"}, {"mean_absolute_error", "mae"}, {"mean_squared_error", "mse"},
+        {"weighted_mean_squared_error", "mse"}};
     for (int k = 0; k < h->columns; k++)
         if (strcmp(h->names[k], name) == 0)
             return k;
@@ -262,7 +263,7 @@ static void check_history(trial *t, const heed_history *h)
 /* Training goes on where the file left it. */
 static void check_training(trial *t)
 {
-    heed_arrays x, y;
+    heed_arrays x = {.context = t->context}, y = x, weights = x;
     heed_history h = {0};
     if (!heed_json_is(heed_json_find(t->json, "fit"), HEED_JSON_OBJECT))
         return;
@@ -274,7 +275,10 @@ static void check_training(trial *t)
     if (status == HEED_OK)
         status = take_named(t, "t", false, &y);
     if (status == HEED_OK)
-        status = heed_fit(t->model, &x, &y, .epochs = 2, .batch_size = 2, .no_shuffle = true, .history = &h);
+        status = take_named(t, "s", false, &weights);
+    if (status == HEED_OK)
+        status = heed_fit(t->model, &x, &y, .epochs = 2, .batch_size = 2, .no_shuffle = true, .history = &h,
+                          .sample_weight = weights.count > 0 ? &weights : NULL);
     if (status != HEED_OK)
         complain(t, "fit: %s", heed_error(t->context));
     else
@@ -282,6 +286,7 @@ static void check_training(trial *t)
     heed_history_free(&h);
     heed_arrays_free(&x);
     heed_arrays_free(&y);
+    heed_arrays_free(&weights);
 }
 
 /* ---- a file ---- */
