@@ -47,6 +47,28 @@ static void take_moments(heed_tensor *x, heed_tensor *mask, const int *axes, int
     *variance = heed_op_multiply(heed_op_sum(heed_op_square(apart), axes, count, true), share);
 }
 
+/* Whether TensorFlow's fused kernels do it, in tf.keras and, where these can on a processor, in Keras alone. */
+static bool is_fused(int keras, int rank, int axis)
+{
+    if (rank == 5)
+        return heed_keras_within(keras, 206, 300) && (axis == 1 || axis == 4);
+    return rank == 4 && (axis == 3 ? heed_keras_within(keras, 201, 300) : axis == 1 && heed_keras_within(keras, 204, 300));
+}
+
+/* Masks count in Keras from 2.12 on, but not in fused kernels. */
+static bool is_blind(int keras, int rank, int axis)
+{
+    return heed_keras_within(keras, 1, 212) || is_fused(keras, rank, axis);
+}
+
+/* How much of a batch's variance is kept, over n numbers a feature, by versions of Keras that estimate the unbiased one:
+ * alone, and in what TensorFlow's fused kernels tell, which do pictures, later volumes too. */
+static double share_kept(int keras, const heed_shape *x, int axis, double n, double epsilon)
+{
+    bool fused = is_fused(keras, x->rank, axis), alone = heed_keras_within(keras, 201, 204);
+    return n <= 1.0 ? 1.0 : (fused ? n / (n - 1.0) : 1.0) * (alone ? n / (n - 1.0 - epsilon) : 1.0);
+}
+
 /* Has a moving average go its share of the way to this batch's value. */
 static void move(heed_call *call, heed_variable *average, heed_tensor *value, double momentum)
 {
@@ -57,20 +79,36 @@ static void move(heed_call *call, heed_variable *average, heed_tensor *value, do
     heed_call_update(call, average, heed_op_add(stays, heed_op_stop_gradient(fresh)));
 }
 
+/* Keras alone took a frozen layer's statistics of the batch, too, from 2.1.3 on without keeping them. TensorFlow 1's says
+ * that it is of the same version as TensorFlow 2.0's, which is taken for it. */
+static bool takes_of_batch(const heed_layer *layer, const heed_call *call)
+{
+    return call->training && (heed_layer_trainable(layer) || heed_keras_within(call->graph->keras, 1, 204));
+}
+
+static bool keeps_of_batch(const heed_layer *layer, const heed_call *call)
+{
+    return heed_layer_trainable(layer) || heed_keras_within(call->graph->keras, 1, 201);
+}
+
 static heed_status batch_normalization_call(heed_layer *layer, heed_call *call)
 {
     const heed_batch_normalization_config *o = heed_layer_config(layer);
     const batch_normalization *n = heed_layer_state(layer);
     heed_tensor *x = call->inputs[0], *mean, *variance;
-    int axis, others[HEED_MAX_RANK], count = 0;
+    int axis, others[HEED_MAX_RANK], count = 0, keras = call->graph->keras;
     HEED_TRY(heed_normalized_axis(layer, &x->shape, o->axis, &axis));
     for (int i = 0; i < x->shape.rank; i++)
         if (i != axis)
             others[count++] = i;
-    if (call->training && heed_layer_trainable(layer)) {
-        take_moments(x, call->masks[0], others, count, &mean, &variance);
-        move(call, n->mean, mean, o->momentum);
-        move(call, n->variance, variance, o->momentum);
+    if (takes_of_batch(layer, call)) {
+        take_moments(x, is_blind(keras, x->shape.rank, axis) ? NULL : call->masks[0], others, count, &mean, &variance);
+        if (keeps_of_batch(layer, call)) {
+            double numbers = (double)x->count / (double)x->shape.dims[axis];
+            double kept = share_kept(keras, &x->shape, axis, numbers, o->epsilon);
+            move(call, n->mean, mean, o->momentum);
+            move(call, n->variance, heed_op_scale(variance, (float)kept, 0.0f), o->momentum);
+        }
     } else {
         mean = heed_weight_like(n->mean, x, &axis, 1);
         variance = heed_weight_like(n->variance, x, &axis, 1);

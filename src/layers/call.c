@@ -201,7 +201,6 @@ static heed_status check_outputs(heed_layer *layer, const heed_call *call)
     return HEED_OK;
 }
 
-/* The penalty of an activity_regularizer, which any class may have among its options: per example, as Keras counts. */
 /* Before 3.14 and 2.2.4-tf Keras added the penalties of a batch up. */
 void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *penalty)
 {
@@ -212,6 +211,7 @@ void heed_call_penalize(heed_call *call, const heed_tensor *x, heed_tensor *pena
     heed_call_add_loss(call, heed_op_scale(penalty, share, 0.0f));
 }
 
+/* The penalty of an activity_regularizer, which any class may have among its options. */
 static heed_status penalize_activity(heed_layer *layer, heed_call *call)
 {
     heed_option_table t = HEED_TABLE_OF(layer->layer_class);
@@ -226,6 +226,24 @@ static heed_status penalize_activity(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
+/* Keras' layers whose mask went no further in some versions: from `first` on, before `end`. */
+static const struct {
+    const char *class_name;
+    int         first, end;
+} ends_of_mask[] = {
+    {"Identity", 1, 300}, {"Normalization", 1, 300}, {"Rescaling", 1, 300}, {"ReLU", 204, 206}, {"MultiHeadAttention", 204, 210},
+};
+
+static bool hands_on_mask(const heed_layer *layer, int keras)
+{
+    const heed_layer_class *class = layer->layer_class;
+    bool hands_on = class->passes_mask;
+    for (size_t i = 0; i < sizeof ends_of_mask / sizeof *ends_of_mask && strcmp(class->collection, "keras") == 0; i++)
+        if (strcmp(class->name, ends_of_mask[i].class_name) == 0)
+            hands_on = hands_on && !heed_keras_within(keras, ends_of_mask[i].first, ends_of_mask[i].end);
+    return hands_on;
+}
+
 static heed_status run_call(heed_layer *layer, heed_call *call)
 {
     if (++call->graph->calls > HEED_MAX_CALLS)
@@ -237,7 +255,7 @@ static heed_status run_call(heed_layer *layer, heed_call *call)
     HEED_TRY(layer->layer_class->call(layer, call));
     HEED_TRY(heed_graph_status(call->graph));
     HEED_TRY(check_outputs(layer, call));
-    if (layer->layer_class->passes_mask && call->output_masks[0] == NULL && call->input_count > 0)
+    if (call->output_masks[0] == NULL && call->input_count > 0 && hands_on_mask(layer, call->graph->keras))
         call->output_masks[0] = call->masks[0];
     HEED_TRY(penalize_activity(layer, call));
     return heed_graph_status(call->graph);

@@ -10,13 +10,6 @@ static heed_status identity_call(heed_layer *layer, heed_call *call)
     return HEED_OK;
 }
 
-/* Keras 2 lost the mask here. */
-static heed_status named_identity_call(heed_layer *layer, heed_call *call)
-{
-    call->output_masks[0] = heed_keras_before(layer, 300) ? NULL : call->masks[0];
-    return identity_call(layer, call);
-}
-
 static heed_status activation_call(heed_layer *layer, heed_call *call)
 {
     const heed_activation_config *o = heed_layer_config(layer);
@@ -192,7 +185,8 @@ const heed_layer_class heed_identity_class = {
     HEED_CLASS_OPTIONS(heed_identity_config, HEED_IDENTITY_OPTIONS),
     .min_inputs = 1,
     .max_inputs = 1,
-    .call = named_identity_call,
+    .passes_mask = true,
+    .call = identity_call,
     .equation = "y = x",
     .shapes = "x (B, ...) -> y (B, ...)",
     .masks = "that of the input goes on; in a file of Keras 2, none does",

@@ -98,12 +98,12 @@ static heed_status global_average_pooling2d_call(heed_layer *layer, heed_call *c
     return global_average(layer, call, 2);
 }
 
-/* The mean of the steps that are kept; 0 where none is. */
+/* The mean of the steps that are kept; 0 where none is. Before 2.2 Keras took all. */
 static heed_status global_average_pooling1d_call(heed_layer *layer, heed_call *call)
 {
     int axis;
     heed_tensor *x = call->inputs[0];
-    if (call->masks[0] == NULL)
+    if (call->masks[0] == NULL || heed_keras_before(layer, 202))
         return global_average(layer, call, 1);
     HEED_TRY(find_axes(layer, call, 1, &axis));
     heed_tensor *keep = heed_op_expand(heed_mask_bool(call->masks[0], heed_tensor_dim(x, axis)), axis == 1 ? 2 : 1);

@@ -161,9 +161,9 @@ static double value_at(const heed_array *a, int64_t i)
 
 static double distance(double found, double expected) { return fabs(found - expected) / fmax(1.0, fabs(expected)); }
 
-static void compare_output(trial *t, int k, const heed_array *found)
+static void compare_output(trial *t, const char *which, int k, const heed_array *found, double tolerance)
 {
-    const heed_array *expected = numbered(t, "y", k);
+    const heed_array *expected = numbered(t, which, k);
     char a[128], b[128];
     if (expected == NULL || found == NULL) {
         complain(t, "output %d is %s", k, found == NULL ? "missing" : "not known");
@@ -183,8 +183,8 @@ static void compare_output(trial *t, int k, const heed_array *found)
             at = i;
         }
     }
-    if (!(worst <= output_tolerance))
-        complain(t, "output %d [%d] is %.7g, expected %.7g", k, (int)at, value_at(found, at), value_at(expected, at));
+    if (!(worst <= tolerance))
+        complain(t, "output %s%d [%d] is %.7g, expected %.7g", which, k, (int)at, value_at(found, at), value_at(expected, at));
 }
 
 static heed_status take_named(trial *t, const char *prefix, bool inputs, heed_arrays *out)
@@ -205,7 +205,8 @@ static heed_status take_named(trial *t, const char *prefix, bool inputs, heed_ar
     return HEED_OK;
 }
 
-static void check_outputs(trial *t)
+/* `which`: y, before training, or a, after it. */
+static void check_outputs(trial *t, const char *which, double tolerance)
 {
     heed_arrays x, y = {.context = t->context};
     heed_status status = take_named(t, "x", true, &x);
@@ -214,7 +215,7 @@ static void check_outputs(trial *t)
     if (status != HEED_OK)
         complain(t, "%s", heed_error(t->context));
     for (int k = 0; status == HEED_OK && k < heed_model_output_count(t->model); k++)
-        compare_output(t, k, heed_arrays_get(&y, heed_model_output_name(t->model, k)));
+        compare_output(t, which, k, heed_arrays_get(&y, heed_model_output_name(t->model, k)), tolerance);
     heed_arrays_free(&x);
     heed_arrays_free(&y);
 }
@@ -283,6 +284,8 @@ static void check_training(trial *t)
         complain(t, "fit: %s", heed_error(t->context));
     else
         check_history(t, &h);
+    if (status == HEED_OK && numbered(t, "a", 0) != NULL)
+        check_outputs(t, "a", curve_tolerance);
     heed_history_free(&h);
     heed_arrays_free(&x);
     heed_arrays_free(&y);
@@ -305,7 +308,7 @@ static void check_model(trial *t)
     if (load_model(t) != HEED_OK)
         complain(t, "load: %s", heed_error(t->context));
     else
-        check_outputs(t);
+        check_outputs(t, "y", output_tolerance);
     if (t->problem[0] == '\0')
         check_training(t);
 }
