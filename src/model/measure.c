@@ -87,16 +87,30 @@ typedef struct cosine_config {
     COSINE_OPTIONS(HEED_OPTION_FIELD, )
 } cosine_config;
 
-static heed_tensor *cosine(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+/* Whether the model's file is of Keras before 2.3. */
+static bool is_of_early_keras(const heed_tensor *p)
+{
+    return p != NULL && heed_keras_within(p->graph->keras, 1, 203);
+}
+
+/* Before 2.3 Keras' metric was its loss, and before 2.1 a mean instead of the sum. */
+static heed_tensor *similarity(heed_tensor *t, heed_tensor *p, bool is_metric)
 {
     t = floats(t);
     match_ranks(&t, &p);
-    return sum_last(heed_op_multiply(unit_rows(t), unit_rows(p)));
+    heed_tensor *products = heed_op_multiply(unit_rows(t), unit_rows(p));
+    heed_tensor *all = p != NULL && heed_keras_within(p->graph->keras, 1, 201) ? mean_last(products) : sum_last(products);
+    return is_metric && !is_of_early_keras(p) ? all : heed_op_negative(all);
+}
+
+static heed_tensor *cosine(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    return similarity(t, p, true);
 }
 
 static heed_tensor *negative_cosine(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
-    return heed_op_negative(cosine(config, t, p, valid));
+    return similarity(t, p, false);
 }
 
 /* ---- probabilities */
@@ -120,6 +134,8 @@ static bool is_late_keras_2(const heed_tensor *p)
  * which axis. */
 heed_tensor *heed_logits_behind(const heed_tensor *p, heed_squash squash)
 {
+    while (p != NULL && p->node != NULL && p->node->op == &heed_kind_stop_gradient)
+        p = p->node->inputs[0]; /* a metric's */
     if (p == NULL || p->node == NULL)
         return NULL;
     if (p->logits != NULL)
@@ -242,7 +258,7 @@ static heed_tensor *binary(const void *config, heed_tensor *t, heed_tensor *p, h
 
 /* ---- margins */
 
-/* Truths of 0 and 1 mean -1 and 1, if there are no others. */
+/* Truths of 0 and 1 mean -1 and 1, if there are no others; from Keras 2.3 on. */
 static heed_tensor *signs(heed_tensor *t)
 {
     heed_tensor *is_binary = heed_op_or(heed_op_equal(t, number(t, 0.0f)), heed_op_equal(t, number(t, 1.0f)));
@@ -254,7 +270,8 @@ static heed_tensor *margins(heed_tensor *t, heed_tensor *p)
 {
     t = floats(t);
     match_ranks(&t, &p);
-    return heed_op_maximum(heed_op_scale(heed_op_multiply(signs(t), p), -1.0f, 1.0f), number(p, 0.0f));
+    heed_tensor *sides = is_of_early_keras(p) ? t : signs(t);
+    return heed_op_maximum(heed_op_scale(heed_op_multiply(sides, p), -1.0f, 1.0f), number(p, 0.0f));
 }
 
 static heed_tensor *hinge(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
@@ -288,11 +305,22 @@ typedef struct binary_accuracy_config {
     BINARY_ACCURACY_OPTIONS(HEED_OPTION_FIELD, )
 } binary_accuracy_config;
 
+/* Whether p rounded is t. */
+static heed_tensor *rounds_to(heed_tensor *p, heed_tensor *t)
+{
+    heed_tensor *is_whole = heed_op_equal(t, floats(heed_op_cast(t, HEED_INT32)));
+    heed_tensor *above = heed_op_greater(p, heed_op_scale(t, 1.0f, -0.5f));
+    heed_tensor *beyond = heed_op_greater(p, heed_op_scale(t, 1.0f, 0.5f));
+    return heed_op_and(is_whole, heed_op_and(above, heed_op_not(beyond)));
+}
+
 static heed_tensor *binary_accuracy(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
 {
     t = floats(t);
     match_ranks(&t, &p);
     float threshold = (float)((const binary_accuracy_config *)config)->threshold;
+    if (threshold == 0.5f && p != NULL && heed_keras_within(p->graph->keras, 1, 204)) /* Keras alone rounds */
+        return as_hits(rounds_to(p, t));
     return as_hits(heed_op_equal(t, floats(heed_op_greater(p, number(p, threshold)))));
 }
 
@@ -402,12 +430,22 @@ static const char *const aliases[][2] = {
     {"MAPE", "mean_absolute_percentage_error"}, {"msle", "mean_squared_logarithmic_error"},
     {"MSLE", "mean_squared_logarithmic_error"}, {"kld", "kl_divergence"}, {"KLD", "kl_divergence"},
     {"kullback_leibler_divergence", "kl_divergence"}, {"logcosh", "log_cosh"}, {"bce", "binary_crossentropy"},
-    {"BCE", "binary_crossentropy"}, {NULL, NULL}};
+    {"BCE", "binary_crossentropy"}, {"cosine", "cosine_similarity"}, {"cosine_proximity", "cosine_similarity"},
+    {"huber_loss", "huber"}, {NULL, NULL}};
 
 const heed_object_family heed_losses = {"loss", "keras.losses", loss_classes, aliases};
 const heed_object_family heed_metrics = {"metric", "keras.metrics", metric_classes, aliases};
 
-const char *heed_measure_resolve(const char *name, const heed_shape *truth, const heed_shape *prediction)
+/* Keras alone, and TensorFlow's before 2.2, went by the loss. */
+static int choice_by_loss(const heed_object *loss, int64_t classes)
+{
+    bool is_binary = loss != NULL && loss->object_class == &heed_measure_binary.class;
+    bool is_sparse = loss != NULL && loss->object_class == &heed_measure_sparse.class;
+    return classes == 1 || is_binary ? 0 : is_sparse ? 1 : 2;
+}
+
+const char *heed_measure_resolve(const char *name, const heed_tensor *truth, const heed_tensor *prediction,
+                                 const heed_object *loss)
 {
     static const char *const choices[2][3] = {
         {"binary_accuracy", "sparse_categorical_accuracy", "categorical_accuracy"},
@@ -416,10 +454,11 @@ const char *heed_measure_resolve(const char *name, const heed_shape *truth, cons
     bool entropy = strcmp(name, "crossentropy") == 0 || strcmp(name, "ce") == 0;
     if (!accuracy && !entropy)
         return name;
-    int64_t classes = prediction->rank > 0 ? prediction->dims[prediction->rank - 1] : 1;
-    int64_t last = truth->rank > 0 ? truth->dims[truth->rank - 1] : 1;
-    int choice = classes == 1 ? 0 : truth->rank < prediction->rank || last == 1 ? 1 : 2;
-    return choices[entropy][choice];
+    const heed_shape *t = &truth->shape, *p = &prediction->shape;
+    int64_t classes = p->rank > 0 ? p->dims[p->rank - 1] : 1, last = t->rank > 0 ? t->dims[t->rank - 1] : 1;
+    int by_shape = classes == 1 ? 0 : t->rank < p->rank || last == 1 ? 1 : 2;
+    bool by_loss = heed_keras_within(prediction->graph->keras, 1, 205);
+    return choices[entropy][by_loss ? choice_by_loss(loss, classes) : by_shape];
 }
 
 /* ---- to one number */
@@ -494,13 +533,7 @@ static heed_tensor *mean_from(heed_tensor *x, int from)
     return count == 0 ? x : heed_op_mean(x, axes, count, false);
 }
 
-/* Before 2.3 Keras took a batch's mean, and then the batches', by their rows, for losses and metrics alike. */
-static bool is_mean_of_batch(const heed_tensor *prediction)
-{
-    return prediction != NULL && heed_keras_within(prediction->graph->keras, 1, 203);
-}
-
-/* That mean: over the steps that the mask leaves, and of them over those whose weight is not 0. */
+/* What Keras took before 2.3 of a batch, for losses and metrics alike, and the mean of batches, by their rows: over the steps that the mask leaves, and of them over those whose weight is not 0. */
 static heed_tensor *mean_of_batch(heed_tensor *values, heed_tensor *weights, heed_tensor *mask)
 {
     heed_tensor *factors[] = {mask == NULL ? NULL : floats(mask), weights};
@@ -523,7 +556,7 @@ static heed_tensor *number_without_logits(const heed_object *loss, heed_tensor *
                                           heed_tensor *weights, heed_tensor *mask)
 {
     const sparse_config *o = loss->config;
-    if (loss->object_class != &heed_measure_sparse.class || (weights != NULL && is_mean_of_batch(prediction)))
+    if (loss->object_class != &heed_measure_sparse.class || (weights != NULL && is_of_early_keras(prediction)))
         return NULL;
     heed_tensor *logits = sparse_logits(o, prediction);
     if (!heed_output_loss_fits(logits, prediction))
@@ -550,7 +583,7 @@ heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_
     if (values == NULL)
         return NULL;
     reduction r = reduction_of(loss, weights, mask, valid);
-    if (r.over_all && is_mean_of_batch(prediction))
+    if (r.over_all && is_of_early_keras(prediction))
         return mean_of_batch(values, weights, seen(mask, valid));
     if (r.weights != NULL) {
         match_ranks(&values, &r.weights);
@@ -608,7 +641,7 @@ heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, hee
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
     heed_tensor *valid = NULL, *count;
-    if (is_mean_of_batch(prediction) && class->sums == NULL) {
+    if (is_of_early_keras(prediction) && class->sums == NULL) {
         heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
         heed_tensor *mean = mean_of_batch(values, weights, seen(mask, valid));
         heed_tensor *rows = number(mean, (float)prediction->shape.dims[0]);

@@ -33,8 +33,9 @@ typedef struct heed_measure_common {
     HEED_MEASURE_OPTIONS(HEED_OPTION_FIELD, )
 } heed_measure_common;
 
-/* The measure that "accuracy" (or "crossentropy") means for such a truth and prediction: a name. */
-const char *heed_measure_resolve(const char *name, const heed_shape *truth, const heed_shape *prediction);
+/* The measure that "accuracy" (or "crossentropy") means for such a truth and prediction, whose loss may be NULL: a name. */
+const char *heed_measure_resolve(const char *name, const heed_tensor *truth, const heed_tensor *prediction,
+                                 const heed_object *loss);
 
 /* A loss as one number: values weighted by `weights` (float, NULL: 1) and `mask` (bool, NULL: all count), and reduced.
  * `alone`: nobody else asks for the prediction, which then need not be made whole (see ops/output_loss.h). */

@@ -54,15 +54,15 @@ static heed_status make_points(heed_model *m, heed_program *p, const heed_batch 
     return HEED_OK;
 }
 
-/* The object of a text whose meaning depends on shapes. */
+/* The object of a text whose meaning depends on shapes, or on the output's loss. */
 static heed_status settle(heed_program *p, const heed_object_family *family, const char *text,
-                          const heed_object *object, int output, const heed_object **out)
+                          const heed_object *object, int output, const heed_object *loss, const heed_object **out)
 {
     heed_object *chosen;
     *out = object;
     if (object != NULL)
         return HEED_OK;
-    text = heed_measure_resolve(text, &p->targets[output]->shape, &p->outputs[output]->shape);
+    text = heed_measure_resolve(text, p->targets[output], p->outputs[output], loss);
     HEED_TRY(heed_object_parse(&p->graph->zone, family, text, &chosen));
     *out = chosen;
     return HEED_OK;
@@ -111,7 +111,7 @@ static heed_status append_losses(heed_model *m, heed_program *p, const heed_batc
         const heed_object *loss;
         if (o->slot < 0)
             continue;
-        HEED_TRY(settle(p, &heed_losses, o->text, o->object, k, &loss));
+        HEED_TRY(settle(p, &heed_losses, o->text, o->object, k, NULL, &loss));
         HEED_TRY(heed_loss_for_batch(&p->graph->zone, loss, b, &loss));
         heed_tensor *weights = as_floats(p->sample_weights[k]), *mask = output_mask(p, k);
         if (mask_is_weight(m)) {
@@ -158,7 +158,7 @@ static heed_status append_metrics(heed_model *m, heed_program *p)
         const heed_object *metric;
         if (tally->metric == NULL || p->targets[k] == NULL)
             continue;
-        HEED_TRY(settle(p, &heed_metrics, tally->metric->word, tally->metric->object, k, &metric));
+        HEED_TRY(settle(p, &heed_metrics, tally->metric->word, tally->metric->object, k, t->outputs[k].object, &metric));
         heed_tensor *prediction = heed_op_stop_gradient(p->outputs[k]);
         heed_tensor *weights = tally->metric->weighted ? as_floats(p->sample_weights[k]) : NULL;
         p->sums[i] = heed_metric_sums(metric, p->targets[k], prediction, weights, output_mask(p, k));
