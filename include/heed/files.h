@@ -99,17 +99,10 @@ typedef struct heed_load_config {
  * hint what could take its place. No weight is read before all layers are known.
  *
  * Where versions of Keras differ, the model runs and learns as in the one that wrote the file, with TensorFlow below
- * it: names of losses and metrics mean what they meant there (accuracy by the loss or by shapes); a loss behind the
- * activation of another one may take that one's logits; masks end at layers where they ended; BatchNormalization takes
- * and keeps the statistics that it did, frozen or not; penalties on a layer's output are those of a batch together
- * (Keras alone, and 3.0 to 3.13) or of an example; metrics pass over masked steps or count them (3.0 to 3.11); before
- * 2.3, weights that are 0 do not count towards a mean; the losses that a run tells are means by rows or plain means of
- * batches; from Keras 3 on the squares that Adam and its kin keep of an Embedding's gradient are those of each use of
- * a row, added up; in tf.keras before 2.11 the momentum of rows that a batch does not look up rests (SGD, RMSprop,
- * Adadelta, Adamax, Nadam, Ftrl); from 2.11 on, before 3, Nadam's product of momenta falls once for each variable, as
- * in a compiled step there. A model that was made here, and saved, has penalties of an example, passes over masked
- * steps, takes means by rows, and does none of the rest. Not followed: Adamax and Adafactor of Keras 3 take sizes and
- * squares of each use too.
+ * it: masks end at layers where they ended, names of losses and metrics mean what they meant, statistics, penalties,
+ * means and the rows of an Embedding are taken as there. docs/keras.md lists it all, and what is not followed. A model
+ * that was made here, and saved, has penalties of an example, passes over masked steps, takes means by rows, and
+ * squares the sum of what the uses of an Embedding's row have for a gradient.
  */
 #define heed_load_model(context, path, out, ...)                                                                       \
     heed_load_model_with((context), (path), &(heed_load_config){0, __VA_ARGS__}, (out))
