@@ -231,7 +231,8 @@ static const struct {
     const char *class_name;
     int         first, end;
 } ends_of_mask[] = {
-    {"Identity", 1, 300}, {"Normalization", 1, 300}, {"Rescaling", 1, 300}, {"ReLU", 204, 206}, {"MultiHeadAttention", 204, 210},
+    {"Identity", 1, 300}, {"Normalization", 1, 300}, {"Rescaling", 1, 300},
+    {"ReLU", 204, 206},   {"MultiHeadAttention", 204, 210},
 };
 
 static bool hands_on_mask(const heed_layer *layer, int keras)

@@ -533,7 +533,8 @@ static heed_tensor *mean_from(heed_tensor *x, int from)
     return count == 0 ? x : heed_op_mean(x, axes, count, false);
 }
 
-/* What Keras took before 2.3 of a batch, for losses and metrics alike, and the mean of batches, by their rows: over the steps that the mask leaves, and of them over those whose weight is not 0. */
+/* What Keras took before 2.3 of a batch, for losses and metrics alike (of which it then took the mean, by their rows):
+ * the mean over the steps that the mask leaves, and of them over those whose weight is not 0. */
 static heed_tensor *mean_of_batch(heed_tensor *values, heed_tensor *weights, heed_tensor *mask)
 {
     heed_tensor *factors[] = {mask == NULL ? NULL : floats(mask), weights};
