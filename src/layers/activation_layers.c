@@ -67,7 +67,7 @@ static heed_status softmax_call(heed_layer *layer, heed_call *call)
     heed_tensor *y = heed_op_softmax(join_last(turned, count), mask);
     if (y != NULL)
         y = call->outputs[0] = heed_op_transpose(heed_op_reshape(y, heed_tensor_shape(turned)), back);
-    if (y != NULL && y != x && mask == NULL && count == 1 && call->graph->keras >= 214)
+    if (y != NULL && mask == NULL && count == 1 && call->graph->keras >= 214)
         y->logits = x;
     return HEED_OK;
 }

@@ -69,13 +69,13 @@ static double share_kept(int keras, const heed_shape *x, int axis, double n, dou
     return n <= 1.0 ? 1.0 : (fused ? n / (n - 1.0) : 1.0) * (alone ? n / (n - 1.0 - epsilon) : 1.0);
 }
 
-/* Has a moving average go its share of the way to this batch's value. */
-static void move(heed_call *call, heed_variable *average, heed_tensor *value, double momentum)
+/* Has a moving average go its share of the way to `times` this batch's value. */
+static void move(heed_call *call, heed_variable *average, heed_tensor *value, double times, double momentum)
 {
     if (average == NULL)
         return;
     heed_tensor *stays = heed_op_scale(heed_call_value(call, average), (float)momentum, 0.0f);
-    heed_tensor *fresh = heed_op_scale(heed_op_reshape(value, &average->shape), (float)(1.0 - momentum), 0.0f);
+    heed_tensor *fresh = heed_op_scale(heed_op_reshape(value, &average->shape), (float)((1.0 - momentum) * times), 0.0f);
     heed_call_update(call, average, heed_op_add(stays, heed_op_stop_gradient(fresh)));
 }
 
@@ -106,8 +106,8 @@ static heed_status batch_normalization_call(heed_layer *layer, heed_call *call)
         if (keeps_of_batch(layer, call)) {
             double numbers = (double)x->count / (double)x->shape.dims[axis];
             double kept = share_kept(keras, &x->shape, axis, numbers, o->epsilon);
-            move(call, n->mean, mean, o->momentum);
-            move(call, n->variance, heed_op_scale(variance, (float)kept, 0.0f), o->momentum);
+            move(call, n->mean, mean, 1.0, o->momentum);
+            move(call, n->variance, variance, kept, o->momentum);
         }
     } else {
         mean = heed_weight_like(n->mean, x, &axis, 1);

@@ -87,11 +87,14 @@ typedef struct cosine_config {
     COSINE_OPTIONS(HEED_OPTION_FIELD, )
 } cosine_config;
 
-/* Whether the model's file is of Keras before 2.3. */
-static bool is_of_early_keras(const heed_tensor *p)
+/* Whether the model's file is of a Keras from `first` on and before `end`. */
+static bool is_within(const heed_tensor *p, int first, int end)
 {
-    return p != NULL && heed_keras_within(p->graph->keras, 1, 203);
+    return p != NULL && heed_keras_within(p->graph->keras, first, end);
 }
+
+/* Before 2.3. */
+static bool is_of_early_keras(const heed_tensor *p) { return is_within(p, 1, 203); }
 
 /* Before 2.3 Keras' metric was its loss, and before 2.1 a mean instead of the sum. */
 static heed_tensor *similarity(heed_tensor *t, heed_tensor *p, bool is_metric)
@@ -99,7 +102,7 @@ static heed_tensor *similarity(heed_tensor *t, heed_tensor *p, bool is_metric)
     t = floats(t);
     match_ranks(&t, &p);
     heed_tensor *products = heed_op_multiply(unit_rows(t), unit_rows(p));
-    heed_tensor *all = p != NULL && heed_keras_within(p->graph->keras, 1, 201) ? mean_last(products) : sum_last(products);
+    heed_tensor *all = is_within(p, 1, 201) ? mean_last(products) : sum_last(products);
     return is_metric && !is_of_early_keras(p) ? all : heed_op_negative(all);
 }
 
@@ -124,11 +127,8 @@ static heed_tensor *divergence(const void *config, heed_tensor *t, heed_tensor *
     return sum_last(heed_op_multiply(t, heed_op_log(heed_op_divide(t, p))));
 }
 
-/* Whether the model's file is of Keras 2.3 to 2.15. */
-static bool is_late_keras_2(const heed_tensor *p)
-{
-    return p != NULL && heed_keras_within(p->graph->keras, 203, 300);
-}
+/* 2.3 to 2.15 */
+static bool is_late_keras_2(const heed_tensor *p) { return is_within(p, 203, 300); }
 
 /* From TensorFlow 2.3 on Keras takes what was kept as logits without asking which of the two it went through, nor along
  * which axis. */
@@ -319,7 +319,7 @@ static heed_tensor *binary_accuracy(const void *config, heed_tensor *t, heed_ten
     t = floats(t);
     match_ranks(&t, &p);
     float threshold = (float)((const binary_accuracy_config *)config)->threshold;
-    if (threshold == 0.5f && p != NULL && heed_keras_within(p->graph->keras, 1, 204)) /* Keras alone rounds */
+    if (threshold == 0.5f && is_within(p, 1, 204)) /* Keras alone rounds */
         return as_hits(rounds_to(p, t));
     return as_hits(heed_op_equal(t, floats(heed_op_greater(p, number(p, threshold)))));
 }
@@ -457,7 +457,7 @@ const char *heed_measure_resolve(const char *name, const heed_tensor *truth, con
     const heed_shape *t = &truth->shape, *p = &prediction->shape;
     int64_t classes = p->rank > 0 ? p->dims[p->rank - 1] : 1, last = t->rank > 0 ? t->dims[t->rank - 1] : 1;
     int by_shape = classes == 1 ? 0 : t->rank < p->rank || last == 1 ? 1 : 2;
-    bool by_loss = heed_keras_within(prediction->graph->keras, 1, 205);
+    bool by_loss = is_within(prediction, 1, 205);
     return choices[entropy][by_loss ? choice_by_loss(loss, classes) : by_shape];
 }
 
