@@ -26,6 +26,10 @@ heed_context *heed_fuzz_context(void);
 void heed_fuzz_begin(void);
 void heed_fuzz_end(heed_status status);
 
+/* Runs a model once, unless what it asks for would take more than an input's time by itself: a file of a kilobyte may say
+ * that an attention has a hundred thousand steps. */
+void heed_fuzz_run(heed_model *m);
+
 /* A file of that name, "weights.npz", with these bytes, in a folder of the process's own. */
 const char *heed_fuzz_file(const char *name, const void *bytes, size_t size);
 

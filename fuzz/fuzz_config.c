@@ -1,7 +1,5 @@
 #include "fuzz.h"
 
-#include "support/run_once.h"
-
 #include <string.h>
 
 static void use(heed_model *m)
@@ -11,7 +9,7 @@ static void use(heed_model *m)
     char *text;
     if (heed_summary(m, &text) == HEED_OK)
         heed_free(c, text);
-    heed_test_run_once(m);
+    heed_fuzz_run(m);
     if (heed_model_to_json(m, &text) != HEED_OK)
         return;
     if (heed_model_from_json(c, text, &again) == HEED_OK)

@@ -2,14 +2,13 @@
 
 #include "fuzz_zip.h"
 #include "heed/files.h"
-#include "support/run_once.h"
 
 /* Whole model files, .keras and .h5: read, run once, written. */
 static void use(heed_model *m)
 {
     heed_context *c = heed_model_context(m);
     char *text;
-    heed_test_run_once(m);
+    heed_fuzz_run(m);
     if (heed_model_to_json(m, &text) == HEED_OK)
         heed_free(c, text);
 }
