@@ -5,7 +5,8 @@
  * whose windows reach over, take the taps they have. The way back is the same sum with the taps in the other order;
  * where windows advance by more than one, a target row sees every stride-th tap only, so rows of one remainder go
  * together. To few channels it goes by way of the products of each source row with all taps, of which the sums are then
- * made: one product with many columns instead of many with few. */
+ * made: one product with many columns instead of many with few. Where there are more entries than rows in a line, words in
+ * letters or small pictures, a tile is one row of many entries: long products too, and no edges apart. */
 #include "ops/convolution.h"
 
 #include "ops/walk.h"
@@ -73,6 +74,7 @@ typedef struct convolution_work {
     int64_t           row_tiles, column_tiles;
     bool              narrow;        /* back, to few channels: the source is what the products are made of */
     bool              gathered;      /* of few channels */
+    bool              across;        /* a tile is of one row of many entries */
     float            *products;      /* narrow: a thread's are (source lines of a tile, rows, kernel positions, width) */
     float            *windows;       /* gathered: a thread's, see windows_size */
 } convolution_work;
@@ -93,8 +95,10 @@ static convolution_work describe(const heed_node *n, bool back)
     w.taps = inner->size;
     bool many = a->groups == 1 && w.c.plane.axes[HEED_OUTER].size * w.taps > 1; /* taps */
     w.narrow = back && many && w.width < HEED_FEW_CHANNELS;
+    w.across = w.c.plane.batch > (back ? inner->in : inner->out) && !w.c.depthwise;
     w.gathered = !back && many && w.depth > 0 && w.depth < HEED_FEW_CHANNELS &&
                  w.c.plane.axes[HEED_OUTER].size * w.taps <= DEEPEST_GATHERED / w.depth;
+    w.across = w.across && !w.narrow && !w.gathered;
     return w;
 }
 
@@ -163,9 +167,10 @@ static bool next_run(const convolution_work *w, int64_t target, int64_t *place, 
 
 /* ---- a tile */
 
-/* Target rows `first`, first + step, ... of a line, the columns of one group. */
+/* Target rows `first`, first + step, ... of a line, or the row `first` of `rows` entries; the columns of one group. */
 typedef struct target_block {
     int64_t entry, line, first, step, rows;
+    int64_t x_row, y_row; /* from each row to the next: in the source, in the target */
     int64_t group, column, columns;
     const float *source; /* from this line of the entry on */
     int64_t source_line;
@@ -180,32 +185,38 @@ static float *target_of(const convolution_work *w, const target_block *b)
            b->column;
 }
 
+/* Rows of a line. */
+static void go_along(const convolution_work *w, target_block *b)
+{
+    b->x_row = (w->back ? 1 : w->stride) * w->source_channels;
+    b->y_row = b->step * w->target_channels;
+}
+
 /* Adds to `rows` target rows from y on, `count` taps from place `first` on of kernel line `line`; x is the source row
  * under the first tap of the first. */
 static void add_products(const convolution_work *w, const target_block *b, int64_t line, int64_t first, int64_t count,
                          int64_t rows, const float *x, float *y)
 {
     const heed_kernels *k = w->x->kernels;
-    int64_t x_row = (w->back ? 1 : w->stride) * w->source_channels, y_row = b->step * w->target_channels;
     if (w->c.depthwise) {
         const float *kernel = w->kernel + (line * w->taps + tap_at(w, first)) * w->target_channels + b->column;
         int64_t next_tap = (w->back ? -w->stride : 1) * w->target_channels;
-        k->depthwise(rows, count, b->columns, x + b->column, x_row, w->source_channels, kernel, next_tap, y, y_row);
+        k->depthwise(rows, count, b->columns, x + b->column, b->x_row, w->source_channels, kernel, next_tap, y, b->y_row);
         return;
     }
     if (w->narrow) {
         static const float one[HEED_FEW_CHANNELS] = {1, 1, 1, 1, 1, 1, 1, 1};
         const float *product = x + (line * w->taps + tap_at(w, first)) * w->width;
         int64_t next_tap = w->source_channels - w->stride * w->width;
-        k->depthwise(rows, count, w->width, product, x_row, next_tap, one, 0, y, y_row);
+        k->depthwise(rows, count, w->width, product, b->x_row, next_tap, one, 0, y, b->y_row);
         return;
     }
     int64_t all = kernel_positions(w) * w->depth, begin = (line * w->taps + first) * w->depth;
     const float *packed = w->packed + (b->group * panels_of(w, k) * k->gemm_columns + b->column) * all;
     for (int64_t j = 0; j < b->columns; j += k->gemm_columns) {
         int64_t columns = b->columns - j < k->gemm_columns ? b->columns - j : k->gemm_columns;
-        k->gemm_packed(rows, columns, count * w->depth, x + b->group * w->depth, x_row, 1,
-                       packed + j * all + begin * k->gemm_columns, y + j, y_row, y + j, y_row);
+        k->gemm_packed(rows, columns, count * w->depth, x + b->group * w->depth, b->x_row, 1,
+                       packed + j * all + begin * k->gemm_columns, y + j, b->y_row, y + j, b->y_row);
     }
 }
 
@@ -219,7 +230,7 @@ static void add_edge(const convolution_work *w, const target_block *b, int64_t l
         int64_t row = r->row + i * step, first = clamp(-row, 0, r->count), last = clamp(size - row, 0, r->count);
         if (first < last)
             add_products(w, b, line, r->first + first, last - first, 1, source + (row + first) * w->source_channels,
-                         y + i * b->step * w->target_channels);
+                         y + i * b->y_row);
     }
 }
 
@@ -234,7 +245,7 @@ static void add_run(const convolution_work *w, const target_block *b, int64_t li
     add_edge(w, b, line, r, source, y, 0, begin, size, step);
     if (begin < end)
         add_products(w, b, line, r->first, r->count, end - begin,
-                     source + (r->row + begin * step) * w->source_channels, y + begin * b->step * w->target_channels);
+                     source + (r->row + begin * step) * w->source_channels, y + begin * b->y_row);
     add_edge(w, b, line, r, source, y, end, b->rows, size, step);
 }
 
@@ -254,7 +265,7 @@ static void begin_rows(const convolution_work *w, const target_block *b)
     for (int64_t j = 0; j < b->columns; j++)
         first[j] = w->bias == NULL ? 0.0f : w->bias[(column + j) % w->bias_size];
     for (int64_t i = 1; i < b->rows; i++)
-        memcpy(row += w->target_channels, first, (size_t)b->columns * sizeof *row);
+        memcpy(row += b->y_row, first, (size_t)b->columns * sizeof *row);
 }
 
 static void add_windows(const convolution_work *w, const target_block *b)
@@ -272,6 +283,7 @@ static void add_windows(const convolution_work *w, const target_block *b)
             every.first += i;
             every.step = step;
             every.rows = (b->rows - i + step - 1) / step;
+            go_along(w, &every);
             add_line(w, &every, line, source);
         }
     }
@@ -284,6 +296,31 @@ static int64_t source_size(const convolution_work *w)
     return (w->back ? outer->out * inner->out : outer->in * inner->in) * w->source_channels;
 }
 
+static int64_t target_size(const convolution_work *w)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    return (w->back ? outer->in * inner->in : outer->out * inner->out) * w->target_channels;
+}
+
+/* The same for one row of many entries: they see the same taps. */
+static void add_across(const convolution_work *w, const target_block *b)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    int64_t lines = w->back ? outer->out : outer->in, rows = w->back ? inner->out : inner->in, from;
+    float *y = target_of(w, b);
+    for (int64_t line = 0; line < outer->size; line++) {
+        if (!source_at(outer, w->back, b->line, line, &from) || from < 0 || from >= lines)
+            continue;
+        tap_run run;
+        for (int64_t place = 0; next_run(w, b->first, &place, &run);) {
+            int64_t first = clamp(-run.row, 0, run.count), last = clamp(rows - run.row, 0, run.count);
+            if (first < last)
+                add_products(w, b, line, run.first + first, last - first, b->rows,
+                             b->source + (from * rows + run.row + first) * w->source_channels, y);
+        }
+    }
+}
+
 static void convolution_tile(void *work, int64_t tile, int thread)
 {
     const convolution_work *w = work;
@@ -294,13 +331,27 @@ static void convolution_tile(void *work, int64_t tile, int thread)
     tile /= w->column_tiles;
     b.group = tile % (w->c.depthwise ? 1 : w->c.groups);
     tile /= w->c.depthwise ? 1 : w->c.groups;
-    b.rows = heed_tile_range(w->back ? inner->in : inner->out, w->rows, tile % w->row_tiles, &b.first);
-    tile /= w->row_tiles;
-    b.line = tile % lines;
-    b.entry = tile / lines;
+    int64_t rows = w->back ? inner->in : inner->out;
+    if (w->across) {
+        b.rows = heed_tile_range(w->c.plane.batch, w->rows, tile % w->row_tiles, &b.entry);
+        tile /= w->row_tiles;
+        b.first = tile % rows;
+        b.line = tile / rows;
+        b.x_row = source_size(w);
+        b.y_row = target_size(w);
+    } else {
+        b.rows = heed_tile_range(rows, w->rows, tile % w->row_tiles, &b.first);
+        tile /= w->row_tiles;
+        b.line = tile % lines;
+        b.entry = tile / lines;
+        go_along(w, &b);
+    }
     b.source = w->source + b.entry * source_size(w);
     begin_rows(w, &b);
-    add_windows(w, &b);
+    if (w->across)
+        add_across(w, &b);
+    else
+        add_windows(w, &b);
 }
 
 /* ---- a tile of few channels: some lines of an entry */
@@ -345,6 +396,7 @@ static void narrow_tile(void *work, int64_t tile, int thread)
     sums.source_channels = kernel_positions(w) * w->width;
     b.source = products;
     b.source_line = multiply_lines(w, b.entry, first, lines, products);
+    go_along(&sums, &b);
     for (b.line = first; b.line < first + lines; b.line++) {
         begin_rows(&sums, &b);
         add_windows(&sums, &b);
@@ -470,7 +522,7 @@ static heed_status run(const heed_exec *x, const heed_node *n, bool back)
     w.kernel = heed_data(x, n->inputs[1]);
     w.bias = n->input_count == 3 ? heed_data(x, n->inputs[2]) : NULL;
     w.target = heed_data(x, n->outputs[0]);
-    w.rows = (w.c.depthwise ? heed_tile_rows(w.target_channels) : TILE_ROWS) * (back ? w.stride : 1);
+    w.rows = (w.c.depthwise ? heed_tile_rows(w.target_channels) : TILE_ROWS) * (back && !w.across ? w.stride : 1);
     w.columns = TILE_PANELS * x->kernels->gemm_columns;
     if (w.c.depthwise)
         w.width = w.columns = w.target_channels;
@@ -478,9 +530,10 @@ static heed_status run(const heed_exec *x, const heed_node *n, bool back)
         w.packed = heed_scratch(x, n);
         heed_parallel(x->pool, w.c.groups * panels_of(&w, x->kernels), pack_tile, &w);
     }
-    w.row_tiles = heed_tiles(back ? p->axes[HEED_INNER].in : p->axes[HEED_INNER].out, w.rows);
+    int64_t rows = back ? p->axes[HEED_INNER].in : p->axes[HEED_INNER].out;
+    int64_t lines = back ? p->axes[HEED_OUTER].in : p->axes[HEED_OUTER].out;
+    w.row_tiles = heed_tiles(w.across ? p->batch : rows, w.rows);
     w.column_tiles = heed_tiles(w.width, w.columns);
-    int64_t lines = p->batch * (back ? p->axes[HEED_OUTER].in : p->axes[HEED_OUTER].out);
     int64_t groups = w.c.depthwise ? 1 : w.c.groups;
     if (w.narrow) {
         w.products = w.packed + packed_size(&w, x->kernels) / sizeof(float);
@@ -489,10 +542,11 @@ static heed_status run(const heed_exec *x, const heed_node *n, bool back)
     }
     if (w.gathered) {
         w.windows = w.packed + packed_size(&w, x->kernels) / sizeof(float);
-        heed_parallel(x->pool, lines * w.row_tiles, gathered_tile, &w);
+        heed_parallel(x->pool, p->batch * lines * w.row_tiles, gathered_tile, &w);
         return HEED_OK;
     }
-    heed_parallel(x->pool, lines * w.row_tiles * groups * w.column_tiles, convolution_tile, &w);
+    int64_t tiles = lines * (w.across ? rows : p->batch) * w.row_tiles;
+    heed_parallel(x->pool, tiles * groups * w.column_tiles, convolution_tile, &w);
     return HEED_OK;
 }
 

@@ -34,6 +34,7 @@ typedef struct kernel_work {
     int64_t             channels, filters; /* of a group */
     int64_t             taps, rows, columns; /* of a tile: taps, channels of one, filters */
     int64_t             tap_tiles, row_tiles, column_tiles;
+    bool                across; /* more entries than windows in a line: those at one place go together */
 } kernel_work;
 
 /* A block of dw; several taps with all their channels, or one with some. */
@@ -42,24 +43,24 @@ typedef struct kernel_block {
     float  *dw;
 } kernel_block;
 
-/* `count` windows of one batch entry: the first, and the distance from each to the next, along an axis. */
+/* `count` windows: the first of entry `entry`, and the distance from each to the next, along an axis or the batch. */
 typedef struct window_row {
-    int64_t first[HEED_SLIDING_AXES], step[HEED_SLIDING_AXES];
+    int64_t entry, first[HEED_SLIDING_AXES], step[HEED_SLIDING_AXES], entries;
     int64_t count;
 } window_row;
 
 /* Adds the products of these windows under `taps` taps from `tap` on. */
-static void add_windows(const kernel_work *w, const kernel_block *b, int64_t entry, const window_row *r, int64_t tap,
-                        int64_t taps)
+static void add_windows(const kernel_work *w, const kernel_block *b, const window_row *r, int64_t tap, int64_t taps)
 {
     const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
     const int64_t *first = r->first, *step = r->step;
-    int64_t line = entry * outer->in + heed_sliding_element(outer, first[HEED_OUTER], b->line);
+    int64_t line = r->entry * outer->in + heed_sliding_element(outer, first[HEED_OUTER], b->line);
     int64_t element = line * inner->in + heed_sliding_element(inner, first[HEED_INNER], tap);
-    int64_t window = (entry * outer->out + first[HEED_OUTER]) * inner->out + first[HEED_INNER];
-    int64_t x_row = (step[HEED_OUTER] * outer->stride * inner->in + step[HEED_INNER] * inner->stride) *
-                    w->c.in_channels;
-    int64_t dy_row = (step[HEED_OUTER] * inner->out + step[HEED_INNER]) * w->c.out_channels;
+    int64_t window = (r->entry * outer->out + first[HEED_OUTER]) * inner->out + first[HEED_INNER];
+    int64_t x_line = r->entries * outer->in + step[HEED_OUTER] * outer->stride;
+    int64_t x_row = (x_line * inner->in + step[HEED_INNER] * inner->stride) * w->c.in_channels;
+    int64_t dy_line = r->entries * outer->out + step[HEED_OUTER];
+    int64_t dy_row = (dy_line * inner->out + step[HEED_INNER]) * w->c.out_channels;
     const float *x = w->x + element * w->c.in_channels, *dy = w->dy + window * w->c.out_channels + b->column;
     float *dw = b->dw + (tap - b->tap) * w->channels * w->c.out_channels;
     if (w->c.depthwise)
@@ -88,13 +89,27 @@ static void add_entry(const kernel_work *w, const kernel_block *b, int64_t entry
     heed_sliding_range(inner, b->tap + b->taps - 1, &begin, &end);
     end = end < first ? first : end;
     for (int64_t line = first_line; line < end_line && first < end; line++)
-        add_windows(w, b, entry, &(window_row){{line, first}, {0, 1}, end - first}, b->tap, b->taps);
+        add_windows(w, b, &(window_row){entry, {line, first}, {0, 1}, 0, end - first}, b->tap, b->taps);
     for (int64_t o = begin; o < last && first_line < end_line; o++) {
         bool whole = o >= first && o < end;
         int64_t taps = whole ? 0 : taps_within(inner, b, o, &tap);
         if (taps > 0)
-            add_windows(w, b, entry, &(window_row){{first_line, o}, {1, 0}, end_line - first_line}, tap, taps);
+            add_windows(w, b, &(window_row){entry, {first_line, o}, {1, 0}, 0, end_line - first_line}, tap, taps);
     }
+}
+
+/* Those of all entries that lie at one place, place by place. */
+static void add_across(const kernel_work *w, const kernel_block *b)
+{
+    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
+    int64_t first_line, end_line, tap;
+    heed_sliding_range(outer, b->line, &first_line, &end_line);
+    for (int64_t line = first_line; line < end_line; line++)
+        for (int64_t o = 0; o < inner->out; o++) {
+            int64_t taps = taps_within(inner, b, o, &tap);
+            if (taps > 0)
+                add_windows(w, b, &(window_row){0, {line, o}, {0, 0}, 1, w->c.plane.batch}, tap, taps);
+        }
 }
 
 static void kernel_tile(void *work, int64_t tile, int thread)
@@ -116,8 +131,11 @@ static void kernel_tile(void *work, int64_t tile, int thread)
     b.rows += (b.taps - 1) * w->channels;
     for (int64_t i = 0; i < b.rows; i++)
         memset(b.dw + i * w->c.out_channels, 0, (size_t)b.columns * sizeof *b.dw);
-    for (int64_t entry = 0; entry < w->c.plane.batch; entry++)
-        add_entry(w, &b, entry);
+    if (w->across)
+        add_across(w, &b);
+    else
+        for (int64_t entry = 0; entry < w->c.plane.batch; entry++)
+            add_entry(w, &b, entry);
 }
 
 static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *n)
@@ -139,6 +157,7 @@ static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *
     bool together = groups == 1 && !w.c.depthwise && w.channels < HEED_FEW_CHANNELS && inner->dilation == 1;
     w.taps = together && w.channels > 0 ? MOST_CHANNELS / w.channels : 1;
     w.tap_tiles = heed_tiles(inner->size, w.taps);
+    w.across = w.c.plane.batch > inner->out && !w.c.depthwise;
     int64_t lines = w.c.plane.axes[HEED_OUTER].size;
     heed_parallel(x->pool, lines * w.tap_tiles * groups * w.row_tiles * w.column_tiles, kernel_tile, &w);
     return HEED_OK;

@@ -36,7 +36,8 @@ heed_places heed_places_of(heed_model *m, heed_symbol *ids)
     heed_symbol *token = heed_operate(m, "NotEqual", NULL, &ids, 1, "0");
     heed_symbol *one = heed_operate(m, "Cast", "dtype='int32'", &token, 1, NULL);
     heed_symbol *count = heed_operate(m, "Cumsum", "axis=1", &one, 1, NULL);
-    return (heed_places){.number = heed_operate(m, "Multiply", NULL, (heed_symbol *[]){count, one}, 2, NULL),
+    return (heed_places){.token = token,
+                         .number = heed_operate(m, "Multiply", NULL, (heed_symbol *[]){count, one}, 2, NULL),
                          .seen = heed_operate(m, "ExpandDims", "axis=1", &token, 1, NULL)};
 }
 

@@ -39,11 +39,11 @@ extern const heed_layer_class heed_with_padding_class, heed_by_sentence_class, h
  * weights (R, 1, Ts). */
 #define heed_step_of_cell(layer) HEED_DECODING_SPEC(heed_step_of_cell_class, layer)
 
-/* Of ids (B, T), by operations that Keras has: each one's place in its row, from 1 on, and 0 for padding; and what may
- * be seen, (B, 1, T), as MultiHeadAttention's attention_mask. (Masks that ride along get lost there: Keras takes the
- * query's mask off, and a sum of the query with what it got has none.) */
+/* Of ids (B, T), by operations that Keras has: which are tokens, no padding; each one's place in its row, from 1 on, and 0
+ * for padding; and what may be seen, (B, 1, T), as MultiHeadAttention's attention_mask. (Masks that ride along get lost
+ * there: Keras takes the query's mask off, and a sum of the query with what it got has none.) */
 typedef struct heed_places {
-    heed_symbol *number, *seen;
+    heed_symbol *token, *number, *seen;
 } heed_places;
 
 heed_places heed_places_of(heed_model *m, heed_symbol *ids);

@@ -18,6 +18,8 @@
     X(config, INT, feed_forward, 256, "[1,)", "units inside of the layers between attentions")                         \
     X(config, INT, encoder_layers, 4, "[1,)", "that read")                                                             \
     X(config, INT, decoder_layers, 4, "[1,24]", "that write")                                                          \
+    X(config, INT, kernel_size, 1, "[1,)",                                                                             \
+      "tokens that the encoder's feed-forward layers look at: 3 are one and its neighbours")                           \
     X(config, FLOAT, dropout, 0.3, "[0,1)", "of the token vectors and of what each layer adds")                        \
     X(config, FLOAT, attention_dropout, 0.0, "[0,1)", "of the weights of attention")                                   \
     X(config, FLOAT, activation_dropout, 0.0, "[0,1)", "inside of the feed-forward layers")                            \
@@ -194,11 +196,28 @@ static heed_layer *dense(const block *b, const char *what, int inputs, int units
                                            .kernel_initializer = uniform(1.0 / (3 * inputs), kernel)));
 }
 
-static heed_symbol *feed_forward(const block *b, heed_symbol *x)
+/* Over several tokens, as the blocks of Ren et al. 2019, arXiv:1905.09263, section 3.1. `tokens` is 0 where padding is, of
+ * which none may see anything. */
+static heed_symbol *convolve(const block *b, heed_symbol *x, heed_symbol *tokens)
+{
+    const transformer_settings *s = b->w->s;
+    char name[NAME], kernel[NAME];
+    name_in(b, "inner", name);
+    uniform(1.0 / (3 * s->size * s->kernel_size), kernel);
+    heed_layer *layer = layer_of(b->w, name, heed_conv1d(.name = name, .filters = s->feed_forward,
+                                                         .kernel_size = s->kernel_size, .padding = "same",
+                                                         .activation = s->activation, .kernel_initializer = kernel));
+    x = heed_operate(b->w->m, "Multiply", NULL, (heed_symbol *[]){x, tokens}, 2, NULL);
+    return heed_recipe_call(layer, x, NULL);
+}
+
+/* `tokens` as above; NULL: each is looked at alone. */
+static heed_symbol *feed_forward(const block *b, heed_symbol *x, heed_symbol *tokens)
 {
     const transformer_settings *s = b->w->s;
     heed_symbol *y = enter(b, "feed_forward_norm", x);
-    y = heed_recipe_call(dense(b, "inner", s->size, s->feed_forward, s->activation), y, NULL);
+    y = tokens != NULL ? convolve(b, y, tokens)
+                       : heed_recipe_call(dense(b, "inner", s->size, s->feed_forward, s->activation), y, NULL);
     y = drop(b->w, y, s->activation_dropout);
     y = heed_recipe_call(dense(b, "outer", s->feed_forward, s->size, NULL), y, NULL);
     return leave(b, "feed_forward_norm", x, y);
@@ -212,13 +231,24 @@ static heed_symbol *finish(const wiring *w, const char *side, heed_symbol *x)
     return before(w) ? normalize(w, name, x) : x;
 }
 
-static heed_symbol *encode(const wiring *w, heed_symbol *x, heed_symbol *seen)
+/* 1 where a token is and 0 for padding, (B, T, 1); NULL where no layer asks. */
+static heed_symbol *ones(const wiring *w, const heed_places *places)
 {
+    heed_symbol *token = places->token;
+    if (w->s->kernel_size == 1)
+        return NULL;
+    token = heed_operate(w->m, "Cast", "dtype='float32'", &token, 1, NULL);
+    return heed_operate(w->m, "ExpandDims", "axis=-1", &token, 1, NULL);
+}
+
+static heed_symbol *encode(const wiring *w, heed_symbol *x, const heed_places *places)
+{
+    heed_symbol *tokens = ones(w, places);
     for (int i = 0; i < w->s->encoder_layers; i++) {
         block b = {w, ENCODER, i};
-        heed_symbol *q = enter(&b, "attention_norm", x), *inputs[] = {q, q, q, seen};
+        heed_symbol *q = enter(&b, "attention_norm", x), *inputs[] = {q, q, q, places->seen};
         heed_symbol *y = heed_call_layer(attention(&b, "attention"), inputs, 4, NULL, NULL, 1);
-        x = feed_forward(&b, leave(&b, "attention_norm", x, y));
+        x = feed_forward(&b, leave(&b, "attention_norm", x, y), tokens);
     }
     return finish(w, ENCODER, x);
 }
@@ -237,7 +267,7 @@ static heed_symbol *decode(const wiring *w, heed_symbol *x, const attending *a)
         heed_symbol *y = a->to_target(a, i, attention(&b, "self_attention"), enter(&b, "self_attention_norm", x));
         x = leave(&b, "self_attention_norm", x, y);
         y = a->to_source(a, i, attention(&b, "attention"), enter(&b, "attention_norm", x));
-        x = feed_forward(&b, leave(&b, "attention_norm", x, y));
+        x = feed_forward(&b, leave(&b, "attention_norm", x, y), NULL);
     }
     return finish(w, DECODER, x);
 }
@@ -260,7 +290,7 @@ typedef struct memory {
 static memory read(const wiring *w, heed_layer *tokens, heed_symbol *source)
 {
     heed_places places = heed_places_of(w->m, source);
-    return (memory){encode(w, embed(w, true, tokens, source, places.number), places.seen), places.seen};
+    return (memory){encode(w, embed(w, true, tokens, source, places.number), &places), places.seen};
 }
 
 /* Padding comes behind the tokens, so that no token sees it. */

@@ -27,7 +27,7 @@ static const struct {
      "test_decode_1.keras"},
     {"transformer",
      "source_tokens='characters', target_tokens='characters', batch_tokens=0, batch_size=16, warmup_steps=5, "
-     "longest=20, size=16, heads=4, feed_forward=24, encoder_layers=1, decoder_layers=2",
+     "longest=20, size=16, heads=4, feed_forward=24, encoder_layers=1, decoder_layers=2, kernel_size=3",
      "test_decode_2.keras"},
 };
 enum { TRANSLATORS = sizeof translators / sizeof *translators };
