@@ -95,10 +95,9 @@ static convolution_work describe(const heed_node *n, bool back)
     w.taps = inner->size;
     bool many = a->groups == 1 && w.c.plane.axes[HEED_OUTER].size * w.taps > 1; /* taps */
     w.narrow = back && many && w.width < HEED_FEW_CHANNELS;
-    w.across = w.c.plane.batch > (back ? inner->in : inner->out) && !w.c.depthwise;
     w.gathered = !back && many && w.depth > 0 && w.depth < HEED_FEW_CHANNELS &&
                  w.c.plane.axes[HEED_OUTER].size * w.taps <= DEEPEST_GATHERED / w.depth;
-    w.across = w.across && !w.narrow && !w.gathered;
+    w.across = w.c.plane.batch > (back ? inner->in : inner->out) && !w.narrow && !w.gathered && !w.c.depthwise;
     return w;
 }
 
@@ -185,7 +184,7 @@ static float *target_of(const convolution_work *w, const target_block *b)
            b->column;
 }
 
-/* Rows of a line. */
+/* The distances in a line. */
 static void go_along(const convolution_work *w, target_block *b)
 {
     b->x_row = (w->back ? 1 : w->stride) * w->source_channels;
@@ -302,7 +301,7 @@ static int64_t target_size(const convolution_work *w)
     return (w->back ? outer->in * inner->in : outer->out * inner->out) * w->target_channels;
 }
 
-/* The same for one row of many entries: they see the same taps. */
+/* To one row of many entries, which see the same taps. */
 static void add_across(const convolution_work *w, const target_block *b)
 {
     const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];

@@ -34,7 +34,7 @@ typedef struct kernel_work {
     int64_t             channels, filters; /* of a group */
     int64_t             taps, rows, columns; /* of a tile: taps, channels of one, filters */
     int64_t             tap_tiles, row_tiles, column_tiles;
-    bool                across; /* more entries than windows in a line: those at one place go together */
+    bool                across; /* more entries than windows on an axis: those at one place go together */
 } kernel_work;
 
 /* A block of dw; several taps with all their channels, or one with some. */
@@ -43,9 +43,10 @@ typedef struct kernel_block {
     float  *dw;
 } kernel_block;
 
-/* `count` windows: the first of entry `entry`, and the distance from each to the next, along an axis or the batch. */
+/* `count` windows: where the first is, and the distance from each to the next, along an axis or the batch. */
 typedef struct window_row {
-    int64_t entry, first[HEED_SLIDING_AXES], step[HEED_SLIDING_AXES], entries;
+    int64_t entry, first[HEED_SLIDING_AXES];
+    int64_t entries, step[HEED_SLIDING_AXES];
     int64_t count;
 } window_row;
 
@@ -89,12 +90,12 @@ static void add_entry(const kernel_work *w, const kernel_block *b, int64_t entry
     heed_sliding_range(inner, b->tap + b->taps - 1, &begin, &end);
     end = end < first ? first : end;
     for (int64_t line = first_line; line < end_line && first < end; line++)
-        add_windows(w, b, &(window_row){entry, {line, first}, {0, 1}, 0, end - first}, b->tap, b->taps);
+        add_windows(w, b, &(window_row){entry, {line, first}, 0, {0, 1}, end - first}, b->tap, b->taps);
     for (int64_t o = begin; o < last && first_line < end_line; o++) {
         bool whole = o >= first && o < end;
         int64_t taps = whole ? 0 : taps_within(inner, b, o, &tap);
         if (taps > 0)
-            add_windows(w, b, &(window_row){entry, {first_line, o}, {1, 0}, 0, end_line - first_line}, tap, taps);
+            add_windows(w, b, &(window_row){entry, {first_line, o}, 0, {1, 0}, end_line - first_line}, tap, taps);
     }
 }
 
@@ -108,7 +109,7 @@ static void add_across(const kernel_work *w, const kernel_block *b)
         for (int64_t o = 0; o < inner->out; o++) {
             int64_t taps = taps_within(inner, b, o, &tap);
             if (taps > 0)
-                add_windows(w, b, &(window_row){0, {line, o}, {0, 0}, 1, w->c.plane.batch}, tap, taps);
+                add_windows(w, b, &(window_row){0, {line, o}, 1, {0, 0}, w->c.plane.batch}, tap, taps);
         }
 }
 
@@ -157,9 +158,9 @@ static heed_status kernel_gradient_forward(const heed_exec *x, const heed_node *
     bool together = groups == 1 && !w.c.depthwise && w.channels < HEED_FEW_CHANNELS && inner->dilation == 1;
     w.taps = together && w.channels > 0 ? MOST_CHANNELS / w.channels : 1;
     w.tap_tiles = heed_tiles(inner->size, w.taps);
-    w.across = w.c.plane.batch > inner->out && !w.c.depthwise;
-    int64_t lines = w.c.plane.axes[HEED_OUTER].size;
-    heed_parallel(x->pool, lines * w.tap_tiles * groups * w.row_tiles * w.column_tiles, kernel_tile, &w);
+    const heed_sliding_axis *outer = &w.c.plane.axes[HEED_OUTER];
+    w.across = w.c.plane.batch > inner->out && w.c.plane.batch > outer->out && !w.c.depthwise;
+    heed_parallel(x->pool, outer->size * w.tap_tiles * groups * w.row_tiles * w.column_tiles, kernel_tile, &w);
     return HEED_OK;
 }
 
