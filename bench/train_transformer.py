@@ -5,9 +5,8 @@
     bench/venv/bin/python bench/train_transformer.py build/heed
 
 The model is that of the recipe transformer, by default as large as a published one (Wu et al. 2021): one table of tokens
-for source, target and output, sinusoidal positions, four layers that read and four that write, dropout, label smoothing,
-Adam. PyTorch gets what it does
-best here: whole sequences, no masks but the causal one, scaled_dot_product_attention, queries, keys and values from one
+for source, target and output, sinusoidal positions, four layers that read, whose tokens see their neighbours, and four that
+write, dropout, label smoothing, Adam. PyTorch gets what it does best here: whole sequences, no masks but the causal one, scaled_dot_product_attention, queries, keys and values from one
 product, the fused Adam; and nothing is padding. The two take turns, and the best of each is compared.
 """
 import argparse
@@ -42,15 +41,26 @@ class Attention(nn.Module):
         return self.output(y.transpose(1, 2).flatten(2))
 
 
+class Convolution(nn.Conv1d):
+    """Over (batch, steps, channels)."""
+
+    def __init__(self, size, units, kernel_size):
+        super().__init__(size, units, kernel_size, padding="same")
+
+    def forward(self, x):
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
 class Block(nn.Module):
     """Attention to itself, to the memory where there is one, and a feed-forward layer, each added to what it was given."""
 
-    def __init__(self, size, heads, inner, dropout, before, decodes):
+    def __init__(self, size, heads, inner, kernel_size, dropout, before, decodes):
         super().__init__()
         self.before, self.decodes = before, decodes
         self.own = Attention(size, heads)
         self.other = Attention(size, heads) if decodes else None
-        self.inner, self.outer = nn.Linear(size, inner), nn.Linear(inner, size)
+        self.inner = Convolution(size, inner, kernel_size) if kernel_size > 1 else nn.Linear(size, inner)
+        self.outer = nn.Linear(inner, size)
         self.norms = nn.ModuleList(nn.LayerNorm(size, eps=1e-6) for _ in range(3 if decodes else 2))
         self.dropout = nn.Dropout(dropout)
 
@@ -76,8 +86,8 @@ class Transformer(nn.Module):
         place = torch.arange(max(a.length, a.target_length)).unsqueeze(1)
         angle = place / 10000 ** (torch.arange(0, size, 2) / size)
         self.register_buffer("places", torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1))
-        self.encoder = nn.ModuleList(Block(size, heads, inner, dropout, before, False) for _ in range(layers))
-        self.decoder = nn.ModuleList(Block(size, heads, inner, dropout, before, True) for _ in range(layers))
+        self.encoder = nn.ModuleList(Block(size, heads, inner, a.kernel_size, dropout, before, False) for _ in range(layers))
+        self.decoder = nn.ModuleList(Block(size, heads, inner, 1, dropout, before, True) for _ in range(layers))
         self.ends = nn.ModuleList(nn.LayerNorm(size, eps=1e-6) if before else nn.Identity() for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
@@ -121,6 +131,7 @@ def main():
     p.add_argument("--size", type=int, default=128)
     p.add_argument("--heads", type=int, default=4)
     p.add_argument("--feed-forward", type=int, default=256)
+    p.add_argument("--kernel-size", type=int, default=3)
     p.add_argument("--normalize", choices=("before", "after"), default="before")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=5)
@@ -128,7 +139,8 @@ def main():
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     model, step = make_pytorch_step(a)
-    settings = {"normalize": a.normalize, "size": a.size, "heads": a.heads, "feed_forward": a.feed_forward}
+    settings = {"normalize": a.normalize, "size": a.size, "heads": a.heads, "feed_forward": a.feed_forward,
+                "kernel_size": a.kernel_size}
     command = [a.heed, "bench", "train", "--recipe", "transformer", "--json",
                *(word for name, value in settings.items() for word in ("--set", f"{name}={value}")),
                "--threads", str(a.threads), "--batch", str(a.batch), "--length", str(a.length),

@@ -38,12 +38,12 @@ static const heed_recipe_info recipes[] = {
      "source_tokens='words', target_tokens='words', lowercase=True, target_lowercase=True, batch_size=64, "
      "learning_rate=0.001, schedule='constant', warmup_steps=0, clip_norm=0.0, longest=20, validate_by='loss'"},
     {"transformer",
-     "attention alone reads and writes (Vaswani et al. 2017), of the size that suits some ten thousand pairs of "
-     "sentences",
+     "attention reads and writes (Vaswani et al. 2017), beside it what reads sees each token's neighbours "
+     "(kernel_size=1: attention alone), of the size that suits some ten thousand pairs of sentences",
      "transformer",
      "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=5000, batch_tokens=1024, "
      "learning_rate=0.005, beta_2=0.98, warmup_steps=6000, clip_norm=0.0, label_smoothing=0.1, longest=200, epochs=75, "
-     "validate_by='loss', average=5"},
+     "validate_by='loss', average=5, kernel_size=3"},
     {"pronunciation",
      "settings for spellings and their pronunciations: letters in, phonemes out, each parted by a blank", "transformer",
      "source_tokens='words', target_tokens='words', batch_tokens=1024, learning_rate=0.002, beta_2=0.98, "

@@ -1,5 +1,5 @@
-/* The recipe transformer: attention alone reads and writes (Vaswani et al. 2017, arXiv:1706.03762), of Keras' own
- * layers; and the models that decode with its weights. */
+/* The recipe transformer: attention reads and writes (Vaswani et al. 2017, arXiv:1706.03762), of Keras' own layers; and
+ * the models that decode with its weights. */
 #include "seq2seq/decoding_layers.h"
 #include "seq2seq/recipe.h"
 
