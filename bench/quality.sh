@@ -38,16 +38,17 @@ pronounce() {
     "$heed" score "$out/$row.txt" "$out/phonemes.txt" --alternatives
 }
 
+alone="--set kernel_size=1" # attention alone
 wide="--steps 33000 --set size=192 --set feed_forward=512 --set learning_rate=0.004 --set warmup_steps=5000
     --set validations=26"
 
 case $row in
-en-de) translate transformer en de $wide "$@" ;;
-en-de-small) translate transformer en de --steps 40000 --set validations=31 "$@" ;;
-en-fr) translate transformer en fr --steps 40000 --set validations=31 "$@" ;;
+en-de) translate transformer en de $alone $wide "$@" ;;
+en-de-small) translate transformer en de $alone --steps 40000 --set validations=31 "$@" ;;
+en-fr) translate transformer en fr $alone --steps 40000 --set validations=31 "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;
-pronunciation) pronounce --steps 30000 --set validations=16 --set validation_lines=2385 "$@" ;;
+pronunciation) pronounce --steps 19000 --set validations=13 --set validation_lines=2385 "$@" ;;
 *) echo "$0: no row '$row'" >&2; exit 2 ;;
 esac

@@ -47,8 +47,8 @@ static const heed_recipe_info recipes[] = {
     {"pronunciation",
      "settings for spellings and their pronunciations: letters in, phonemes out, each parted by a blank", "transformer",
      "source_tokens='words', target_tokens='words', batch_tokens=1024, learning_rate=0.002, beta_2=0.98, "
-     "warmup_steps=2000, clip_norm=0.0, label_smoothing=0.1, longest=100, epochs=32, average=5, feed_forward=512, "
-     "dropout=0.05, share='target'"},
+     "warmup_steps=2000, clip_norm=0.0, label_smoothing=0.1, longest=100, epochs=20, average=5, feed_forward=512, "
+     "encoder_layers=5, decoder_layers=2, kernel_size=3, dropout=0.05, share='target'"},
 };
 enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
 
