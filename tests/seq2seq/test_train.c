@@ -1,5 +1,5 @@
-/* A tiny translator from training to translating: the same bits however it is interrupted, what it attends to, what it
- * refuses, and every allocation failing once. */
+/* A tiny translator from training to translating: the same bits however it is interrupted, what it attends to, and
+ * what it refuses. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -260,49 +260,6 @@ static void test_recipes_that_are_not_whole(void **state)
     heed_context_free(c);
 }
 
-/* By a recipe and its settings. */
-static heed_status whole_life(heed_context *c, void *user)
-{
-    const char *const *recipe = user;
-    heed_train_config config = {.recipe = recipe[0],
-                                .settings = recipe[1],
-                                .pairs = PAIRS,
-                                .validation = PAIRS,
-                                .steps = 2};
-    heed_trainer *t = NULL;
-    heed_translator *d = NULL;
-    heed_translation *r = NULL;
-    heed_status status = heed_trainer_create(c, &config, &t);
-    if (status == HEED_OK)
-        status = heed_trainer_run(t);
-    if (status == HEED_OK)
-        status = heed_trainer_save(t, "test_train_life.keras");
-    heed_trainer_free(t);
-    if (status == HEED_OK)
-        status = heed_translator_load(c, "test_train_life.keras", &d);
-    if (status == HEED_OK)
-        status = heed_translate(d, &(const char *){"ab"}, 1, NULL, &r);
-    if (d != NULL && r != NULL)
-        heed_translations_free(d, r, 1);
-    heed_translator_free(d);
-    return status;
-}
-
-static void test_every_allocation_may_fail(void **state)
-{
-    (void)state;
-    write_pairs(PAIRS, 5);
-    static const char *const recipes[][2] = {
-        {"gru-attention", "units=2, embedding=2, target_embedding=2, output_units=2, batch_size=4"},
-        {"bahdanau", "units=2, embedding=2, batch_size=4, batch_tokens=0, source_tokens='characters', "
-                     "target_tokens='characters', average=1"},
-    };
-    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
-        heed_test_each_allocation_fails(whole_life, (void *)(uintptr_t)recipes[i]);
-    unlink("test_train_life.keras");
-    unlink(PAIRS);
-}
-
 /* What the allocator was asked for by the end of each step. */
 typedef struct step_calls {
     heed_test_allocator allocator;
@@ -349,7 +306,6 @@ int main(void)
         cmocka_unit_test(test_interrupted_runs_end_with_the_same_bits),
         cmocka_unit_test(test_it_learns_translates_and_shows),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_recipes_that_are_not_whole),
-        cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_steps_of_a_known_shape_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
