@@ -208,7 +208,7 @@ typedef struct heed_train_timing {
     int64_t weights; /**< of the model */
     int64_t batch;   /**< pairs a step */
     double  best, median; /**< seconds a step */
-    /** Shares of the whole time, together 1: products of matrices, attention, recurrent layers, the output layer with its
+    /** Shares of the whole time, together 1: products (convolutions too), attention, recurrent layers, the output layer with its
      *  loss, and the rest, which is elementwise work, sums, the optimizer and the making of batches. */
     double products, attention, recurrence, output, rest;
 } heed_train_timing;

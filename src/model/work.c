@@ -33,6 +33,9 @@ static heed_work work_of(const heed_program *p, const heed_node *n)
         {&heed_kind_additive_scores_gradient, HEED_WORK_ATTENTION},
         {&heed_kind_scan, HEED_WORK_RECURRENCE},
         {&heed_kind_matmul, HEED_WORK_PRODUCTS},
+        {&heed_kind_convolution, HEED_WORK_PRODUCTS},
+        {&heed_kind_convolution_transpose, HEED_WORK_PRODUCTS},
+        {&heed_kind_convolution_kernel_gradient, HEED_WORK_PRODUCTS},
     };
     if (is_of_output(p, n))
         return HEED_WORK_OUTPUT;

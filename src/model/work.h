@@ -5,7 +5,7 @@
 #include "model/program.h"
 
 typedef enum heed_work {
-    HEED_WORK_PRODUCTS, /* of matrices */
+    HEED_WORK_PRODUCTS, /* of matrices, convolutions among them */
     HEED_WORK_ATTENTION,
     HEED_WORK_RECURRENCE,
     HEED_WORK_OUTPUT, /* the output layer and its loss */
