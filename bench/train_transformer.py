@@ -4,10 +4,11 @@
     python3 -m venv bench/venv && bench/venv/bin/pip install torch==2.13.0
     bench/venv/bin/python bench/train_transformer.py build/heed
 
-The model is that of the recipe transformer, by default as large as a published one (Wu et al. 2021): one table of tokens
-for source, target and output, sinusoidal positions, four layers that read, whose tokens see their neighbours, and four that
-write, dropout, label smoothing, Adam. PyTorch gets what it does best here: whole sequences, no masks but the causal one, scaled_dot_product_attention, queries, keys and values from one
-product, the fused Adam; and nothing is padding. The two take turns, and the best of each is compared.
+The model is that of the recipe transformer, by default as large as a published one (Wu et al. 2021): one table of
+tokens for source, target and output, sinusoidal positions, four layers that read, whose tokens see their neighbours,
+and four that write, dropout, label smoothing, Adam. PyTorch gets what it does best here: whole sequences, no masks
+but the causal one, scaled_dot_product_attention, queries, keys and values from one product, the fused Adam; and
+nothing is padding. The two take turns, and the best of each is compared.
 """
 import argparse
 import json

@@ -193,7 +193,7 @@ static heed_layer *dense(const block *b, const char *what, int inputs, int units
     char name[NAME], kernel[NAME];
     name_in(b, what, name);
     return layer_of(b->w, name, heed_dense(.name = name, .units = units, .activation = activation,
-                                           .kernel_initializer = uniform(1.0 / (3 * inputs), kernel)));
+                                           .kernel_initializer = uniform(1 / (3.0 * inputs), kernel)));
 }
 
 /* Over several tokens, as the blocks of Ren et al. 2019, arXiv:1905.09263, section 3.1. `tokens` is 0 where padding is, of
@@ -203,7 +203,7 @@ static heed_symbol *convolve(const block *b, heed_symbol *x, heed_symbol *tokens
     const transformer_settings *s = b->w->s;
     char name[NAME], kernel[NAME];
     name_in(b, "inner", name);
-    uniform(1.0 / (3 * s->size * s->kernel_size), kernel);
+    uniform(1 / (3.0 * s->size * s->kernel_size), kernel);
     heed_layer *layer = layer_of(b->w, name, heed_conv1d(.name = name, .filters = s->feed_forward,
                                                          .kernel_size = s->kernel_size, .padding = "same",
                                                          .activation = s->activation, .kernel_initializer = kernel));
