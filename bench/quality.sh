@@ -33,7 +33,8 @@ pronounce() {
     gzip -dc val.tsv.gz | cut -f 1 >"$out/words.txt"
     gzip -dc val.tsv.gz | cut -f 2 >"$out/phonemes.txt"
     gzip -dc val.tsv.gz | grep -v ' | ' >"$out/single.tsv" # to watch over the training
-    "$heed" train train.tsv.gz --validation "$out/single.tsv" --recipe pronunciation --seed 1 --save "$out/$row.keras" "$@"
+    "$heed" train train.tsv.gz --validation "$out/single.tsv" --recipe pronunciation \
+        --set validation_lines=2385 --seed 1 --save "$out/$row.keras" "$@"
     "$heed" translate "$out/$row.keras" "$out/words.txt" --beam 5 >"$out/$row.txt"
     "$heed" score "$out/$row.txt" "$out/phonemes.txt" --alternatives
 }
@@ -49,9 +50,8 @@ en-fr) translate transformer en fr $alone --steps 40000 --set validations=31 "$@
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;
-pronunciation) pronounce --steps 19000 --set validations=13 --set validation_lines=2385 "$@" ;;
+pronunciation) pronounce --steps 19000 --set validations=13 "$@" ;;
 pronunciation-alone)
-    pronounce $alone --set encoder_layers=4 --set decoder_layers=4 --steps 30000 --set validations=16 \
-        --set validation_lines=2385 "$@" ;;
+    pronounce $alone --set encoder_layers=4 --set decoder_layers=4 --steps 30000 --set validations=16 "$@" ;;
 *) echo "$0: no row '$row'" >&2; exit 2 ;;
 esac

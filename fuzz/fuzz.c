@@ -68,7 +68,7 @@ void heed_fuzz_end(heed_status status)
 }
 
 /* Products at most, taken as if each result were compared with itself, as attention does with steps: with sanitizers some
- * hundred millions take a second. A length that is not known is 3, see run_once.h. */
+ * hundred millions take a second. */
 static double most_products(const heed_model *m)
 {
     double sum = 0;
@@ -80,7 +80,7 @@ static double most_products(const heed_model *m)
             const heed_shape *shape = &wire->outputs[k]->shape;
             double elements = 1;
             for (int i = 1; i < shape->rank; i++)
-                elements *= shape->dims[i] == HEED_ANY ? 3 : (double)shape->dims[i];
+                elements *= shape->dims[i] == HEED_ANY ? HEED_TEST_STEPS : (double)shape->dims[i];
             sum += elements * elements;
         }
     }

@@ -221,16 +221,21 @@ static void add_products(const convolution_work *w, const target_block *b, int64
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
+/* Of a run whose first tap is over `row`, those that lie within the line of `size` rows. */
+static void add_within(const convolution_work *w, const target_block *b, int64_t line, const tap_run *r, int64_t row,
+                       int64_t size, int64_t rows, const float *source, float *y)
+{
+    int64_t first = clamp(-row, 0, r->count), last = clamp(size - row, 0, r->count);
+    if (first < last)
+        add_products(w, b, line, r->first + first, last - first, rows, source + (row + first) * w->source_channels, y);
+}
+
 /* Rows begin..end-1, a row at a time: each takes the taps that lie within the line of `size` rows. */
 static void add_edge(const convolution_work *w, const target_block *b, int64_t line, const tap_run *r,
                      const float *source, float *y, int64_t begin, int64_t end, int64_t size, int64_t step)
 {
-    for (int64_t i = begin; i < end; i++) {
-        int64_t row = r->row + i * step, first = clamp(-row, 0, r->count), last = clamp(size - row, 0, r->count);
-        if (first < last)
-            add_products(w, b, line, r->first + first, last - first, 1, source + (row + first) * w->source_channels,
-                         y + i * b->y_row);
-    }
+    for (int64_t i = begin; i < end; i++)
+        add_within(w, b, line, r, r->row + i * step, size, 1, source, y + i * b->y_row);
 }
 
 /* Rows whose windows lie within the line go together. */
@@ -267,6 +272,15 @@ static void begin_rows(const convolution_work *w, const target_block *b)
         memcpy(row += b->y_row, first, (size_t)b->columns * sizeof *row);
 }
 
+/* To one row of many entries, which see the same taps. */
+static void add_across(const convolution_work *w, const target_block *b, int64_t line, int64_t size, const float *source)
+{
+    float *y = target_of(w, b);
+    tap_run run;
+    for (int64_t place = 0; next_run(w, b->first, &place, &run);)
+        add_within(w, b, line, &run, run.row, size, b->rows, source, y);
+}
+
 static void add_windows(const convolution_work *w, const target_block *b)
 {
     const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
@@ -277,6 +291,10 @@ static void add_windows(const convolution_work *w, const target_block *b)
         if (!source_at(outer, w->back, b->line, line, &from) || from < 0 || from >= lines)
             continue;
         const float *source = b->source + (from - b->source_line) * rows * w->source_channels;
+        if (w->across) {
+            add_across(w, b, line, rows, source);
+            continue;
+        }
         for (int64_t i = 0; i < step && i < b->rows; i++) {
             target_block every = *b; /* rows of one remainder */
             every.first += i;
@@ -299,25 +317,6 @@ static int64_t target_size(const convolution_work *w)
 {
     const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
     return (w->back ? outer->in * inner->in : outer->out * inner->out) * w->target_channels;
-}
-
-/* To one row of many entries, which see the same taps. */
-static void add_across(const convolution_work *w, const target_block *b)
-{
-    const heed_sliding_axis *outer = &w->c.plane.axes[HEED_OUTER], *inner = &w->c.plane.axes[HEED_INNER];
-    int64_t lines = w->back ? outer->out : outer->in, rows = w->back ? inner->out : inner->in, from;
-    float *y = target_of(w, b);
-    for (int64_t line = 0; line < outer->size; line++) {
-        if (!source_at(outer, w->back, b->line, line, &from) || from < 0 || from >= lines)
-            continue;
-        tap_run run;
-        for (int64_t place = 0; next_run(w, b->first, &place, &run);) {
-            int64_t first = clamp(-run.row, 0, run.count), last = clamp(rows - run.row, 0, run.count);
-            if (first < last)
-                add_products(w, b, line, run.first + first, last - first, b->rows,
-                             b->source + (from * rows + run.row + first) * w->source_channels, y);
-        }
-    }
 }
 
 static void convolution_tile(void *work, int64_t tile, int thread)
@@ -347,10 +346,7 @@ static void convolution_tile(void *work, int64_t tile, int thread)
     }
     b.source = w->source + b.entry * source_size(w);
     begin_rows(w, &b);
-    if (w->across)
-        add_across(w, &b);
-    else
-        add_windows(w, &b);
+    add_windows(w, &b);
 }
 
 /* ---- a tile of few channels: some lines of an entry */

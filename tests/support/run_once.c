@@ -6,7 +6,7 @@ static heed_status add_input(heed_model *m, int index, heed_arrays *x)
     heed_shape shape = *heed_model_input_shape(m, index);
     for (int i = 0; i < shape.rank; i++)
         if (shape.dims[i] == HEED_ANY)
-            shape.dims[i] = i == 0 ? 1 : 3;
+            shape.dims[i] = i == 0 ? 1 : HEED_TEST_STEPS;
     heed_status status = heed_array_create(x->context, heed_model_input_dtype(m, index), &shape, &a);
     return status == HEED_OK ? heed_arrays_add(x, heed_model_input_name(m, index), a) : status;
 }

@@ -4,7 +4,10 @@
 
 #include "heed/model.h"
 
-/* Runs a model once, on as small an input as it takes: one example, three steps. */
+/* What stands for a length that is not known. */
+enum { HEED_TEST_STEPS = 3 };
+
+/* Runs a model once, on as small an input as it takes: one example, so many steps. */
 heed_status heed_test_run_once(heed_model *m);
 
 #endif
