@@ -134,12 +134,13 @@ static void multiply_block(int64_t rows, int64_t columns, int64_t depth, matrix 
             j += count * PANEL;
         }
     }
-    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    /* tiles of nearly the same height; divisions are too slow to cut off each anew */
+    const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, low = rows / tiles, higher = rows % tiles;
     for (; j < columns; j += PANEL) {
         for (int64_t t = 0, i = 0; t < tiles; t++) {
-            int64_t next = rows * (t + 1) / tiles;
-            multiply_one_panel(next - i, smaller(PANEL, columns - j), depth, part_of(a, i, 0), b, target_at(c, i, 0));
-            i = next;
+            int64_t some = low + (t < higher);
+            multiply_one_panel(some, smaller(PANEL, columns - j), depth, part_of(a, i, 0), b, target_at(c, i, 0));
+            i += some;
         }
         b.data += b.next;
         c = target_at(c, 0, PANEL);
