@@ -54,7 +54,8 @@
     X(config, TEXT, validate_by, "exact", "exact|loss|bleu|chrf", "what the best weights are told by")                 \
     X(config, TEXT, bleu_tokens, "13a", "13a|intl|none|char", "what BLEU counts")                                      \
     X(config, INT, patience, 0, "[0,)", "validations in a row without a better one that end the run; 0: none does")    \
-    X(config, INT, average, 1, "[1,)", "the last validations of the plan whose weights are averaged; 1: none are")
+    X(config, INT, average, 1, "[1,)",                                                                                 \
+      "the last validations of the plan whose weights are averaged; kept if better, or if as good and of less loss; 1: none")
 
 /* What every kind's settings begin with. */
 typedef struct heed_recipe_settings { HEED_RECIPE_SETTINGS(HEED_OPTION_FIELD, ) } heed_recipe_settings;

@@ -117,7 +117,8 @@ heed_status heed_checkpoint_save(heed_trainer *t);
 
 /* ---- validation (validate.c) */
 
-/* Tries some pairs along the way, and keeps the weights (or their average, once it has begun) if they do best. */
+/* Tries some pairs along the way, and keeps the weights if they do best by validate_by; or their average, once it has begun,
+ * if it does so or, with a score as good within its error, has the least loss. */
 heed_status heed_trainer_validate(heed_trainer *t);
 /* At the end: tries the best weights on all pairs, unless that is done. */
 heed_status heed_trainer_validate_best(heed_trainer *t);

@@ -121,6 +121,22 @@ static double gain(const heed_trainer *t, const heed_validation *now)
     return t->state.validations == 0 ? INFINITY : worth(t, now) - worth(t, &best);
 }
 
+/* The standard error of a score of one half, by as many answers as there are pairs: scores that differ less are hardly
+ * different. */
+static double error_of_score(const heed_trainer *t, const heed_validation *v)
+{
+    double error = 0.5 / sqrt((double)v->pairs);
+    return strcmp(settings_of(t)->validate_by, "exact") == 0 ? error : 100 * error; /* BLEU and chrF end at 100 */
+}
+
+/* Whether these weights take the place of the best. The greatest of many scores is partly luck; of the last weights' average,
+ * which no score has chosen, a score as good within the error will do where the loss, which swings less, speaks for it. */
+static bool are_kept(const heed_trainer *t, const heed_validation *now, double gained)
+{
+    return gained >= 0 /* of equals, those that have learnt for longer */
+           || (t->state.averaged > 1 && now->loss <= heed_trainer_best(t).loss && gained >= -error_of_score(t, now));
+}
+
 /* Counts these weights in, if this is one of the run's last validations. */
 static void count_in(heed_trainer *t)
 {
@@ -136,7 +152,7 @@ static heed_status try_weights(heed_trainer *t, heed_validation *out)
     HEED_TRY(measure(t, some < all ? some : all, out));
     double gained = gain(t, out);
     t->state.worse = gained > 0 ? 0 : t->state.worse + 1;
-    if (gained >= 0) { /* of equals, those that have learnt for longer */
+    if (are_kept(t, out, gained)) {
         keep_result(t, out);
         heed_keep_weights(t->model, t->best);
     }

@@ -424,6 +424,28 @@ static void test_history(void **state)
     must_run("rm -rf run events straight.keras killed.keras *.csv *.txt");
 }
 
+/* Of five lines' scores the best is luck: the average of the last weights is kept for its loss, one validation alone is not. */
+static void test_average(void **state)
+{
+    (void)state;
+    static const char line[] = "heed train pairs.tsv --validation few.tsv --save mean.keras --steps 120 --set validations=8 "
+                               "--set validate_by=bleu --set bleu_tokens=char --set learning_rate=0.02 --seed 5 --history h.csv "
+                               "--set average=%d " TINY;
+    /* the steps of the least loss and of the best BLEU */
+    static const char judged[] = "tail -n +2 h.csv | sort -t , -g -k 5 | head -n 1 | cut -d , -f 2; "
+                                 "tail -n +2 h.csv | sort -t , -gr -k 7 | head -n 1 | cut -d , -f 2";
+    char whole[512];
+    snprintf(whole, sizeof whole, line, 3);
+    must_run(whole);
+    assert_non_null(strstr(heed_test_err, "\nbest after step 120: "));
+    heed_test_prints(judged, "120\n46\n");
+    snprintf(whole, sizeof whole, line, 1);
+    must_run(whole);
+    assert_non_null(strstr(heed_test_err, "\nbest after step 46: "));
+    heed_test_prints(judged, "120\n46\n");
+    must_run("rm mean.keras h.csv");
+}
+
 /* A run that ends early is over as any other: it may be resumed to be saved again. */
 static void test_patience(void **state)
 {
@@ -456,7 +478,7 @@ int main(void)
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_history),
-        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_average), cmocka_unit_test(test_patience),
     };
     return cmocka_run_group_tests(tests, make_pairs, remove_all);
 }
