@@ -45,7 +45,8 @@ wide="--steps 33000 --set size=192 --set feed_forward=512 --set learning_rate=0.
 
 case $row in
 en-de) translate transformer en de $alone $wide "$@" ;;
-en-de-small) translate transformer en de $alone --steps 40000 --set validations=31 "$@" ;;
+en-de-small) translate transformer en de --steps 40000 --set validations=31 "$@" ;;
+en-de-small-alone) translate transformer en de $alone --steps 40000 --set validations=31 "$@" ;;
 en-fr) translate transformer en fr $alone --steps 40000 --set validations=31 "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
