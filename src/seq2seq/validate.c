@@ -121,20 +121,20 @@ static double gain(const heed_trainer *t, const heed_validation *now)
     return t->state.validations == 0 ? INFINITY : worth(t, now) - worth(t, &best);
 }
 
-/* The standard error of a score of one half, by as many answers as there are pairs: scores that differ less are hardly
- * different. */
-static double error_of_score(const heed_trainer *t, const heed_validation *v)
+/* The standard error of a score, were it a share of so many right answers; in its own unit. */
+static double error_of(const heed_trainer *t, const heed_validation *v)
 {
-    double error = 0.5 / sqrt((double)v->pairs);
-    return strcmp(settings_of(t)->validate_by, "exact") == 0 ? error : 100 * error; /* BLEU and chrF end at 100 */
+    double most = strcmp(settings_of(t)->validate_by, "exact") == 0 ? 1 : 100, share = worth(t, v) / most;
+    return most * sqrt(share * (1 - share) / (double)v->pairs);
 }
 
 /* Whether these weights take the place of the best. The greatest of many scores is partly luck; of the last weights' average,
  * which no score has chosen, a score as good within the error will do where the loss, which swings less, speaks for it. */
 static bool are_kept(const heed_trainer *t, const heed_validation *now, double gained)
 {
+    heed_validation best = heed_trainer_best(t);
     return gained >= 0 /* of equals, those that have learnt for longer */
-           || (t->state.averaged > 1 && now->loss <= heed_trainer_best(t).loss && gained >= -error_of_score(t, now));
+           || (t->state.averaged > 1 && now->loss <= best.loss && gained >= -error_of(t, &best));
 }
 
 /* Counts these weights in, if this is one of the run's last validations. */
