@@ -434,15 +434,17 @@ static void test_average(void **state)
     /* the steps of the least loss and of the best BLEU */
     static const char judged[] = "tail -n +2 h.csv | sort -t , -g -k 5 | head -n 1 | cut -d , -f 2; "
                                  "tail -n +2 h.csv | sort -t , -gr -k 7 | head -n 1 | cut -d , -f 2";
-    char whole[512];
-    snprintf(whole, sizeof whole, line, 3);
-    must_run(whole);
-    assert_non_null(strstr(heed_test_err, "\nbest after step 120: "));
-    heed_test_prints(judged, "120\n46\n");
-    snprintf(whole, sizeof whole, line, 1);
-    must_run(whole);
-    assert_non_null(strstr(heed_test_err, "\nbest after step 46: "));
-    heed_test_prints(judged, "120\n46\n");
+    static const struct {
+        int         average;
+        const char *kept;
+    } cases[] = {{3, "\nbest after step 120: "}, {1, "\nbest after step 46: "}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char whole[512];
+        snprintf(whole, sizeof whole, line, cases[i].average);
+        must_run(whole);
+        assert_non_null(strstr(heed_test_err, cases[i].kept));
+        heed_test_prints(judged, "120\n46\n");
+    }
     must_run("rm mean.keras h.csv");
 }
 
@@ -478,7 +480,8 @@ int main(void)
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_history),
-        cmocka_unit_test(test_average), cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_average),
+        cmocka_unit_test(test_patience),
     };
     return cmocka_run_group_tests(tests, make_pairs, remove_all);
 }
