@@ -52,8 +52,6 @@ en-fr) translate transformer en fr $alone $whole "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;
-pronunciation) pronounce --steps 19000 --set validations=13 "$@" ;;
-pronunciation-alone)
-    pronounce $alone --set encoder_layers=4 --set decoder_layers=4 --steps 30000 --set validations=16 "$@" ;;
+pronunciation) pronounce --steps 42000 --set validations=14 "$@" ;;
 *) echo "$0: no row '$row'" >&2; exit 2 ;;
 esac

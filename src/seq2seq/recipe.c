@@ -46,9 +46,9 @@ static const heed_recipe_info recipes[] = {
      "validate_by='loss', average=5, kernel_size=3"},
     {"pronunciation",
      "settings for spellings and their pronunciations: letters in, phonemes out, each parted by a blank", "transformer",
-     "source_tokens='words', target_tokens='words', batch_tokens=1024, learning_rate=0.002, beta_2=0.98, "
-     "warmup_steps=2000, clip_norm=0.0, label_smoothing=0.1, longest=100, epochs=20, average=5, feed_forward=512, "
-     "encoder_layers=5, decoder_layers=2, kernel_size=3, dropout=0.05, share='target'"},
+     "source_tokens='words', target_tokens='words', batch_tokens=512, learning_rate=0.0015, beta_2=0.99, "
+     "warmup_steps=3000, clip_norm=0.0, label_smoothing=0.1, longest=100, epochs=22, average=5, feed_forward=512, "
+     "encoder_layers=5, decoder_layers=2, kernel_size=3, dropout=0.1, share='target'"},
 };
 enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
 
