@@ -121,6 +121,7 @@ static void print_default(const heed_layer_class *c, const heed_option *o)
     case HEED_OPTION_LAYERS: printf("None"); break;
     case HEED_OPTION_TEXT:
     case HEED_OPTION_NUMBERS:
+    case HEED_OPTION_TEXTS:
     case HEED_OPTION_ACTIVATION:
     case HEED_OPTION_INITIALIZER:
     case HEED_OPTION_REGULARIZER:

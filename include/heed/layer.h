@@ -56,7 +56,7 @@ typedef struct heed_specs {
  */
 typedef enum heed_option_type {
     HEED_OPTION_INT,         /**< int; None is HEED_NONE, allowed where that is the default; a list of one is that one */
-    HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default */
+    HEED_OPTION_FLOAT,       /**< double; None is infinity, where that is the default or `range` ends in |None */
     HEED_OPTION_BOOL,        /**< bool */
     HEED_OPTION_TEXT,        /**< const char *; one of the words in `range`, when that lists words separated by '|'; the
                                   word None allows NULL */
@@ -64,6 +64,7 @@ typedef enum heed_option_type {
     HEED_OPTION_SIZES,       /**< heed_shape: one integer for all axes, one for each, or a pair for each, a pair's two after
                                   each other; rank 0 is None */
     HEED_OPTION_NUMBERS,     /**< const char *, an expression: a number or a list of numbers, "[0.5, 0.25]"; NULL: None */
+    HEED_OPTION_TEXTS,       /**< const char *, an expression: a list of texts, "['a', 'b']"; NULL: None */
     HEED_OPTION_ACTIVATION,  /**< const char *, an expression; NULL: linear */
     HEED_OPTION_INITIALIZER, /**< const char *, an expression */
     HEED_OPTION_REGULARIZER, /**< const char *, an expression */
@@ -93,6 +94,7 @@ typedef struct heed_option {
 #define HEED_FIELD_SHAPE       heed_shape
 #define HEED_FIELD_SIZES       heed_shape
 #define HEED_FIELD_NUMBERS     const char *
+#define HEED_FIELD_TEXTS       const char *
 #define HEED_FIELD_ACTIVATION  const char *
 #define HEED_FIELD_INITIALIZER const char *
 #define HEED_FIELD_REGULARIZER const char *

@@ -290,7 +290,8 @@ enum { HEED_MAX_METRICS = 16, HEED_MAX_LOSSES = 16 };
  * true_negatives, false_negatives, auc, sensitivity_at_specificity, specificity_at_sensitivity, precision_at_recall,
  * recall_at_precision, f1_score, fbeta_score, iou, binary_iou, mean_iou, one_hot_iou, one_hot_mean_iou.
  *
- * Optimizers: sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, ftrl, lion, lamb, adafactor.
+ * Optimizers: sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, ftrl, lion, lamb, adafactor, muon,
+ * schedulefreeadamw.
  * Schedules: exponential_decay, piecewise_constant_decay, polynomial_decay, inverse_time_decay, cosine_decay,
  * cosine_decay_restarts.
  */

@@ -48,7 +48,9 @@ static heed_status without_passed_over(heed_zone *z, const heed_object_class *cl
     for (const heed_value *item = given == NULL ? NULL : given->first; item != NULL; item = item->next) {
         if (item->key != NULL && is_passed_over(class, item->key))
             continue;
-        if (item->type == HEED_VALUE_NULL) /* a default by another name; later versions of Keras add such keys */
+        const heed_option *o = item->key == NULL ? NULL : heed_options_find(HEED_TABLE_OF(class), item->key);
+        bool none = o != NULL && heed_option_takes_none(o);
+        if (item->type == HEED_VALUE_NULL && !none) /* a default by another name; later versions of Keras add such keys */
             continue;
         heed_value *copy = heed_value_copy(z, item);
         HEED_TRY(item->key != NULL ? heed_value_set(z, *out, item->key, copy) : heed_value_append(*out, copy));

@@ -120,6 +120,8 @@ void *heed_options_copy(heed_zone *z, heed_option_table t, const void *config)
 
 /* ---- checking ---- */
 
+bool heed_option_takes_none(const heed_option *o) { return strstr(o->range, "|None") != NULL; }
+
 /* "[1,)", "(0,1]", "[0,1)|None": a missing limit is none. */
 static bool in_range(const char *range, double value)
 {
@@ -184,27 +186,32 @@ static heed_status check_expression(heed_context *c, const char *who, const heed
     return heed_fail_in(c, status, who);
 }
 
-/* A number, or a list of numbers and of such lists. */
-static bool are_numbers(const heed_value *v)
+static bool is_number(const heed_value *v) { return v->type == HEED_VALUE_INT || v->type == HEED_VALUE_REAL; }
+
+static bool is_text(const heed_value *v) { return v->type == HEED_VALUE_TEXT; }
+
+/* A list of such values and of such lists; or one of them. */
+static bool are_all(const heed_value *v, bool (*such)(const heed_value *))
 {
     if (!heed_value_is(v, HEED_VALUE_LIST))
-        return v->type == HEED_VALUE_INT || v->type == HEED_VALUE_REAL;
+        return such(v);
     for (const heed_value *item = v->first; item != NULL; item = item->next)
-        if (!are_numbers(item))
+        if (!are_all(item, such))
             return false;
     return true;
 }
 
-static heed_status check_numbers(heed_context *c, const char *who, const heed_option *o, const char *expression)
+static heed_status check_list(heed_context *c, const char *who, const heed_option *o, const char *expression)
 {
+    bool texts = o->type == HEED_OPTION_TEXTS;
     if (expression == NULL)
         return HEED_OK;
     heed_zone z;
     heed_zone_init(&z, c);
     heed_value *v;
     heed_status status = heed_value_parse(&z, o->name, expression, &v);
-    if (status == HEED_OK && !are_numbers(v))
-        status = heed_value_unexpected(c, v, o->name, "a number or a list of numbers");
+    if (status == HEED_OK && (!are_all(v, texts ? is_text : is_number) || (texts && !heed_value_is(v, HEED_VALUE_LIST))))
+        status = heed_value_unexpected(c, v, o->name, texts ? "a list of texts" : "a number or a list of numbers");
     heed_zone_free(&z);
     return status == HEED_OK ? HEED_OK : heed_fail_in(c, status, who);
 }
@@ -237,9 +244,11 @@ static heed_status check_int(heed_context *c, const char *who, const heed_option
                      *o->range == '\0' ? "an integer" : o->range);
 }
 
-/* Infinity is None, and there where it is the default; without a range it is a number like others. */
+/* Infinity is None, and there where None may be; without a range it is a number like others. */
 static heed_status check_float(heed_context *c, const char *who, const heed_option *o, double standard, double value)
 {
+    if (isinf(value) && heed_option_takes_none(o))
+        return HEED_OK;
     if (!isinf(value) || isinf(standard) || *o->range == '\0')
         return check_number(c, who, o, value);
     return heed_fail(c, HEED_EINVAL, "%s: %s is out of range (expected %s, found %g)", who, o->name, o->range, value);
@@ -253,7 +262,8 @@ static heed_status check_option(heed_context *c, const char *who, const heed_opt
     case HEED_OPTION_FLOAT: return check_float(c, who, o, *(const double *)standard, *(const double *)field);
     case HEED_OPTION_BOOL: return HEED_OK;
     case HEED_OPTION_TEXT: return check_words(c, who, o, *(const char *const *)field);
-    case HEED_OPTION_NUMBERS: return check_numbers(c, who, o, *(const char *const *)field);
+    case HEED_OPTION_NUMBERS:
+    case HEED_OPTION_TEXTS: return check_list(c, who, o, *(const char *const *)field);
     case HEED_OPTION_SHAPE:
     case HEED_OPTION_SIZES: return check_shape(c, who, o, field);
     case HEED_OPTION_LAYER: return check_spec(c, who, field);
@@ -356,7 +366,7 @@ static heed_status read_specs(heed_zone *z, const heed_value *v, const char *wha
     return HEED_OK;
 }
 
-static heed_status read_numbers(heed_zone *z, const heed_value *v, const char **out)
+static heed_status read_list(heed_zone *z, const heed_value *v, const char **out)
 {
     *out = v->type == HEED_VALUE_NULL   ? NULL
            : v->type == HEED_VALUE_TEXT ? v->text
@@ -370,10 +380,12 @@ static heed_status read_option(heed_zone *z, const heed_option *o, const heed_va
     heed_context *c = z->context;
     switch (o->type) {
     case HEED_OPTION_INT: return read_int(c, v, o->name, *(const int *)default_field == HEED_NONE, field);
-    case HEED_OPTION_FLOAT: return read_float(c, v, o->name, isinf(*(const double *)default_field), field);
+    case HEED_OPTION_FLOAT:
+        return read_float(c, v, o->name, isinf(*(const double *)default_field) || heed_option_takes_none(o), field);
     case HEED_OPTION_BOOL: return heed_value_as_bool(c, v, o->name, field);
     case HEED_OPTION_TEXT: return heed_value_as_text(c, v, o->name, field);
-    case HEED_OPTION_NUMBERS: return read_numbers(z, v, field);
+    case HEED_OPTION_NUMBERS:
+    case HEED_OPTION_TEXTS: return read_list(z, v, field);
     case HEED_OPTION_SHAPE: return read_shape(c, v, o->name, field);
     case HEED_OPTION_SIZES: return read_sizes(c, v, o->name, field);
     case HEED_OPTION_LAYER: return heed_spec_read(z, o->name, v, field);
@@ -444,7 +456,7 @@ static heed_value *specs_value(heed_zone *z, const heed_specs *specs)
     return list;
 }
 
-static heed_value *numbers_value(heed_zone *z, const heed_option *o, const char *expression)
+static heed_value *list_value(heed_zone *z, const heed_option *o, const char *expression)
 {
     heed_value *v;
     if (expression == NULL)
@@ -461,7 +473,8 @@ static heed_value *option_value(heed_zone *z, const heed_option *o, const void *
         return isinf(*(const double *)field) ? heed_value_null(z) : heed_value_real(z, *(const double *)field);
     case HEED_OPTION_BOOL: return heed_value_bool(z, *(const bool *)field);
     case HEED_OPTION_TEXT: return heed_value_text(z, *(const char *const *)field);
-    case HEED_OPTION_NUMBERS: return numbers_value(z, o, *(const char *const *)field);
+    case HEED_OPTION_NUMBERS:
+    case HEED_OPTION_TEXTS: return list_value(z, o, *(const char *const *)field);
     case HEED_OPTION_SHAPE:
         return ((const heed_shape *)field)->rank == 0 && strstr(o->range, "None") != NULL ? heed_value_null(z)
                                                                                          : shape_value(z, field);

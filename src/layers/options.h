@@ -30,6 +30,8 @@ heed_status heed_options_read(heed_zone *z, const char *who, heed_option_table t
 /* Adds every option to a dict, in Keras' form. */
 heed_status heed_options_write(heed_zone *z, heed_option_table t, const void *config, heed_value *dict);
 
+/* Whether its range says so; an option whose default is None takes it besides. */
+bool heed_option_takes_none(const heed_option *o);
 /* The row of that name; NULL when there is none. */
 const heed_option *heed_options_find(heed_option_table t, const char *name);
 /* The option of that name and type in a config; NULL when there is none. */

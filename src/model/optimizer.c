@@ -18,6 +18,8 @@ typedef struct kept {
     float         *slots[HEED_MAX_SLOTS];
     float          factor; /* of this step's gradient: clipping, averaging */
     float          factors[HEED_MAX_FACTORS]; /* of this step's rule: heed_optimizer_class.prepare */
+    bool           plain;  /* it goes by the plain rule: heed_optimizer_class.is_plain */
+    double         decay;  /* its weight_decay; infinite: none */
     size_t         first_stretch, stretch_count;
 } kept;
 
@@ -43,8 +45,8 @@ struct heed_optimizer {
     stretch                    *stretches;
     size_t                      stretch_count;
     float                      *product; /* of heed_optimizer_class.growth; NULL: there is none */
-    float                      *scratch; /* a gradient for each thread, where a rule needs whole ones */
-    int64_t                     longest;
+    unsigned char              *scratch; /* for each thread, where a rule needs whole variables: a gradient, and the rule's room */
+    size_t                      longest, room; /* bytes of these */
 };
 
 /* ---- making */
@@ -245,6 +247,8 @@ static heed_status add_kept(heed_optimizer *o, size_t variable, int kind, const 
     HEED_TRY(add_array(o, HEED_FLOAT32, &shape, name, slot->initial, &memory));
     *data = memory;
     *place = (array_place){variable, kind};
+    if (slot->copies)
+        memcpy(memory, v->data, (size_t)v->count * sizeof(float));
     return heed_index_put_address(&o->places, &o->zone, memory, place);
 }
 
@@ -256,7 +260,7 @@ static heed_status add_slots(heed_optimizer *o, const char *const *paths)
     for (int group = 0; group < groups; group++)
         for (size_t i = 0; i < o->variable_count; i++)
             for (int k = 0; k < count; k++)
-                if (slots[k].group == group)
+                if (slots[k].group == group && (!slots[k].plain_only || o->variables[i].plain))
                     HEED_TRY(add_kept(o, i, k, &slots[k], paths[i], &o->variables[i].slots[k]));
     return HEED_OK;
 }
@@ -272,9 +276,39 @@ static heed_status add_product(heed_optimizer *o)
     return HEED_OK;
 }
 
-static int64_t stretch_size(const heed_optimizer *o, const heed_variable *v)
+/* Which variables go by the plain rule. */
+static heed_status choose_rules(heed_optimizer *o, const char *const *paths)
 {
-    return o->class->whole && v->count > 0 ? v->count : HEED_TILE_ELEMENTS;
+    const heed_optimizer_class *class = o->class;
+    for (size_t i = 0; i < o->variable_count; i++) {
+        kept *k = &o->variables[i];
+        if (class->is_plain != NULL)
+            HEED_TRY(class->is_plain(o->context, o->config, paths[i], &k->variable->shape, &k->plain));
+        k->decay = k->plain ? class->plain_decay(o->config) : o->common.weight_decay;
+    }
+    return HEED_OK;
+}
+
+static int64_t stretch_size(const heed_optimizer *o, const kept *k)
+{
+    return o->class->whole && !k->plain && k->variable->count > 0 ? k->variable->count : HEED_TILE_ELEMENTS;
+}
+
+/* What each thread needs for the greatest variable that a rule takes whole. */
+static heed_status add_scratch(heed_optimizer *o)
+{
+    const heed_kernels *kernels = heed_kernels_for(o->context->cpu);
+    if (!o->class->whole)
+        return HEED_OK;
+    for (size_t i = 0; i < o->variable_count; i++) {
+        const heed_variable *v = o->variables[i].variable;
+        size_t gradient = heed_aligned((size_t)v->count * sizeof(float));
+        size_t room = o->class->room == NULL ? 0 : heed_aligned(o->class->room(kernels, &v->shape));
+        o->longest = o->longest < gradient ? gradient : o->longest;
+        o->room = o->room < room ? room : o->room;
+    }
+    o->scratch = heed_alloc_raw(o->context, (size_t)heed_threads(o->context), o->longest + o->room);
+    return o->scratch == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
 static heed_status cut(heed_optimizer *o)
@@ -283,10 +317,8 @@ static heed_status cut(heed_optimizer *o)
     for (size_t i = 0; i < o->variable_count; i++) {
         kept *k = &o->variables[i];
         k->first_stretch = count;
-        k->stretch_count = (size_t)heed_tiles(k->variable->count, stretch_size(o, k->variable));
+        k->stretch_count = (size_t)heed_tiles(k->variable->count, stretch_size(o, k));
         count += k->stretch_count;
-        if (o->longest < k->variable->count)
-            o->longest = k->variable->count;
     }
     o->stretches = heed_zone_alloc(&o->zone, count, sizeof *o->stretches);
     if (o->stretches == NULL)
@@ -295,14 +327,11 @@ static heed_status cut(heed_optimizer *o)
     for (size_t i = 0; i < o->variable_count; i++)
         for (size_t s = 0; s < o->variables[i].stretch_count; s++) {
             stretch *at = &o->stretches[o->variables[i].first_stretch + s];
-            const heed_variable *v = o->variables[i].variable;
+            const kept *k = &o->variables[i];
             at->variable = i;
-            at->n = heed_tile_range(v->count, stretch_size(o, v), (int64_t)s, &at->begin);
+            at->n = heed_tile_range(k->variable->count, stretch_size(o, k), (int64_t)s, &at->begin);
         }
-    if (!o->class->whole)
-        return HEED_OK;
-    o->scratch = heed_alloc_raw(o->context, (size_t)heed_threads(o->context), (size_t)o->longest * sizeof(float));
-    return o->scratch == NULL ? HEED_ENOMEM : HEED_OK;
+    return add_scratch(o);
 }
 
 static heed_status prepare(heed_optimizer *o, heed_variable *const *variables, const char *const *paths, size_t count)
@@ -315,6 +344,7 @@ static heed_status prepare(heed_optimizer *o, heed_variable *const *variables, c
     o->places = (heed_index){NULL};
     for (size_t i = 0; i < count; i++)
         o->variables[i].variable = variables[i];
+    HEED_TRY(choose_rules(o, paths));
     for (size_t i = 0; i < count && o->common.use_ema; i++)
         HEED_TRY(add_kept(o, i, KEPT_AVERAGE, &average, paths[i], &o->variables[i].average));
     for (size_t i = 0; i < count && o->common.gradient_accumulation_steps > 0; i++)
@@ -358,7 +388,7 @@ typedef struct step_work {
     const float *const  *gradients, *const *squares;
     bool                 squares_shares; /* in updates, too, not only in norms */
     heed_rest            rest; /* of rows that have no shares */
-    float                decay;   /* share of a weight that is taken off first */
+    double               rate;
     float                limit;   /* of a gradient's elements; infinite: none */
     float                average; /* share of the moving average that stays */
     bool                 updates; /* false while gradients are being collected */
@@ -457,16 +487,19 @@ static void update_weights(const step_work *w, const stretch *s, const float *g,
 {
     heed_optimizer *o = w->optimizer;
     kept *k = &o->variables[s->variable];
-    float local[HEED_TILE_ELEMENTS], *buffer = o->scratch == NULL ? local : o->scratch + (int64_t)thread * o->longest;
+    unsigned char *scratch = o->scratch == NULL ? NULL : o->scratch + (size_t)thread * (o->longest + o->room);
+    float local[HEED_TILE_ELEMENTS], *buffer = scratch == NULL ? local : (float *)scratch;
+    float decay = isinf(k->decay) ? 0.0f : (float)(k->decay * w->rate); /* share of a weight that is taken off first */
     heed_stretch piece = {.kernels = w->kernels, .n = s->n, .w = k->variable->data + s->begin, .factors = k->factors,
-                          .g = used_gradient(w, s, g, k->factor, buffer), .shape = &k->variable->shape};
+                          .g = used_gradient(w, s, g, k->factor, buffer), .shape = &k->variable->shape, .plain = k->plain,
+                          .room = scratch == NULL ? NULL : scratch + o->longest};
     if (w->squares_shares)
         piece.squares = shares_of(w, s);
     piece.squares_factor = k->factor * k->factor;
     for (int i = 0; i < HEED_MAX_SLOTS; i++)
         piece.slots[i] = k->slots[i] == NULL ? NULL : k->slots[i] + s->begin;
-    for (int64_t i = 0; i < s->n && w->decay != 0.0f; i++)
-        piece.w[i] -= piece.w[i] * w->decay;
+    for (int64_t i = 0; i < s->n && decay != 0.0f; i++)
+        piece.w[i] -= piece.w[i] * decay;
     if (w->rest != HEED_NOTHING_RESTS && shares_of(w, s) != NULL)
         update_rows(w, s, &piece);
     else
@@ -575,7 +608,7 @@ void heed_optimizer_apply(heed_optimizer *o, const float *const *gradients, cons
     step_work w = {.optimizer = o, .kernels = heed_kernels_for(o->context->cpu), .gradients = gradients,
                    .squares = squares, .squares_shares = keras >= 300, .rest = what_rests(o, keras),
                    .updates = every <= 0 || (done + 1) % every == 0, .limit = (float)k->clipvalue,
-                   .decay = isinf(k->weight_decay) ? 0.0f : (float)(k->weight_decay * rate),
+                   .rate = rate,
                    .average = updates == 0 ? 0.0f : (float)k->ema_momentum,
                    .overwrites = k->ema_overwrite_frequency > 0 && (updates + 1) % k->ema_overwrite_frequency == 0};
     if (every > 0)

@@ -136,15 +136,25 @@ static int adam_slots(const void *config, heed_slot *slots)
 static void adam_prepare(const void *config, double rate, double step, float product, float *factors)
 {
     const adam_config *o = config;
-    factors[0] = (float)(rate * sqrt(1.0 - pow(o->beta_2, step)) / (1.0 - pow(o->beta_1, step)));
+    factors[0] = (float)heed_adam_step(rate, step, o->beta_1, o->beta_2);
+}
+
+double heed_adam_step(double rate, double step, double beta_1, double beta_2)
+{
+    return rate * sqrt(1.0 - pow(beta_2, step)) / (1.0 - pow(beta_1, step));
+}
+
+void heed_adam_rule(const heed_stretch *s, float *most, double beta_1, double beta_2, double epsilon)
+{
+    make_up(s, s->slots[1], beta_2, 1.0 - beta_2);
+    s->kernels->adam(s->n, s->w, s->g, s->slots[0], s->slots[1], most, s->factors[0], (float)beta_1, (float)beta_2,
+                     (float)epsilon);
 }
 
 static void adam_update(const void *config, const heed_stretch *s)
 {
     const adam_config *o = config;
-    make_up(s, s->slots[1], o->beta_2, 1.0 - o->beta_2);
-    s->kernels->adam(s->n, s->w, s->g, s->slots[0], s->slots[1], o->amsgrad ? s->slots[2] : NULL, s->factors[0],
-                     (float)o->beta_1, (float)o->beta_2, (float)o->epsilon);
+    heed_adam_rule(s, o->amsgrad ? s->slots[2] : NULL, o->beta_1, o->beta_2, o->epsilon);
 }
 
 #define MOMENTS_OPTIONS(X, C)                                                                                          \
@@ -247,6 +257,49 @@ static void lamb_update(const void *config, const heed_stretch *s)
     float rate = (float)(ratio * s->factors[0]);
     for (int64_t i = 0; i < s->n; i++)
         s->w[i] -= rate * lamb_direction(o, s, i);
+}
+
+/* ---- schedule-free adamw (Defazio et al. 2024, arXiv:2405.15682, equations 3 to 5 with Adam's divisor)
+ *
+ * z takes the steps, x is the mean of all z so far, and y = (1 - beta_1) z + beta_1 x is where gradients are taken: the weights. */
+
+#define SCHEDULE_FREE_OPTIONS(X, C)                                                                                    \
+    HEED_RATE_OPTION(X, C, 0.0025)                                                                                     \
+    X(C, FLOAT, beta_1, 0.9, "(0,1]", "share of the mean in the weights")                                              \
+    X(C, FLOAT, beta_2, 0.999, "[0,1)", "share of the mean square that stays")                                         \
+    X(C, FLOAT, epsilon, 1e-8, "", "added to the root")                                                                \
+    X(C, INT, warmup_steps, 0, "[0,)", "steps in which the rate rises from 0")                                         \
+    HEED_OPTIMIZER_OPTIONS(X, C, INFINITY)
+CONFIG(schedule_free_config, SCHEDULE_FREE_OPTIONS)
+
+static int schedule_free_slots(const void *config, heed_slot *slots)
+{
+    slots[0] = (heed_slot){.name = "momentum", .copies = true};
+    slots[1] = (heed_slot){.name = "velocity"};
+    return 2;
+}
+
+/* factors: size of the step, 1 / (1 - beta_2^t), share of the newest z in the mean */
+static void schedule_free_prepare(const void *config, double rate, double step, float product, float *factors)
+{
+    const schedule_free_config *o = config;
+    factors[0] = (float)(o->warmup_steps > 0 ? rate * fmin(step / o->warmup_steps, 1.0) : rate);
+    factors[1] = (float)(1.0 / (1.0 - pow(o->beta_2, step)));
+    factors[2] = (float)(1.0 / step);
+}
+
+static void schedule_free_update(const void *config, const heed_stretch *s)
+{
+    const schedule_free_config *o = config;
+    float *z = s->slots[0], *v = s->slots[1], epsilon = (float)o->epsilon;
+    float beta = (float)o->beta_1, fresh = 1.0f - (float)o->beta_2, newest = s->factors[2];
+    for (int64_t i = 0; i < s->n; i++) {
+        float mean = (s->w[i] - (1.0f - beta) * z[i]) / beta;
+        v[i] += (square_at(s, i) - v[i]) * fresh;
+        z[i] -= s->factors[0] * s->g[i] / (sqrtf(v[i] * s->factors[1]) + epsilon);
+        mean += newest * (z[i] - mean);
+        s->w[i] = (1.0f - beta) * z[i] + beta * mean;
+    }
 }
 
 /* ---- adagrad, adadelta */
@@ -465,9 +518,10 @@ OPTIMIZER(lion, "Lion", lion_config, LION_OPTIONS, .slots = lion_slots, .prepare
 
 OPTIMIZER(adafactor, "Adafactor", adafactor_config, ADAFACTOR_OPTIONS, .slots = adafactor_slots,
           .prepare = adafactor_prepare, .update = adafactor_update, .whole = true)
+OPTIMIZER(schedulefreeadamw, "ScheduleFreeAdamW", schedule_free_config, SCHEDULE_FREE_OPTIONS, .slots = schedule_free_slots,
+          .prepare = schedule_free_prepare, .update = schedule_free_update, .squares = true)
 
 static const heed_object_class *const classes[] = {
-    &sgd.class,      &rmsprop.class,   &adam.class,  &adamw.class, &adagrad.class,
-    &adadelta.class, &adamax.class,    &nadam.class, &ftrl.class,  &lion.class,
-    &lamb.class,     &adafactor.class, NULL};
+    &sgd.class,  &rmsprop.class, &adam.class,      &adamw.class,    &adagrad.class,           &adadelta.class, &adamax.class, &nadam.class,
+    &ftrl.class, &lion.class,    &lamb.class,      &adafactor.class, &schedulefreeadamw.class, &heed_muon.class, NULL};
 const heed_object_family heed_optimizers = {"optimizer", "keras.optimizers", classes, NULL};

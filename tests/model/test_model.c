@@ -251,6 +251,7 @@ static void explains_mistakes(void **state)
     assert_error(c, heed_compile(m, .optimizer = "adm", .loss = "mse"), HEED_ENOTFOUND, "adm");
     assert_string_equal(heed_error_hint(c), "did you mean adam?");
     assert_error(c, heed_compile(m, .optimizer = "adam(learningrate=1)", .loss = "mse"), HEED_EINVAL, "learningrate");
+    assert_error(c, heed_compile(m, .optimizer = "muon(exclude_layers='out')", .loss = "mse"), HEED_EINVAL, "a list of texts");
     assert_error(c, heed_compile(m, .loss = "meansquare"), HEED_ENOTFOUND, "meansquare");
     assert_false(heed_is_compiled(m));
     float numbers[8] = {0};
@@ -344,6 +345,24 @@ static void resumes_to_the_same_bits(void **state)
     heed_model_free(whole);
     heed_model_free(half);
     heed_model_free(rest);
+    heed_context_free(c);
+}
+
+/* Expressions that Python reads otherwise, or that a few letters make endless. */
+static void refuses_strange_expressions_for_layers(void **state)
+{
+    static const struct { const char *quoted, *meant; } refused[] = {
+        {"(?i)dense", "(?i)dense"}, {"layer_\\\\d", "layer_\\d"}, {"(a{99}){99}", "(a{99}){99}"}, {"(den)se\\\\1", "(den)se\\1"},
+        {"dense(", "dense("}};
+    heed_context *c = open_context(1);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        heed_model *m = make_tagger(c);
+        char optimizer[64];
+        snprintf(optimizer, sizeof optimizer, "muon(exclude_layers=['nothing', '%s'])", refused[i].quoted);
+        CHECK(c, heed_compile(m, .optimizer = optimizer, .loss = "sparse_categorical_crossentropy"));
+        assert_error(c, fit_tagger(m, 0, 1, NULL), HEED_EINVAL, refused[i].meant);
+        heed_model_free(m);
+    }
     heed_context_free(c);
 }
 
@@ -471,6 +490,7 @@ int main(void)
         cmocka_unit_test(knows_its_memory),
         cmocka_unit_test(trains_to_the_same_bits_at_any_number_of_threads),
         cmocka_unit_test(resumes_to_the_same_bits),
+        cmocka_unit_test(refuses_strange_expressions_for_layers),
         cmocka_unit_test(stops_on_request),
         cmocka_unit_test(allocates_nothing_after_the_first_step),
         cmocka_unit_test(survives_every_failing_allocation),
