@@ -92,8 +92,26 @@ static heed_status mark_old(heed_zone *z, const heed_json *class_name, heed_json
     return heed_json_set(z, config, "is_legacy_optimizer", heed_json_bool(z, true));
 }
 
-heed_status heed_legacy_read_optimizer_config(heed_zone *z, const heed_keras_reading *r, heed_json *optimizer)
+/* The one that makes the steps. */
+static heed_json *inner_optimizer(heed_json *optimizer)
 {
+    const heed_json *name = heed_json_find(optimizer, "class_name"), *config = heed_json_find(optimizer, "config");
+    static const char scaling[] = "LossScaleOptimizer"; /* ...V3 in Keras 2.11 and later */
+    if (!heed_json_is(name, HEED_JSON_STRING) || strncmp(name->text, scaling, sizeof scaling - 1) != 0)
+        return optimizer;
+    heed_json *inner = heed_json_find(config, "inner_optimizer");
+    if (inner == NULL)
+        inner = heed_json_find(config, "optimizer"); /* before 2.4 */
+    return inner == NULL ? optimizer : inner;
+}
+
+heed_status heed_legacy_read_optimizer_config(heed_zone *z, const heed_keras_reading *r, heed_json *compile)
+{
+    heed_json *given = heed_json_find(compile, "optimizer"), *optimizer = inner_optimizer(given);
+    if (optimizer != given) {
+        optimizer = heed_json_copy(z, optimizer);
+        HEED_TRY(heed_json_set(z, compile, "optimizer", optimizer));
+    }
     heed_json *config = heed_json_find(optimizer, "config");
     if (config == NULL || !is_old(optimizer, config, r))
         return HEED_OK;
@@ -112,7 +130,6 @@ heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const
     const heed_json *given = heed_json_find(*out, "optimizer_config");
     if (given == NULL)
         return HEED_OK;
-    heed_json *optimizer = heed_json_copy(z, given);
-    HEED_TRY(heed_json_set(z, *out, "optimizer", optimizer));
-    return heed_legacy_read_optimizer_config(z, r, optimizer);
+    HEED_TRY(heed_json_set(z, *out, "optimizer", heed_json_copy(z, given)));
+    return heed_legacy_read_optimizer_config(z, r, *out);
 }

@@ -19,8 +19,9 @@ heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, h
 heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const heed_keras_reading *r,
                                       heed_json **out);
 
-/* What an optimizer of a compile_config was before Keras 2.11 is said in today's options: its decay, its clipping. */
-heed_status heed_legacy_read_optimizer_config(heed_zone *z, const heed_keras_reading *r, heed_json *optimizer);
+/* What a compile_config's optimizer was before Keras 2.11 is said in today's options: its decay, its clipping. One that scales
+ * the loss for another, as half precision needs, gives way to the other. */
+heed_status heed_legacy_read_optimizer_config(heed_zone *z, const heed_keras_reading *r, heed_json *compile);
 
 /* Weights go to layers in order, those without any left out on both sides; or to those of the same names. */
 heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool by_name);

@@ -212,7 +212,7 @@ static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, 
     HEED_TRY(heed_keras_take_texts(z, object, &texts));
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     heed_json *compile = heed_json_find(object, "compile_config");
-    HEED_TRY(heed_legacy_read_optimizer_config(z, r, heed_json_find(compile, "optimizer")));
+    HEED_TRY(heed_legacy_read_optimizer_config(z, r, compile));
     HEED_TRY(read_compile(*out, z, compile));
     HEED_TRY(read_numbers(s));
     /* else nobody knows the weights' shapes, and the file has none */

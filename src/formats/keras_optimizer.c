@@ -27,6 +27,18 @@ static heed_status add_node(heed_context *c, const heed_hdf5 *group, const char 
     return HEED_OK;
 }
 
+/* How many names at the beginning are not the optimizer's, but of what scales the loss around it (Keras 3). */
+static size_t count_around(const char *const *names, size_t count)
+{
+    static const char last[] = "/dynamic_scale";
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(names[i]);
+        if (length >= sizeof last - 1 && strcmp(names[i] + length - (sizeof last - 1), last) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
 /* Of HDF5: by the list of names. */
 static heed_status list_by_name(heed_zone *z, const heed_hdf5 *group, state *s)
 {
@@ -36,7 +48,7 @@ static heed_status list_by_name(heed_zone *z, const heed_hdf5 *group, state *s)
     s->arrays = heed_zone_alloc(z, count, sizeof *s->arrays);
     if (s->arrays == NULL)
         return HEED_ENOMEM;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = count_around(names, count); i < count; i++)
         HEED_TRY(add_node(z->context, group, names[i], s));
     return HEED_OK;
 }
@@ -276,7 +288,8 @@ static heed_status read_optimizer(heed_model *m, const heed_hdf5 *group, list_fu
 
 heed_status heed_keras_read_optimizer(heed_model *m, const heed_hdf5 *root)
 {
-    return read_optimizer(m, heed_hdf5_find(root, "optimizer/vars"), list_by_number, NULL);
+    const heed_hdf5 *inner = heed_hdf5_find(root, "optimizer/inner_optimizer/vars"); /* within one that scales the loss */
+    return read_optimizer(m, inner != NULL ? inner : heed_hdf5_find(root, "optimizer/vars"), list_by_number, NULL);
 }
 
 heed_status heed_legacy_read_optimizer(heed_model *m, const heed_hdf5 *root)
