@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "formats/folder.h"
 #include "formats/json.h"
+#include "formats/keras_checkpoint.h"
 #include "formats/zip.h"
 
 #include <errno.h>
@@ -287,7 +288,7 @@ heed_status heed_file_kind_of(heed_context *c, const char *path, heed_file_kind 
     if (got < 0)
         return heed_fail(c, HEED_EIO, "%s: cannot read: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode))
-        *out = HEED_FILE_FOLDER;
+        *out = heed_saved_model_is(path) ? HEED_FILE_SAVED_MODEL : HEED_FILE_FOLDER;
     else
         *out = heed_file_kind_of_bytes(first, (size_t)got);
     return HEED_OK;

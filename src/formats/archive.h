@@ -46,7 +46,14 @@ heed_status heed_archive_set_asset(heed_archive *a, const char *name, const void
 /* The asset of that name, or NULL. */
 const heed_archive_asset *heed_archive_asset_of(const heed_archive *a, const char *name);
 
-typedef enum heed_file_kind { HEED_FILE_ZIP, HEED_FILE_FOLDER, HEED_FILE_HDF5, HEED_FILE_JSON, HEED_FILE_OTHER } heed_file_kind;
+typedef enum heed_file_kind {
+    HEED_FILE_ZIP,
+    HEED_FILE_FOLDER,
+    HEED_FILE_HDF5,
+    HEED_FILE_JSON,
+    HEED_FILE_SAVED_MODEL, /* a folder too */
+    HEED_FILE_OTHER
+} heed_file_kind;
 
 /* What a file is, by its first bytes and not by its name. */
 heed_status heed_file_kind_of(heed_context *c, const char *path, heed_file_kind *out);

@@ -3,6 +3,7 @@
 #include "formats/events.h"
 
 #include "base/memory.h"
+#include "formats/crc32c.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,19 +63,6 @@ static void put_field(message *m, unsigned field, const void *bytes, size_t size
     put_bytes(m, bytes, size);
 }
 
-/* CRC-32C, turned and shifted so that a record may hold records. */
-static uint32_t masked_crc(const void *bytes, size_t size)
-{
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= ((const unsigned char *)bytes)[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (0x82f63b78 & (0 - (crc & 1)));
-    }
-    crc = ~crc;
-    return (crc >> 15 | crc << 17) + 0xa282ead8;
-}
-
 /* ---- events ---- */
 
 /* The fields of an event and of what is in it. */
@@ -91,8 +79,8 @@ static heed_status write_record(const heed_events *e, const message *event)
 {
     message head = {.length = 0}, tail = {.length = 0};
     put_little(&head, event->length, 8);
-    put_little(&head, masked_crc(head.bytes, 8), 4);
-    put_little(&tail, masked_crc(event->bytes, event->length), 4);
+    put_little(&head, heed_masked_crc32c(heed_crc32c(0, head.bytes, 8)), 4);
+    put_little(&tail, heed_masked_crc32c(heed_crc32c(0, event->bytes, event->length)), 4);
     bool written = fwrite(head.bytes, 1, head.length, e->file) == head.length &&
                    fwrite(event->bytes, 1, event->length, e->file) == event->length &&
                    fwrite(tail.bytes, 1, tail.length, e->file) == tail.length;

@@ -1,6 +1,7 @@
-/* Model files, read: archives, whole models in HDF5, architectures in JSON; and weights that lie apart from them. */
+/* Model files, read: archives, whole models in HDF5, SavedModels, architectures in JSON; and weights that lie apart. */
 #include "base/file.h"
 #include "formats/archive.h"
+#include "formats/keras_checkpoint.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy.h"
 #include "formats/keras_shards.h"
@@ -15,7 +16,7 @@ typedef struct source {
     const char          *name; /* for errors */
     heed_file_kind       kind;
     heed_archive         archive;
-    heed_hdf5           *tree;  /* of HDF5; without the arrays' numbers at first */
+    heed_hdf5           *tree;  /* of HDF5, or what stands for it; without the arrays' numbers at first */
     const unsigned char *bytes; /* of HDF5 and JSON */
     unsigned char       *own;   /* those, where they were read from a file */
     size_t               size;
@@ -30,7 +31,7 @@ static void close_source(source *s)
 
 static heed_status unknown_kind(const source *s)
 {
-    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5 or JSON)",
+    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5, a SavedModel or JSON)",
                      s->name);
 }
 
@@ -52,6 +53,8 @@ static heed_status open_path(source *s)
     HEED_TRY(heed_file_kind_of(s->context, s->name, &s->kind));
     if (s->kind == HEED_FILE_OTHER)
         return unknown_kind(s);
+    if (s->kind == HEED_FILE_SAVED_MODEL)
+        return heed_saved_model_describe(s->context, s->name, &s->tree);
     if (s->kind == HEED_FILE_ZIP || s->kind == HEED_FILE_FOLDER)
         return heed_archive_open(s->context, s->name, &s->archive);
     size_t limit = s->kind == HEED_FILE_JSON ? HEED_JSON_MAX_BYTES : SIZE_MAX / 2;
@@ -62,8 +65,10 @@ static heed_status open_path(source *s)
 /* The numbers, too: asked for when all that describes them has been understood. */
 static heed_status read_numbers(source *s)
 {
+    if (s->kind == HEED_FILE_JSON || s->kind == HEED_FILE_SAVED_MODEL)
+        return HEED_OK;
     if (s->kind != HEED_FILE_HDF5)
-        return s->kind == HEED_FILE_JSON ? HEED_OK : heed_archive_read(&s->archive);
+        return heed_archive_read(&s->archive);
     heed_hdf5_free(s->tree);
     HEED_TRY(heed_hdf5_read(s->context, s->name, s->bytes, s->size, &s->tree));
     heed_release(s->context, s->own);
@@ -81,6 +86,42 @@ static heed_status read_tree_weights(heed_model *m, const heed_hdf5 *tree, const
     if (legacy != NULL)
         return heed_legacy_read_weights(m, legacy, config != NULL && config->weights_by_name);
     return heed_keras_read_weights(m, tree);
+}
+
+/* Adds to a tree what a checkpoint has of the model. */
+static heed_status add_checkpoint(heed_model *m, const char *prefix, heed_hdf5 *tree)
+{
+    heed_checkpoint *checkpoint;
+    HEED_TRY(heed_model_complete(m));
+    HEED_TRY(heed_checkpoint_open(m->context, prefix, &checkpoint));
+    heed_status status = heed_checkpoint_to_tree(checkpoint, m, tree);
+    heed_checkpoint_free(checkpoint);
+    return status;
+}
+
+static heed_status read_checkpoint_weights(heed_model *m, const char *prefix, const heed_load_config *config)
+{
+    heed_hdf5 *tree;
+    if (config != NULL && config->weights_by_name)
+        return heed_fail(m->context, HEED_EUNSUPPORTED, "%s: a checkpoint does not tell the names of layers (weights_by_name)", prefix);
+    HEED_TRY(heed_hdf5_create(m->context, &tree));
+    heed_status status = add_checkpoint(m, prefix, tree);
+    if (status == HEED_OK)
+        status = read_tree_weights(m, tree, config);
+    heed_hdf5_free(tree);
+    return status;
+}
+
+/* The checkpoint that a path means: its prefix, one of its files, or what lies in a SavedModel. NULL: none. */
+static heed_status find_checkpoint(heed_zone *z, const char *path, const char **out)
+{
+    const char *dot = strrchr(path, '.');
+    bool part = dot != NULL && (strcmp(dot, ".index") == 0 || strncmp(dot, ".data-", 6) == 0);
+    const char *prefix = heed_saved_model_is(path) ? heed_saved_model_checkpoint(z, path)
+                         : part                    ? heed_zone_printf(z, "%.*s", (int)(dot - path), path)
+                                                   : heed_zone_strdup(z, path);
+    *out = prefix != NULL && heed_checkpoint_exists(prefix) ? prefix : NULL;
+    return prefix == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
 /* A list of the files that the weights are in. */
@@ -119,10 +160,8 @@ static bool is_npz(const char *path)
     return length >= strlen(ending) && strcmp(path + length - strlen(ending), ending) == 0;
 }
 
-static heed_status read_weights_file(heed_model *m, const char *path, const heed_load_config *config)
+static heed_status read_open_weights(heed_model *m, const char *path, const heed_load_config *config)
 {
-    if (is_npz(path)) /* by its name: an archive of Keras is a zip file as well */
-        return heed_npz_read_weights(m, path);
     source s = {.context = m->context, .name = path};
     heed_status status = open_path(&s);
     if (status == HEED_OK)
@@ -130,6 +169,20 @@ static heed_status read_weights_file(heed_model *m, const char *path, const heed
     if (status == HEED_OK && (status = read_weights_of(m, &s, config)) != HEED_OK)
         heed_fail_in(m->context, status, path);
     close_source(&s);
+    return status;
+}
+
+static heed_status read_weights_file(heed_model *m, const char *path, const heed_load_config *config)
+{
+    if (is_npz(path)) /* by its name: an archive of Keras is a zip file as well */
+        return heed_npz_read_weights(m, path);
+    const char *prefix;
+    heed_zone z;
+    heed_zone_init(&z, m->context);
+    heed_status status = find_checkpoint(&z, path, &prefix);
+    if (status == HEED_OK)
+        status = prefix != NULL ? read_checkpoint_weights(m, prefix, config) : read_open_weights(m, path, config);
+    heed_zone_free(&z);
     return status;
 }
 
@@ -224,7 +277,8 @@ static heed_status read_archive(source *s, heed_zone *z, heed_keras_reading *r, 
     return heed_keras_keep_texts(z, *out, &texts, s->archive.weights);
 }
 
-static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+/* The architecture and the training settings, as attributes of a tree tell them. */
+static heed_status read_described(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
 {
     heed_json *object, *settings;
     heed_keras_texts texts;
@@ -234,12 +288,31 @@ static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, hee
     HEED_TRY(heed_keras_read_model(s->context, object, r, out));
     HEED_TRY(heed_keras_keep_texts(z, *out, &texts, NULL));
     HEED_TRY(heed_legacy_read_settings(z, s->tree, r, &settings));
-    HEED_TRY(read_compile(*out, z, settings));
     r->weights = NULL;
+    return read_compile(*out, z, settings);
+}
+
+static heed_status read_hdf5(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+{
+    HEED_TRY(read_described(s, z, r, out));
     if (!(*out)->closed || r->options->weights != NULL)
         return HEED_OK;
     HEED_TRY(read_numbers(s));
     HEED_TRY(read_tree_weights(*out, s->tree, r->options));
+    return heed_legacy_read_optimizer(*out, s->tree);
+}
+
+static heed_status read_saved_model(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
+{
+    const char *prefix = heed_saved_model_checkpoint(z, s->name);
+    if (prefix == NULL)
+        return HEED_ENOMEM;
+    HEED_TRY(read_described(s, z, r, out));
+    if (!(*out)->closed || r->options->weights != NULL)
+        return HEED_OK;
+    HEED_TRY(add_checkpoint(*out, prefix, s->tree));
+    HEED_TRY(read_tree_weights(*out, s->tree, NULL));
+    HEED_TRY(heed_keras_read_optimizer(*out, s->tree));
     return heed_legacy_read_optimizer(*out, s->tree);
 }
 
@@ -276,9 +349,10 @@ static heed_status make_room(heed_zone *z, heed_keras_reading *r)
 static heed_status read_kind(source *s, heed_zone *z, heed_keras_reading *r, heed_model **out)
 {
     HEED_TRY(make_room(z, r));
-    heed_status status = s->kind == HEED_FILE_HDF5   ? read_hdf5(s, z, r, out)
-                         : s->kind == HEED_FILE_JSON ? read_json(s, z, r, out)
-                                                     : read_archive(s, z, r, out);
+    heed_status status = s->kind == HEED_FILE_HDF5          ? read_hdf5(s, z, r, out)
+                         : s->kind == HEED_FILE_SAVED_MODEL ? read_saved_model(s, z, r, out)
+                         : s->kind == HEED_FILE_JSON        ? read_json(s, z, r, out)
+                                                            : read_archive(s, z, r, out);
     if (status != HEED_OK)
         return status == HEED_ENOMEM || s->kind == HEED_FILE_JSON ? status : heed_fail_in(s->context, status, s->name);
     HEED_TRY(check_settings(s->context, r));
