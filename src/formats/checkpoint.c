@@ -166,7 +166,7 @@ heed_status heed_checkpoint_array(heed_checkpoint *p, const char *key, heed_arra
     if (at->size > p->stored - p->taken)
         return damaged(p, "arrays share their bytes");
     p->taken += at->size;
-    if (heed_masked_crc32c(heed_crc32c(0, bytes, (size_t)at->size)) != at->checksum)
+    if (!heed_masked_crc32c_is(at->checksum, bytes, (size_t)at->size))
         return heed_fail(p->context, HEED_EFORMAT, "%s: the checksum of %s is wrong", p->prefix, key);
     return heed_encoding_decode(p->context, &encoding, &at->shape, bytes, out);
 }

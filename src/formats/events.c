@@ -79,8 +79,8 @@ static heed_status write_record(const heed_events *e, const message *event)
 {
     message head = {.length = 0}, tail = {.length = 0};
     put_little(&head, event->length, 8);
-    put_little(&head, heed_masked_crc32c(heed_crc32c(0, head.bytes, 8)), 4);
-    put_little(&tail, heed_masked_crc32c(heed_crc32c(0, event->bytes, event->length)), 4);
+    put_little(&head, heed_masked_crc32c(head.bytes, 8), 4);
+    put_little(&tail, heed_masked_crc32c(event->bytes, event->length), 4);
     bool written = fwrite(head.bytes, 1, head.length, e->file) == head.length &&
                    fwrite(event->bytes, 1, event->length, e->file) == event->length &&
                    fwrite(tail.bytes, 1, tail.length, e->file) == tail.length;

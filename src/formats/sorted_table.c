@@ -33,7 +33,7 @@ static heed_status open_block(const table *t, uint64_t begin, uint64_t size, con
     if (begin > t->size || size > t->size - begin || t->size - begin - size < TRAILER || size < RESTART)
         return damaged(t, "a block lies outside of it");
     const unsigned char *block = t->bytes + begin, *trailer = block + size;
-    if (heed_masked_crc32c(heed_crc32c(0, block, (size_t)size + 1)) != heed_little_endian(trailer + 1, 4))
+    if (!heed_masked_crc32c_is(heed_little_endian(trailer + 1, 4), block, (size_t)size + 1))
         return damaged(t, "a checksum is wrong");
     if (*trailer != 0)
         return heed_fail(t->context, HEED_EUNSUPPORTED, "%s: the index is compressed", t->name);
