@@ -12,7 +12,7 @@ typedef struct convert_values {
 
 static const cli_option options[] = {
     {"IN", CLI_BIND(convert_values, model.path), .required = true,
-     .help = "any Keras file (.keras, .h5, a folder), or a .json of the architecture with --weights"},
+     .help = "any Keras file (.keras, .h5, a SavedModel or another folder), or a .json of the architecture with --weights"},
     {"OUT", CLI_BIND(convert_values, output), .required = true,
      .help = "what its name says: .keras, .h5, .weights.h5, .npz (weights by path), .json (the architecture)"},
     {"--keras", CLI_BIND(convert_values, keras), "N", "3", "write what this version of Keras reads", CLI_BETWEEN(2, 3)},
@@ -25,6 +25,7 @@ static const cli_option options[] = {
 static const cli_example examples[] = {
     {"heed convert old.h5 new.keras", "a model of Keras 1 or 2 for Keras 3"},
     {"heed convert m.keras m.h5 --keras 2", "the other way"},
+    {"heed convert saved_model new.keras", "a folder that TensorFlow 2 left: model.save(\"saved_model\")"},
     {"heed convert m.keras weights.npz", "the weights by path, for NumPy"},
     {"heed convert m.keras changed.keras --weights weights.npz", "and back into the model"},
     {0},

@@ -69,8 +69,8 @@ HEED_API void heed_array_writer_free(heed_array_writer *w);
 typedef struct heed_load_config {
     int unused; /**< so that the macro can give a first value */
     /** NULL, or where the weights are instead of the file's own: `.h5`, `.weights.h5`, `.weights.json` with its
-     * shards, `.keras`,
-     *  `.npz` (by path, as heed_save_model() writes it). Needed by an architecture in JSON, which has none; without
+     *  shards, `.keras`, `.npz` (by path, as heed_save_model() writes it), a checkpoint of TensorFlow 2 (its prefix, one of its
+     *  files, or the SavedModel around it). Needed by an architecture in JSON, which has none; without
      * it such a
      *  model begins with weights drawn by its seed. */
     const char *weights;
@@ -90,7 +90,8 @@ typedef struct heed_load_config {
 
 /**
  * Reads a model in any of Keras' forms, told by its bytes and not by its name: a `.keras` archive (or a folder of its
- * members), a whole model in HDF5 by Keras 1.2 and later, or an architecture in JSON.
+ * members), a whole model in HDF5 by Keras 1.2 and later, a SavedModel (the folder that model.save("name") left with
+ * TensorFlow 2, of a model made of layers), or an architecture in JSON.
  *
  *     heed_load_model(c, "old.h5", &m);
  *     heed_load_model(c, "model.json", &m, .weights = "model.h5", .weights_by_name = true);
