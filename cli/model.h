@@ -14,10 +14,10 @@ typedef struct cli_model_options {
 /* Rows for a struct of values with a field of type cli_model_options. */
 #define CLI_MODEL_ARGUMENT(type, field)                                                                                \
     {"MODEL", CLI_BIND(type, field.path), .required = true,                                                            \
-     .help = "any Keras file (.keras, .h5, a folder), or a .json of the architecture with --weights"}
+     .help = "any Keras file (.keras, .h5, a SavedModel or another folder), or a .json of the architecture with --weights"}
 #define CLI_MODEL_ROWS(type, field)                                                                                    \
     {"--weights", CLI_BIND(type, field.weights), "FILE",                                                               \
-     .help = "take the weights from this file instead (.weights.h5, .h5, .keras, .npz)"},                              \
+     .help = "take the weights from this file instead (.weights.h5, .h5, .keras, .npz, a checkpoint)"},                              \
     {"--weights-by-name", CLI_BIND(type, field.weights_by_name),                                                       \
      .help = "weights of an older .h5 go to the layers of the same names (default: by order)"},                        \
     {"--from", CLI_BIND(type, field.from), "COLLECTION[=VERSION]",                                                     \

@@ -1,5 +1,5 @@
-/* Weights and the optimizer's state, out of a checkpoint. Keras tracks a layer's weights under the names of its attributes, in
- * the order in which they were made; layers in it likewise. So heed's layers and the file's objects are walked alike. */
+/* Weights and the optimizer's state, out of a checkpoint. In a SavedModel each layer has lists of its weights. Else there are but
+ * the names of attributes, in the order in which they were made: then heed's layers and the file's objects are walked alike. */
 #include "formats/keras_checkpoint.h"
 #include "formats/keras_legacy.h"
 #include "model/training.h"
@@ -33,8 +33,35 @@ static bool is_passed_over(const char *name)
     return strncmp(name, "__", 2) == 0 || strncmp(name, "call_and_return_", 16) == 0;
 }
 
-/* ---- the file's side: an object's own variables first, then those of the objects on it */
+/* ---- the file's side */
 
+static heed_status note_found(match *w, const heed_tracked *variable)
+{
+    HEED_TRY(heed_grow(w->zone.context, (void **)&w->found, &w->found_capacity, w->found_count, sizeof *w->found));
+    w->found[w->found_count++] = variable;
+    return HEED_OK;
+}
+
+static heed_status find_listed(match *w, const heed_tracked *list)
+{
+    for (size_t i = 0;; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%zu", i);
+        const heed_tracked *variable = heed_checkpoint_child(w->checkpoint, list, name);
+        if (variable == NULL || variable->key == NULL)
+            return HEED_OK;
+        HEED_TRY(note_found(w, variable));
+    }
+}
+
+/* Whether this is the pattern after which a wrapper made its layers (MultiHead): it has weights, but none that count. */
+static bool is_pattern(const heed_checkpoint *p, const heed_tracked *wrapper, const char *name)
+{
+    const heed_tracked *made = heed_checkpoint_child(p, wrapper, "layers");
+    return strcmp(name, "layer") == 0 && made != NULL && made->child_count > 0;
+}
+
+/* An object's own variables first, then those of the objects on it. */
 static heed_status find_variables(match *w, size_t object, int depth)
 {
     const heed_checkpoint *p = w->checkpoint;
@@ -47,12 +74,12 @@ static heed_status find_variables(match *w, size_t object, int depth)
         if (variable->key == NULL || w->seen[child->object] || is_passed_over(child->name))
             continue;
         w->seen[child->object] = true;
-        HEED_TRY(heed_grow(p->context, (void **)&w->found, &w->found_capacity, w->found_count, sizeof *w->found));
-        w->found[w->found_count++] = variable;
+        HEED_TRY(note_found(w, variable));
     }
     for (size_t i = 0; i < at->child_count; i++) {
         const heed_tracked_child *child = &at->children[i];
-        if (w->seen[child->object] || p->objects[child->object].key != NULL || is_passed_over(child->name))
+        if (w->seen[child->object] || p->objects[child->object].key != NULL || is_passed_over(child->name) ||
+            is_pattern(p, at, child->name))
             continue;
         w->seen[child->object] = true;
         HEED_TRY(find_variables(w, child->object, depth + 1));
@@ -62,6 +89,13 @@ static heed_status find_variables(match *w, size_t object, int depth)
 
 /* ---- the model's side */
 
+static heed_status note_variable(match *w, heed_variable *v)
+{
+    HEED_TRY(heed_grow(w->zone.context, (void **)&w->variables, &w->variable_capacity, w->variable_count, sizeof *w->variables));
+    w->variables[w->variable_count++] = v;
+    return HEED_OK;
+}
+
 static heed_status list_variables(match *w, heed_layer *layer)
 {
     for (size_t i = 0; i < layer->variable_count; i++) {
@@ -69,8 +103,7 @@ static heed_status list_variables(match *w, heed_layer *layer)
         if (heed_index_find_address(&w->known, v) != NULL)
             continue;
         HEED_TRY(heed_index_put_address(&w->known, &w->zone, v, v));
-        HEED_TRY(heed_grow(w->zone.context, (void **)&w->variables, &w->variable_capacity, w->variable_count, sizeof *w->variables));
-        w->variables[w->variable_count++] = v;
+        HEED_TRY(note_variable(w, v));
     }
     for (size_t i = 0; i < layer->child_count; i++)
         HEED_TRY(list_variables(w, layer->children[i].layer));
@@ -79,17 +112,14 @@ static heed_status list_variables(match *w, heed_layer *layer)
 
 /* ---- both */
 
-/* Puts a layer's arrays into the tree, in the order of lists, which is another: what is trained comes first there. */
-static heed_status put_layer(match *w, heed_layer *layer, const char *name)
+/* Puts a layer's arrays into the tree, in the order of lists. */
+static heed_status put_layer(match *w, const heed_legacy_weight *order, size_t count, const char *name)
 {
-    heed_legacy_weight *order;
     heed_hdf5 *group;
-    size_t count;
     const char *path = heed_zone_printf(&w->zone, "model_weights/%s", name);
     if (path == NULL)
         return HEED_ENOMEM;
     HEED_TRY(heed_hdf5_group(w->tree, path, &group));
-    HEED_TRY(heed_legacy_order(&w->zone, layer, &order, &count));
     const char **names = heed_zone_alloc(&w->zone, count, sizeof *names);
     if (names == NULL)
         return HEED_ENOMEM;
@@ -105,17 +135,32 @@ static heed_status put_layer(match *w, heed_layer *layer, const char *name)
     return heed_hdf5_set_strings(group, "weight_names", names, count);
 }
 
+/* Lists have what is trained first; attributes are in the order in which they were made. */
 static heed_status match_layer(match *w, heed_layer *layer, const heed_tracked *object, const char *name)
 {
+    const heed_checkpoint *p = w->checkpoint;
+    const heed_tracked *trained = heed_checkpoint_child(p, object, "trainable_variables");
+    const heed_tracked *more = heed_checkpoint_child(p, object, "keras_api");
+    const heed_tracked *rest = more == NULL ? NULL : heed_checkpoint_child(p, more, "non_trainable_variables");
+    heed_legacy_weight *order;
+    size_t count;
     w->found_count = w->variable_count = 0;
-    HEED_TRY(list_variables(w, layer));
-    HEED_TRY(find_variables(w, (size_t)(object - w->checkpoint->objects), 0));
+    HEED_TRY(heed_legacy_order(&w->zone, layer, &order, &count));
+    if (trained != NULL && rest != NULL) {
+        HEED_TRY(find_listed(w, trained));
+        HEED_TRY(find_listed(w, rest));
+        for (size_t i = 0; i < count; i++)
+            HEED_TRY(note_variable(w, order[i].variable));
+    } else {
+        HEED_TRY(find_variables(w, (size_t)(object - p->objects), 0));
+        HEED_TRY(list_variables(w, layer));
+    }
     if (w->found_count != w->variable_count)
         return heed_layer_fail(layer, HEED_EFORMAT, "the number of weights does not fit (expected %zu, found %zu)",
                                w->variable_count, w->found_count);
     for (size_t i = 0; i < w->found_count; i++)
         HEED_TRY(heed_index_put_address(&w->objects, &w->zone, w->variables[i], (void *)(uintptr_t)w->found[i]));
-    return put_layer(w, layer, name);
+    return put_layer(w, order, count, name);
 }
 
 /* The n-th layer that has weights. */
