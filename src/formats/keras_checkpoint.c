@@ -135,26 +135,31 @@ static heed_status put_layer(match *w, const heed_legacy_weight *order, size_t c
     return heed_hdf5_set_strings(group, "weight_names", names, count);
 }
 
-/* Lists have what is trained first; attributes are in the order in which they were made. */
-static heed_status match_layer(match *w, heed_layer *layer, const heed_tracked *object, const char *name)
+/* What a layer's object holds; *listed: in lists, which have what is trained first. */
+static heed_status find_weights(match *w, const heed_tracked *object, bool *listed)
 {
     const heed_checkpoint *p = w->checkpoint;
     const heed_tracked *trained = heed_checkpoint_child(p, object, "trainable_variables");
     const heed_tracked *more = heed_checkpoint_child(p, object, "keras_api");
     const heed_tracked *rest = more == NULL ? NULL : heed_checkpoint_child(p, more, "non_trainable_variables");
+    w->found_count = 0;
+    *listed = trained != NULL && rest != NULL;
+    if (!*listed)
+        return find_variables(w, (size_t)(object - p->objects), 0);
+    HEED_TRY(find_listed(w, trained));
+    return find_listed(w, rest);
+}
+
+static heed_status match_layer(match *w, heed_layer *layer, bool listed, const char *name)
+{
     heed_legacy_weight *order;
     size_t count;
-    w->found_count = w->variable_count = 0;
+    w->variable_count = 0;
     HEED_TRY(heed_legacy_order(&w->zone, layer, &order, &count));
-    if (trained != NULL && rest != NULL) {
-        HEED_TRY(find_listed(w, trained));
-        HEED_TRY(find_listed(w, rest));
-        for (size_t i = 0; i < count; i++)
-            HEED_TRY(note_variable(w, order[i].variable));
-    } else {
-        HEED_TRY(find_variables(w, (size_t)(object - p->objects), 0));
+    for (size_t i = 0; i < count && listed; i++)
+        HEED_TRY(note_variable(w, order[i].variable));
+    if (!listed)
         HEED_TRY(list_variables(w, layer));
-    }
     if (w->found_count != w->variable_count)
         return heed_layer_fail(layer, HEED_EFORMAT, "the number of weights does not fit (expected %zu, found %zu)",
                                w->variable_count, w->found_count);
@@ -163,19 +168,27 @@ static heed_status match_layer(match *w, heed_layer *layer, const heed_tracked *
     return put_layer(w, order, count, name);
 }
 
-/* The n-th layer that has weights. */
-static const heed_tracked *layer_object(const match *w, size_t n, char *name, size_t size)
+/* Finds the weights of the file's next layer that has some, from number *n on, which is moved behind it; those that look up words
+ * are counted among them, and have none. None is left: there are none. */
+static heed_status find_next(match *w, size_t *n, char *name, size_t size, bool *listed)
 {
-    snprintf(name, size, "layer_with_weights-%zu", n);
-    return heed_checkpoint_child(w->checkpoint, &w->checkpoint->objects[0], name);
+    for (w->found_count = 0; w->found_count == 0; ++*n) {
+        snprintf(name, size, "layer_with_weights-%zu", *n);
+        const heed_tracked *object = heed_checkpoint_child(w->checkpoint, &w->checkpoint->objects[0], name);
+        if (object == NULL)
+            return HEED_OK;
+        HEED_TRY(find_weights(w, object, listed));
+    }
+    return HEED_OK;
 }
 
 static heed_status match_layers(match *w)
 {
     const heed_layer *top = w->model->layer;
     const char **names = heed_zone_alloc(&w->zone, top->child_count, sizeof *names);
-    size_t count = 0;
+    size_t count = 0, next = 0;
     heed_hdf5 *group;
+    bool listed = false;
     char name[48];
     if (names == NULL)
         return HEED_ENOMEM;
@@ -183,13 +196,16 @@ static heed_status match_layers(match *w)
         heed_layer *layer = top->children[i].layer;
         if (heed_layer_weight_count(layer) == 0)
             continue;
-        const heed_tracked *object = layer_object(w, count, name, sizeof name);
-        if (object == NULL)
+        HEED_TRY(find_next(w, &next, name, sizeof name, &listed));
+        if (w->found_count == 0)
             return heed_layer_fail(layer, HEED_EFORMAT, "its weights are missing (the checkpoint has %zu layers with weights)", count);
-        HEED_TRY(match_layer(w, layer, object, name));
-        names[count++] = heed_zone_strdup(&w->zone, name);
+        HEED_TRY(match_layer(w, layer, listed, name));
+        names[count] = heed_zone_strdup(&w->zone, name);
+        if (names[count++] == NULL)
+            return HEED_ENOMEM;
     }
-    if (layer_object(w, count, name, sizeof name) != NULL)
+    HEED_TRY(find_next(w, &next, name, sizeof name, &listed));
+    if (w->found_count > 0)
         return heed_fail(w->zone.context, HEED_EFORMAT, "the checkpoint has more layers with weights than the model (%zu)", count);
     HEED_TRY(heed_hdf5_group(w->tree, "model_weights", &group));
     return heed_hdf5_set_strings(group, "layer_names", names, count);
