@@ -49,8 +49,8 @@ void        heed_checkpoint_free(heed_checkpoint *p); /* NULL is allowed */
 
 /* The child of that name, or NULL. */
 const heed_tracked *heed_checkpoint_child(const heed_checkpoint *p, const heed_tracked *of, const char *name);
-/* A variable's numbers; the caller's to free. Types become what heed_hdf5_read makes of them. No more bytes are handed out than
- * there are. */
+/* A variable's numbers; the caller's to free. Types become what heed_hdf5_read makes of them. Of the bytes
+ * that there are no more than 64 times as many are handed out: layers that share weights ask for them again. */
 heed_status heed_checkpoint_array(heed_checkpoint *p, const char *key, heed_array **out);
 
 #endif

@@ -17,8 +17,9 @@ typedef struct match {
     const heed_tracked **found;   /* of the layer that is being matched */
     heed_variable      **variables;
     size_t               found_count, found_capacity, variable_count, variable_capacity;
-    bool                *seen;    /* by object */
-    heed_index           known;   /* variables */
+    size_t              *seen;    /* by object: the number of the layer for which it was, from 1 */
+    heed_index           known;   /* variables of the layer */
+    size_t               layer;   /* its number */
 } match;
 
 /* What hangs on objects besides the weights and layers of the model: the same once more, in lists, and other things. */
@@ -61,6 +62,8 @@ static bool is_pattern(const heed_checkpoint *p, const heed_tracked *wrapper, co
     return strcmp(name, "layer") == 0 && made != NULL && made->child_count > 0;
 }
 
+static bool is_new(const match *w, size_t object) { return w->seen[object] != w->layer; }
+
 /* An object's own variables first, then those of the objects on it. */
 static heed_status find_variables(match *w, size_t object, int depth)
 {
@@ -71,17 +74,17 @@ static heed_status find_variables(match *w, size_t object, int depth)
     for (size_t i = 0; i < at->child_count; i++) {
         const heed_tracked_child *child = &at->children[i];
         const heed_tracked *variable = &p->objects[child->object];
-        if (variable->key == NULL || w->seen[child->object] || is_passed_over(child->name))
+        if (variable->key == NULL || !is_new(w, child->object) || is_passed_over(child->name))
             continue;
-        w->seen[child->object] = true;
+        w->seen[child->object] = w->layer;
         HEED_TRY(note_found(w, variable));
     }
     for (size_t i = 0; i < at->child_count; i++) {
         const heed_tracked_child *child = &at->children[i];
-        if (w->seen[child->object] || p->objects[child->object].key != NULL || is_passed_over(child->name) ||
+        if (p->objects[child->object].key != NULL || !is_new(w, child->object) || is_passed_over(child->name) ||
             is_pattern(p, at, child->name))
             continue;
-        w->seen[child->object] = true;
+        w->seen[child->object] = w->layer;
         HEED_TRY(find_variables(w, child->object, depth + 1));
     }
     return HEED_OK;
@@ -143,6 +146,7 @@ static heed_status find_weights(match *w, const heed_tracked *object, bool *list
     const heed_tracked *more = heed_checkpoint_child(p, object, "keras_api");
     const heed_tracked *rest = more == NULL ? NULL : heed_checkpoint_child(p, more, "non_trainable_variables");
     w->found_count = 0;
+    w->layer++;
     *listed = trained != NULL && rest != NULL;
     if (!*listed)
         return find_variables(w, (size_t)(object - p->objects), 0);
@@ -155,6 +159,7 @@ static heed_status match_layer(match *w, heed_layer *layer, bool listed, const c
     heed_legacy_weight *order;
     size_t count;
     w->variable_count = 0;
+    w->known = (heed_index){NULL};
     HEED_TRY(heed_legacy_order(&w->zone, layer, &order, &count));
     for (size_t i = 0; i < count && listed; i++)
         HEED_TRY(note_variable(w, order[i].variable));
@@ -295,7 +300,7 @@ static heed_status put_optimizer(match *w)
 {
     const heed_checkpoint *p = w->checkpoint;
     const heed_tracked *optimizer = heed_checkpoint_child(p, &p->objects[0], "optimizer"), *list;
-    if (!heed_is_compiled(w->model) || optimizer == NULL)
+    if (optimizer == NULL)
         return HEED_OK;
     static const char *const inner[] = {"inner_optimizer", "_optimizer"}; /* within one that scales the loss */
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
@@ -306,13 +311,13 @@ static heed_status put_optimizer(match *w)
     return list != NULL ? put_list(w, list) : put_slots(w, optimizer);
 }
 
-heed_status heed_checkpoint_to_tree(heed_checkpoint *p, heed_model *m, heed_hdf5 *tree)
+heed_status heed_checkpoint_to_tree(heed_checkpoint *p, heed_model *m, bool state, heed_hdf5 *tree)
 {
     match w = {.checkpoint = p, .model = m, .tree = tree};
     heed_zone_init(&w.zone, m->context);
     w.seen = heed_zone_alloc(&w.zone, p->object_count, sizeof *w.seen);
     heed_status status = w.seen == NULL ? HEED_ENOMEM : match_layers(&w);
-    if (status == HEED_OK)
+    if (status == HEED_OK && state && heed_is_compiled(m))
         status = put_optimizer(&w);
     heed_release(m->context, w.found);
     heed_release(m->context, w.variables);

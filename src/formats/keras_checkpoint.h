@@ -15,9 +15,9 @@ heed_status heed_saved_model_describe(heed_context *c, const char *path, heed_hd
 /* The prefix of the checkpoint in it; NULL when there is no memory. */
 const char *heed_saved_model_checkpoint(heed_zone *z, const char *path);
 
-/* Adds to `tree` what a checkpoint holds of the model's weights and, where that is compiled, of its optimizer's state, as
- * Keras' files have them (model_weights, and optimizer_weights or optimizer/vars). Objects are told by what they hang on:
+/* Adds to `tree` what a checkpoint holds of the model's weights and, with `state`, of its optimizer's state where it is compiled,
+ * as Keras' files have them (model_weights, and optimizer_weights or optimizer/vars). Objects are told by what they hang on:
  * layer_with_weights-0 is the first layer that has weights. */
-heed_status heed_checkpoint_to_tree(heed_checkpoint *p, heed_model *m, heed_hdf5 *tree);
+heed_status heed_checkpoint_to_tree(heed_checkpoint *p, heed_model *m, bool state, heed_hdf5 *tree);
 
 #endif

@@ -88,13 +88,13 @@ static heed_status read_tree_weights(heed_model *m, const heed_hdf5 *tree, const
     return heed_keras_read_weights(m, tree);
 }
 
-/* Adds to a tree what a checkpoint has of the model. */
-static heed_status add_checkpoint(heed_model *m, const char *prefix, heed_hdf5 *tree)
+/* Adds to a tree what a checkpoint has of the model's weights, and of its optimizer's state. */
+static heed_status add_checkpoint(heed_model *m, const char *prefix, bool state, heed_hdf5 *tree)
 {
     heed_checkpoint *checkpoint;
     HEED_TRY(heed_model_complete(m));
     HEED_TRY(heed_checkpoint_open(m->context, prefix, &checkpoint));
-    heed_status status = heed_checkpoint_to_tree(checkpoint, m, tree);
+    heed_status status = heed_checkpoint_to_tree(checkpoint, m, state, tree);
     heed_checkpoint_free(checkpoint);
     return status;
 }
@@ -105,7 +105,7 @@ static heed_status read_checkpoint_weights(heed_model *m, const char *prefix, co
     if (config != NULL && config->weights_by_name)
         return heed_fail(m->context, HEED_EUNSUPPORTED, "%s: a checkpoint does not tell the names of layers (weights_by_name)", prefix);
     HEED_TRY(heed_hdf5_create(m->context, &tree));
-    heed_status status = add_checkpoint(m, prefix, tree);
+    heed_status status = add_checkpoint(m, prefix, false, tree);
     if (status == HEED_OK)
         status = read_tree_weights(m, tree, config);
     heed_hdf5_free(tree);
@@ -310,7 +310,7 @@ static heed_status read_saved_model(source *s, heed_zone *z, heed_keras_reading 
     HEED_TRY(read_described(s, z, r, out));
     if (!(*out)->closed || r->options->weights != NULL)
         return HEED_OK;
-    HEED_TRY(add_checkpoint(*out, prefix, s->tree));
+    HEED_TRY(add_checkpoint(*out, prefix, true, s->tree));
     HEED_TRY(read_tree_weights(*out, s->tree, NULL));
     HEED_TRY(heed_keras_read_optimizer(*out, s->tree));
     return heed_legacy_read_optimizer(*out, s->tree);
