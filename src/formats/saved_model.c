@@ -147,8 +147,12 @@ static heed_status describe(reading *r, heed_hdf5 *root)
     static const char *const keys[] = {"model_config", "training_config", "keras_version"};
     heed_json *metadata;
     HEED_TRY(find_metadata(r));
-    if (r->metadata == NULL)
-        return heed_fail(r->context, HEED_EUNSUPPORTED, "a SavedModel that Keras did not save: it has operations of TensorFlow alone");
+    if (r->metadata == NULL) {
+        heed_fail(r->context, HEED_EUNSUPPORTED, "a SavedModel that Keras did not save, or exported: it has operations of TensorFlow, "
+                  "and no layers");
+        heed_hint(r->context, "save the model with its layers: model.save('model.keras')");
+        return HEED_EUNSUPPORTED;
+    }
     HEED_TRY(heed_json_parse(&r->zone, "metadata", r->metadata, strlen(r->metadata), &metadata));
     if (heed_json_option(metadata, "model_config") == NULL) {
         heed_fail(r->context, HEED_EUNSUPPORTED, "the model is a class of its own (%.80s), whose layers stand in no file",
