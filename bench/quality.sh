@@ -39,16 +39,13 @@ pronounce() {
     "$heed" score "$out/$row.txt" "$out/phonemes.txt" --alternatives
 }
 
-alone="--set kernel_size=1" # attention alone
-whole="--steps 40000 --set validations=31"
-wide="--steps 33000 --set size=192 --set feed_forward=512 --set learning_rate=0.004 --set warmup_steps=5000
-    --set validations=26"
+# attention alone, with the larger batches that the recipe had before
+alone="--set kernel_size=1 --set batch_tokens=1024 --set learning_rate=0.005 --set beta_2=0.98 --set warmup_steps=6000"
 
 case $row in
-en-de) translate transformer en de $alone $wide "$@" ;;
-en-de-small) translate transformer en de $whole "$@" ;;
-en-de-small-alone) translate transformer en de $alone $whole "$@" ;;
-en-fr) translate transformer en fr $alone $whole "$@" ;;
+en-de) translate transformer en de --steps 80000 --set validations=31 "$@" ;;
+en-de-alone) translate transformer en de $alone --steps 40000 --set validations=31 "$@" ;;
+en-fr-alone) translate transformer en fr $alone --steps 40000 --set validations=31 "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;

@@ -41,8 +41,8 @@ static const heed_recipe_info recipes[] = {
      "attention reads and writes (Vaswani et al. 2017), beside it what reads sees each token's neighbours "
      "(kernel_size=1: attention alone), of the size that suits some ten thousand pairs of sentences",
      "transformer",
-     "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=5000, batch_tokens=1024, "
-     "learning_rate=0.005, beta_2=0.98, warmup_steps=6000, clip_norm=0.0, label_smoothing=0.1, longest=200, epochs=75, "
+     "source_tokens='bpe', target_tokens='bpe', shared_vocabulary=True, vocabulary=5000, batch_tokens=512, "
+     "learning_rate=0.0035, beta_2=0.99, warmup_steps=9000, clip_norm=0.0, label_smoothing=0.1, longest=200, epochs=70, "
      "validate_by='loss', average=5, kernel_size=3"},
     {"pronunciation",
      "settings for spellings and their pronunciations: letters in, phonemes out, each parted by a blank", "transformer",
