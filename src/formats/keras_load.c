@@ -31,7 +31,7 @@ static void close_source(source *s)
 
 static heed_status unknown_kind(const source *s)
 {
-    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5, a SavedModel or JSON)",
+    return heed_fail(s->context, HEED_EFORMAT, "%s: not a model file (expected a .keras archive, HDF5 or JSON)",
                      s->name);
 }
 

@@ -19,4 +19,5 @@ heed_status heed_optimizer_build(heed_model *m) { return left_out(m); }
 int         heed_optimizer_count(const heed_model *m) { return 0; }
 const char *heed_optimizer_name(const heed_model *m, int index) { return NULL; }
 heed_array *heed_optimizer_array(heed_model *m, int index) { return NULL; }
+bool        heed_optimizer_interleaved(const heed_optimizer *o) { return false; }
 void        heed_set_training_step(heed_model *m, uint64_t step) {}
