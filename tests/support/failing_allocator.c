@@ -28,6 +28,17 @@ heed_allocator heed_test_allocator_interface(heed_test_allocator *a)
     return (heed_allocator){allocate, release, a};
 }
 
+/* Under AddressSanitizer, which takes its time, every third allocation fails, and in the second round others than in the first: all
+ * have their turn in plain builds. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HEED_TEST_STEP 3
+#endif
+#endif
+#ifndef HEED_TEST_STEP
+#define HEED_TEST_STEP 1
+#endif
+
 static void fail_each(heed_test_work *work, void *user, bool keep_failing)
 {
     heed_test_allocator a = {0};
@@ -36,12 +47,12 @@ static void fail_each(heed_test_work *work, void *user, bool keep_failing)
     assert_int_equal(heed_context_create(&config, &c), HEED_OK);
     size_t live = a.live, used = heed_memory_used(c);
     a.keep_failing = keep_failing;
-    do {
+    bool reached = true;
+    for (a.fail_at = keep_failing && HEED_TEST_STEP > 1 ? 2 : 1; reached; a.fail_at += HEED_TEST_STEP) {
         a.calls = 0;
-        a.fail_at++;
         heed_error_clear(c);
         heed_status status = work(c, user);
-        bool reached = a.calls >= a.fail_at;
+        reached = a.calls >= a.fail_at;
         if (status != (reached ? HEED_ENOMEM : HEED_OK))
             fail_msg("allocation %zu of %zu %s: status %d, \"%s\"", a.fail_at, a.calls, reached ? "failed" : "worked",
                      (int)status, heed_error(c));
@@ -49,7 +60,7 @@ static void fail_each(heed_test_work *work, void *user, bool keep_failing)
             fail_msg("allocation %zu failed without an error text", a.fail_at);
         if (a.live != live || heed_memory_used(c) != used)
             fail_msg("allocation %zu failed: %zu blocks left behind", a.fail_at, a.live - live);
-    } while (a.calls >= a.fail_at);
+    }
     a.fail_at = 0;
     heed_context_free(c);
     assert_int_equal(a.live, 0);

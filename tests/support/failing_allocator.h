@@ -18,8 +18,9 @@ heed_allocator heed_test_allocator_interface(heed_test_allocator *a);
 typedef heed_status heed_test_work(heed_context *c, void *user);
 
 /* Runs `work` with its 1st, 2nd, 3rd... allocation failing (that one alone, then that one and all later ones), until it
- * runs to its end without reaching the failure. Asserts (cmocka) that each failure comes out as HEED_ENOMEM with an error
- * text, that no block is left behind, and that the undisturbed runs succeed. Uses a context with one thread. */
+ * runs to its end without reaching the failure; under AddressSanitizer with every third. Asserts (cmocka) that each failure
+ * comes out as HEED_ENOMEM with an error text, that no block is left behind, and that the undisturbed runs succeed. Uses a
+ * context with one thread. */
 void heed_test_each_allocation_fails(heed_test_work *work, void *user);
 
 #endif
