@@ -28,17 +28,6 @@ heed_allocator heed_test_allocator_interface(heed_test_allocator *a)
     return (heed_allocator){allocate, release, a};
 }
 
-/* Under AddressSanitizer, which takes its time, every third allocation fails, and in the second round others than in the first: all
- * have their turn in plain builds. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HEED_TEST_STEP 3
-#endif
-#endif
-#ifndef HEED_TEST_STEP
-#define HEED_TEST_STEP 1
-#endif
-
 static void fail_each(heed_test_work *work, void *user, bool keep_failing)
 {
     heed_test_allocator a = {0};
@@ -48,7 +37,7 @@ static void fail_each(heed_test_work *work, void *user, bool keep_failing)
     size_t live = a.live, used = heed_memory_used(c);
     a.keep_failing = keep_failing;
     bool reached = true;
-    for (a.fail_at = keep_failing && HEED_TEST_STEP > 1 ? 2 : 1; reached; a.fail_at += HEED_TEST_STEP) {
+    for (a.fail_at = keep_failing && HEED_TEST_ALLOCATION_STEP > 1 ? 2 : 1; reached; a.fail_at += HEED_TEST_ALLOCATION_STEP) {
         a.calls = 0;
         heed_error_clear(c);
         heed_status status = work(c, user);
