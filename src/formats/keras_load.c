@@ -116,11 +116,12 @@ static heed_status read_checkpoint_weights(heed_model *m, const char *prefix, co
 static heed_status find_checkpoint(heed_zone *z, const char *path, const char **out)
 {
     const char *dot = strrchr(path, '.');
+    bool saved_model = heed_saved_model_is(path);
     bool part = dot != NULL && (strcmp(dot, ".index") == 0 || strncmp(dot, ".data-", 6) == 0);
-    const char *prefix = heed_saved_model_is(path) ? heed_saved_model_checkpoint(z, path)
-                         : part                    ? heed_zone_printf(z, "%.*s", (int)(dot - path), path)
-                                                   : heed_zone_strdup(z, path);
-    *out = prefix != NULL && heed_checkpoint_exists(prefix) ? prefix : NULL;
+    const char *prefix = saved_model ? heed_saved_model_checkpoint(z, path)
+                         : part      ? heed_zone_printf(z, "%.*s", (int)(dot - path), path)
+                                     : heed_zone_strdup(z, path);
+    *out = prefix != NULL && (saved_model || heed_checkpoint_exists(prefix)) ? prefix : NULL;
     return prefix == NULL ? HEED_ENOMEM : HEED_OK;
 }
 

@@ -119,6 +119,7 @@ static void tells_what_no_layers_are_in(void **state)
     heed_model *m;
     mkdir("test_checkpoint", 0777);
     heed_test_write_file("test_checkpoint/saved_model.pb", "", 0);
+    expect_error(c, heed_load_model(c, TODAYS ".json", &m, .weights = "test_checkpoint"), HEED_EIO, "variables/variables.index");
     expect_error(c, heed_load_model(c, "test_checkpoint", &m), HEED_EUNSUPPORTED, "that Keras did not save");
     put(node, &node_size, 3, "root", 4);
     put(node, &node_size, 5, metadata, sizeof metadata - 1);
