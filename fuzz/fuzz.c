@@ -93,6 +93,19 @@ void heed_fuzz_run(heed_model *m)
         heed_test_run_once(m);
 }
 
+static heed_model *model;
+
+static void free_model(void) { heed_model_free(model); }
+
+heed_model *heed_fuzz_model(const char *architecture)
+{
+    if (model == NULL) {
+        FUZZ_CHECK(heed_model_from_json(heed_fuzz_context(), architecture, &model) == HEED_OK && heed_build(model) == HEED_OK);
+        atexit(free_model);
+    }
+    return model;
+}
+
 const char *heed_fuzz_file(const char *name, const void *bytes, size_t size)
 {
     if (folder[0] == '\0') {

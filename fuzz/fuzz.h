@@ -30,6 +30,9 @@ void heed_fuzz_end(heed_status status);
  * that an attention has a hundred thousand steps. */
 void heed_fuzz_run(heed_model *m);
 
+/* A model of this architecture in JSON, built; it lives as long as the process. */
+heed_model *heed_fuzz_model(const char *architecture);
+
 /* A file of that name, "weights.npz", with these bytes, in a folder of the process's own. */
 const char *heed_fuzz_file(const char *name, const void *bytes, size_t size);
 

@@ -20,18 +20,6 @@ static const char architecture[] =
     "{\"class_name\": \"Dense\", \"config\": {\"name\": \"second\", \"units\": 4}}]}},"
     "{\"class_name\": \"Dense\", \"config\": {\"name\": \"out\", \"units\": 2}}]}}";
 
-static heed_model *model;
-
-static void free_model(void) { heed_model_free(model); }
-
-static void make_model(void)
-{
-    if (model != NULL)
-        return;
-    FUZZ_CHECK(heed_model_from_json(heed_fuzz_context(), architecture, &model) == HEED_OK && heed_build(model) == HEED_OK);
-    atexit(free_model);
-}
-
 /* The first `*size` bytes, or as many as are left; moves on behind them. */
 static const uint8_t *cut(const uint8_t **bytes, size_t *left, size_t *size)
 {
@@ -54,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     size_t left = size - SIZES, index = heed_fuzz_number(bytes, 4), metadata = heed_fuzz_number(bytes + 4, 4);
     bytes += SIZES;
     const uint8_t *index_bytes = cut(&bytes, &left, &index), *metadata_bytes = cut(&bytes, &left, &metadata);
-    make_model();
+    heed_model *model = heed_fuzz_model(architecture);
     if (folder[0] == '\0') {
         snprintf(prefix, sizeof prefix, "%s", heed_fuzz_file("saved_model.pb", "", 0));
         snprintf(folder, sizeof folder, "%s", dirname(prefix));

@@ -14,22 +14,10 @@ static const char architecture[] =
     "{\"class_name\": \"BatchNormalization\", \"config\": {\"name\": \"batch_normalization\"}},"
     "{\"class_name\": \"Dense\", \"config\": {\"name\": \"dense\", \"units\": 2}}]}}";
 
-static heed_model *model;
-
-static void free_model(void) { heed_model_free(model); }
-
-static void make_model(void)
-{
-    if (model != NULL)
-        return;
-    FUZZ_CHECK(heed_model_from_json(heed_fuzz_context(), architecture, &model) == HEED_OK && heed_build(model) == HEED_OK);
-    atexit(free_model);
-}
-
 /* Weights alone, in each form that there is: .weights.h5, older .h5, .keras, .npz. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    make_model();
+    heed_model *model = heed_fuzz_model(architecture);
     unsigned char *mended = heed_fuzz_mended(bytes, size);
     heed_fuzz_begin();
     heed_status status = heed_load_weights(model, heed_fuzz_file("weights", mended, size));

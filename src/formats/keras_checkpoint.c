@@ -221,16 +221,16 @@ static heed_status match_layers(match *w)
 /* From Keras 2.11 on: a list of all that it keeps. */
 static heed_status put_list(match *w, const heed_tracked *list)
 {
-    for (size_t i = 0;; i++) {
+    w->found_count = 0;
+    HEED_TRY(find_listed(w, list));
+    for (size_t i = 0; i < w->found_count; i++) {
         char path[48];
         heed_array *array;
         snprintf(path, sizeof path, "optimizer/vars/%zu", i);
-        const heed_tracked *variable = heed_checkpoint_child(w->checkpoint, list, strrchr(path, '/') + 1);
-        if (variable == NULL || variable->key == NULL)
-            return HEED_OK;
-        HEED_TRY(heed_checkpoint_array(w->checkpoint, variable->key, &array));
+        HEED_TRY(heed_checkpoint_array(w->checkpoint, w->found[i]->key, &array));
         HEED_TRY(heed_hdf5_put(w->tree, path, array));
     }
+    return HEED_OK;
 }
 
 /* The slots of an optimizer, and a list that is being made. */
