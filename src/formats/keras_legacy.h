@@ -23,6 +23,9 @@ heed_status heed_legacy_read_settings(heed_zone *z, const heed_hdf5 *root, const
  * the loss for another, as half precision needs, gives way to the other. */
 heed_status heed_legacy_read_optimizer_config(heed_zone *z, const heed_keras_reading *r, heed_json *compile);
 
+/* The attribute of that name, in JSON. */
+heed_status heed_legacy_set_json(heed_hdf5 *root, const char *name, const heed_json *value);
+
 /* Weights go to layers in order, those without any left out on both sides; or to those of the same names. */
 heed_status heed_legacy_read_weights(heed_model *m, const heed_hdf5 *group, bool by_name);
 enum { HEED_LEGACY_GATES = 4 }; /* at most, of a cell */

@@ -100,7 +100,7 @@ heed_status heed_legacy_write_weights(heed_model *m, const heed_keras_form *form
 
 /* ---- the rest ---- */
 
-static heed_status set_json(heed_hdf5 *root, const char *name, const heed_json *value)
+heed_status heed_legacy_set_json(heed_hdf5 *root, const char *name, const heed_json *value)
 {
     heed_text text = {.context = root->zone->context};
     heed_json_write(&text, value, 0);
@@ -185,7 +185,7 @@ static heed_status write_settings(heed_zone *z, const heed_model *m, const heed_
     }
     HEED_TRY(write_optimizer_config(z, m, form, own, &converted));
     HEED_TRY(heed_json_set(z, settings, "optimizer_config", converted));
-    return set_json(root, "training_config", settings);
+    return heed_legacy_set_json(root, "training_config", settings);
 }
 
 static heed_status write_optimizer(heed_zone *z, heed_model *m, const heed_keras_form *form, heed_hdf5 *root)
@@ -208,7 +208,7 @@ static heed_status write_model(heed_zone *z, heed_model *m, const heed_keras_for
     HEED_TRY(heed_keras_write_whole(z, m, form, &object, &compile));
     HEED_TRY(heed_keras_put_texts(z, m, form, false, object));
     HEED_TRY(sign(root, form));
-    HEED_TRY(set_json(root, "model_config", object));
+    HEED_TRY(heed_legacy_set_json(root, "model_config", object));
     HEED_TRY(heed_hdf5_group(root, "model_weights", &weights));
     HEED_TRY(heed_legacy_write_weights(m, form, weights));
     if (compile == NULL)

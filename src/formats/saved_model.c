@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "formats/json.h"
 #include "formats/keras_checkpoint.h"
+#include "formats/keras_legacy.h"
 #include "formats/protobuf.h"
 
 #include <stdio.h>
@@ -126,20 +127,12 @@ static heed_json *with_lists(heed_zone *z, const heed_json *v)
 static heed_status set_attribute(reading *r, const heed_json *metadata, const char *key, heed_hdf5 *root)
 {
     const heed_json *v = heed_json_option(metadata, key);
-    heed_text text = {.context = r->context};
     if (v == NULL)
         return HEED_OK;
     if (v->type == HEED_JSON_STRING)
         return heed_hdf5_set_string(root, key, v->text);
     v = with_lists(&r->zone, v);
-    if (v == NULL)
-        return HEED_ENOMEM;
-    heed_json_write(&text, v, 0);
-    heed_status status = heed_text_status(&text);
-    if (status == HEED_OK)
-        status = heed_hdf5_set_string(root, key, text.bytes);
-    heed_text_free(&text);
-    return status;
+    return v == NULL ? HEED_ENOMEM : heed_legacy_set_json(root, key, v);
 }
 
 static heed_status describe(reading *r, heed_hdf5 *root)
