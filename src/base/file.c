@@ -5,12 +5,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+bool heed_file_is_readable(const char *path, const char *ending)
+{
+    char whole[PATH_MAX];
+    int length = snprintf(whole, sizeof whole, "%s%s", path, ending);
+    return length > 0 && (size_t)length < sizeof whole && access(whole, R_OK) == 0;
+}
 
 heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size)
 {

@@ -8,6 +8,9 @@
  * with heed_release. HEED_EIO names the path and the system's reason; more than `limit` bytes are HEED_EFORMAT. */
 heed_status heed_file_read(heed_context *c, const char *path, size_t limit, unsigned char **out, size_t *size);
 
+/* Whether there is a file of that path and ending together that may be read. */
+bool heed_file_is_readable(const char *path, const char *ending);
+
 /* A file being written. Its bytes have no name until heed_output_commit makes them durable (fsync) and gives them theirs, so
  * that a killed program leaves nothing behind; where a file system cannot do that, they have a temporary name beside `path`.
  * heed_output_abandon gives them up, and is allowed after a commit and on a zeroed struct, so that a function can end with

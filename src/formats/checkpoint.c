@@ -6,9 +6,7 @@
 #include "formats/protobuf.h"
 #include "formats/sorted_table.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MOST_SHARDS = 65536, MOST_TIMES = 64, TEXT = 7 };
 static const char graph_key[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
@@ -278,9 +276,7 @@ static heed_status read_graph(heed_checkpoint *p)
 
 bool heed_checkpoint_exists(const char *prefix)
 {
-    char path[4096];
-    int length = snprintf(path, sizeof path, "%s.index", prefix);
-    return length > 0 && (size_t)length < sizeof path && access(path, R_OK) == 0;
+    return heed_file_is_readable(prefix, ".index");
 }
 
 heed_status heed_checkpoint_open(heed_context *c, const char *prefix, heed_checkpoint **out)

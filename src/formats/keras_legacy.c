@@ -21,6 +21,17 @@ static heed_status parse_attribute(heed_zone *z, const heed_hdf5 *root, const ch
     return heed_json_parse(z, name, text, strlen(text), out);
 }
 
+heed_status heed_legacy_set_json(heed_hdf5 *root, const char *name, const heed_json *value)
+{
+    heed_text text = {.context = root->zone->context};
+    heed_json_write(&text, value, 0);
+    heed_status status = heed_text_status(&text);
+    if (status == HEED_OK)
+        status = heed_hdf5_set_string(root, name, text.bytes);
+    heed_text_free(&text);
+    return status;
+}
+
 heed_status heed_legacy_read_architecture(heed_zone *z, const heed_hdf5 *root, heed_json **object, const char **version)
 {
     if (heed_hdf5_attribute_of(root, "model_config") == NULL) {

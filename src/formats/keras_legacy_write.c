@@ -100,17 +100,6 @@ heed_status heed_legacy_write_weights(heed_model *m, const heed_keras_form *form
 
 /* ---- the rest ---- */
 
-heed_status heed_legacy_set_json(heed_hdf5 *root, const char *name, const heed_json *value)
-{
-    heed_text text = {.context = root->zone->context};
-    heed_json_write(&text, value, 0);
-    heed_status status = heed_text_status(&text);
-    if (status == HEED_OK)
-        status = heed_hdf5_set_string(root, name, text.bytes);
-    heed_text_free(&text);
-    return status;
-}
-
 /* Keras 3 does not find losses by their short names in this form. */
 static const char *long_name(const char *name)
 {

@@ -1,5 +1,7 @@
 #include "formats/protobuf.h"
 
+#include <string.h>
+
 bool heed_varint_read(const unsigned char **at, const unsigned char *end, uint64_t *out)
 {
     *out = 0;
@@ -72,5 +74,8 @@ bool heed_protobuf_next(heed_protobuf *p)
 
 const char *heed_protobuf_text(heed_zone *z, const heed_protobuf *p)
 {
-    return heed_zone_printf(z, "%.*s", (int)(p->size < 65536 ? p->size : 65536), p->bytes == NULL ? "" : (const char *)p->bytes);
+    char *text = heed_zone_alloc(z, p->bytes == NULL ? 1 : p->size + 1, 1);
+    if (text != NULL && p->bytes != NULL)
+        memcpy(text, p->bytes, p->size);
+    return text;
 }

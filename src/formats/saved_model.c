@@ -5,7 +5,6 @@
 #include "formats/keras_legacy.h"
 #include "formats/protobuf.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,9 +22,7 @@ static const char *file_in(heed_zone *z, const char *folder, const char *name)
 
 bool heed_saved_model_is(const char *path)
 {
-    char name[4096];
-    int length = snprintf(name, sizeof name, "%s/saved_model.pb", path);
-    return length > 0 && (size_t)length < sizeof name && access(name, R_OK) == 0;
+    return heed_file_is_readable(path, "/saved_model.pb");
 }
 
 const char *heed_saved_model_checkpoint(heed_zone *z, const char *path) { return file_in(z, path, "variables/variables"); }
@@ -44,12 +41,8 @@ static heed_status text_of(reading *r, heed_protobuf m, uint64_t field, const ch
 {
     *out = NULL;
     while (heed_protobuf_next(&m))
-        if (m.field == field && m.bytes != NULL && m.size > 0) {
-            heed_text text = {.context = r->context};
-            heed_text_append(&text, (const char *)m.bytes, m.size);
-            heed_status status = heed_text_status(&text);
-            *out = status == HEED_OK ? heed_zone_strdup(&r->zone, text.bytes) : NULL;
-            heed_text_free(&text);
+        if (m.field == field && m.size > 0) {
+            *out = heed_protobuf_text(&r->zone, &m);
             return *out == NULL ? HEED_ENOMEM : HEED_OK;
         }
     return HEED_OK;
