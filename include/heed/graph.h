@@ -149,6 +149,12 @@ HEED_API heed_tensor *heed_op_log_softmax(heed_tensor *x);
  *  and no gradient. `smoothing`, 0..1: the share of the truth that is spread over all classes (Szegedy et al. 2016,
  *  arXiv:1512.00567, section 7). */
 HEED_API heed_tensor *heed_op_softmax_cross_entropy(heed_tensor *logits, heed_tensor *labels, float smoothing);
+/** Connectionist temporal classification (Graves et al. 2006, "Labelling unsegmented sequence data with recurrent neural
+ *  networks", equation 14): -log of how likely the frames say a row's labels, with blanks (class 0) and repetitions in
+ *  between. logs (B, T, C), of a log_softmax; labels int32 (B, L), of which 0 is none; mask bool (B, T), the frames that
+ *  count, or NULL: all; result (B). More labels than the frames can say cost infinity and give no gradient; a row with a label
+ *  outside of 0..C-1 costs 0 and gives none. */
+HEED_API heed_tensor *heed_op_ctc_loss(heed_tensor *logs, heed_tensor *labels, heed_tensor *mask);
 
 /** The same numbers in another shape; one size may be HEED_ANY. */
 HEED_API heed_tensor *heed_op_reshape(heed_tensor *x, const heed_shape *shape);

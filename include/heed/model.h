@@ -281,7 +281,7 @@ enum { HEED_MAX_METRICS = 16, HEED_MAX_LOSSES = 16 };
  * mean_absolute_percentage_error, mean_squared_logarithmic_error, huber, log_cosh, poisson, kl_divergence,
  * cosine_similarity, categorical_crossentropy, sparse_categorical_crossentropy, binary_crossentropy,
  * categorical_focal_crossentropy, binary_focal_crossentropy, categorical_generalized_cross_entropy, hinge, squared_hinge,
- * categorical_hinge, dice, tversky, circle. Where the prediction comes straight from a softmax or sigmoid, cross
+ * categorical_hinge, dice, tversky, circle, ctc. Where the prediction comes straight from a softmax or sigmoid, cross
  * entropies work before it.
  *
  * Metrics: accuracy (which of the three that follow, the shapes tell), binary_accuracy, categorical_accuracy,

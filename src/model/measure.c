@@ -533,6 +533,19 @@ static heed_tensor *mean_from(heed_tensor *x, int from)
     return count == 0 ? x : heed_op_mean(x, axes, count, false);
 }
 
+/* What a measure says of each; a mask that it takes in itself is NULL behind it. */
+static heed_tensor *values_of(const heed_object *measure, heed_tensor *truth, heed_tensor *prediction, heed_tensor **mask,
+                              heed_tensor **valid)
+{
+    const heed_measure_class *class = (const heed_measure_class *)measure->object_class;
+    *valid = NULL;
+    if (class->of_sequences) {
+        *valid = *mask;
+        *mask = NULL;
+    }
+    return class->values(measure->config, truth, prediction, valid);
+}
+
 /* What Keras took before 2.3 of a batch, for losses and metrics alike (of which it then took the mean, by their rows):
  * the mean over the steps that the mask leaves, and of them over those whose weight is not 0. */
 static heed_tensor *mean_of_batch(heed_tensor *values, heed_tensor *weights, heed_tensor *mask)
@@ -576,11 +589,10 @@ static heed_tensor *number_without_logits(const heed_object *loss, heed_tensor *
 heed_tensor *heed_loss_number(const heed_object *loss, heed_tensor *truth, heed_tensor *prediction,
                               heed_tensor *weights, heed_tensor *mask, bool alone)
 {
-    const heed_measure_class *class = (const heed_measure_class *)loss->object_class;
-    heed_tensor *valid = NULL, *number = alone ? number_without_logits(loss, truth, prediction, weights, mask) : NULL;
+    heed_tensor *valid, *number = alone ? number_without_logits(loss, truth, prediction, weights, mask) : NULL;
     if (number != NULL)
         return number;
-    heed_tensor *values = class->values(loss->config, truth, prediction, &valid);
+    heed_tensor *values = values_of(loss, truth, prediction, &mask, &valid);
     if (values == NULL)
         return NULL;
     reduction r = reduction_of(loss, weights, mask, valid);
@@ -641,9 +653,10 @@ heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, hee
                               heed_tensor *weights, heed_tensor *mask)
 {
     const heed_measure_class *class = (const heed_measure_class *)metric->object_class;
-    heed_tensor *valid = NULL, *count;
+    heed_tensor *values = NULL, *valid, *count;
+    if (class->sums == NULL)
+        values = values_of(metric, truth, prediction, &mask, &valid);
     if (is_of_early_keras(prediction) && class->sums == NULL) {
-        heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
         heed_tensor *mean = mean_of_batch(values, weights, seen(mask, valid));
         heed_tensor *rows = number(mean, (float)prediction->shape.dims[0]);
         return pair(heed_op_multiply(mean, rows), rows);
@@ -652,7 +665,6 @@ heed_tensor *heed_metric_sums(const heed_object *metric, heed_tensor *truth, hee
         weights = both(mask_weights(mask, false), weights);
     if (class->sums != NULL)
         return class->sums(metric->config, truth, prediction, weights);
-    heed_tensor *values = class->values(metric->config, truth, prediction, &valid);
     if (weights != NULL && values != NULL) {
         weights = both(valid == NULL ? NULL : mask_weights(valid, false), weights);
         match_ranks(&values, &weights);

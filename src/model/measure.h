@@ -14,6 +14,7 @@ typedef struct heed_measure_class {
      * bool: what counts at all. */
     heed_tensor *(*values)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor **valid);
     bool sparse;      /* the truth is a class's number, without the axis of classes */
+    bool of_sequences; /* a value is of a whole sequence: *valid comes in as the mask of its steps, and is used up */
     bool ignores_mask; /* a metric that counts masked steps too, as Keras' does */
     /* For metrics that are no mean of values; then `values` is NULL. What a batch adds to the metric's sums: a vector. */
     heed_tensor *(*sums)(const void *config, heed_tensor *truth, heed_tensor *prediction, heed_tensor *weights);

@@ -1,4 +1,5 @@
-/* Losses for rare classes (focal), for overlaps of shapes, for embeddings and for labels that may be wrong. */
+/* Losses for rare classes (focal), for overlaps of shapes, for embeddings, for labels that may be wrong, and for sequences whose
+ * labels have no places. */
 #include "model/measure_parts.h"
 
 /* ---- focal: what is predicted well counts less */
@@ -175,6 +176,15 @@ static heed_tensor *generalized(const void *config, heed_tensor *t, heed_tensor 
     return heed_op_scale(heed_op_power(right, q), -1.0f / q, 1.0f / q);
 }
 
+/* ---- labels of a sequence, without their places */
+
+static heed_tensor *ctc(const void *config, heed_tensor *t, heed_tensor *p, heed_tensor **valid)
+{
+    heed_tensor *frames = *valid;
+    *valid = NULL;
+    return heed_op_ctc_loss(heed_op_log_softmax(p), t == NULL ? NULL : heed_op_cast(t, HEED_INT32), frames);
+}
+
 /* ---- the table */
 
 MEASURE(binary_focal, "binary_focal_crossentropy", "BinaryFocalCrossentropy", binary_focal_config, BINARY_FOCAL_OPTIONS,
@@ -186,3 +196,4 @@ MEASURE(tversky, "tversky", "Tversky", tversky_config, TVERSKY_OPTIONS, .values 
 MEASURE(circle, "circle", "Circle", circle_config, CIRCLE_OPTIONS, .values = circle, .sparse = true)
 MEASURE(generalized, "categorical_generalized_cross_entropy", "CategoricalGeneralizedCrossEntropy", generalized_config,
         GENERALIZED_OPTIONS, .values = generalized, .sparse = true)
+PLAIN(ctc, "ctc", "CTC", .values = ctc, .sparse = true, .of_sequences = true)

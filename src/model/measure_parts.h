@@ -54,7 +54,7 @@ typedef struct plain_config {
     X(f1_score) X(fbeta_score) X(iou) X(binary_iou) X(mean_iou) X(one_hot_iou) X(one_hot_mean_iou)
 #define AGREEMENT_METRICS(X) X(r2_score) X(pearson_correlation) X(concordance_correlation)
 /* Losses of a file of their own, each a metric too by its function. */
-#define FURTHER_LOSSES(X) X(binary_focal) X(categorical_focal) X(dice) X(tversky) X(circle) X(generalized)
+#define FURTHER_LOSSES(X) X(binary_focal) X(categorical_focal) X(dice) X(tversky) X(circle) X(generalized) X(ctc)
 #define DECLARE(id) extern const heed_measure_class heed_measure_##id;
 COUNTED_METRICS(DECLARE)
 AGREEMENT_METRICS(DECLARE)

@@ -134,7 +134,7 @@ struct heed_op {
 #define HEED_OP_MAP(X)                                                                                                 \
     X(fill) X(unary) X(unary_gradient) X(binary) X(compare) X(logical) X(select) X(cast)                               \
     X(matmul) X(reduce) X(argmax) X(softmax) X(softmax_gradient) X(log_softmax) X(log_softmax_gradient)                \
-    X(softmax_cross_entropy) X(softmax_cross_entropy_gradient) X(output_loss)                                          \
+    X(softmax_cross_entropy) X(softmax_cross_entropy_gradient) X(output_loss) X(ctc_loss) X(ctc_loss_gradient)         \
     X(reshape) X(transpose) X(broadcast) X(concatenate) X(slice) X(pad) X(reverse) X(repeat) X(blend) X(cumsum)        \
     X(stop_gradient) X(gather) X(gather_gradient) X(one_hot) X(layer_norm) X(layer_norm_gradient) X(dropout) X(random) \
     X(additive_exp) X(additive_scores) X(additive_scores_gradient)                                                     \

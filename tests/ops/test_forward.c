@@ -176,6 +176,52 @@ static void cross_entropy(const heed_array *a, const heed_shape *s, double *y, d
     }
 }
 
+/* What `path` says, repetitions and then blanks (0) left out, is `labels` without theirs. */
+static bool says(const int *path, int64_t steps, const heed_array *labels, int64_t row)
+{
+    int64_t at = 0, n = labels->shape.dims[1];
+    for (int64_t t = 0; t < steps; t++) {
+        if (path[t] == 0 || (t > 0 && path[t] == path[t - 1]))
+            continue;
+        while (at < n && heed_test_at(labels, row * n + at) == 0)
+            at++;
+        if (at == n || (int)heed_test_at(labels, row * n + at++) != path[t])
+            return false;
+    }
+    while (at < n && heed_test_at(labels, row * n + at) == 0)
+        at++;
+    return at == n;
+}
+
+/* By all paths there are through the frames that a[2], if there is one, lets count. */
+static void ctc_loss(const heed_array *a, const heed_shape *s, double *y, bool masked)
+{
+    enum { MOST = 16 };
+    int64_t steps = a[0].shape.dims[1], classes = a[0].shape.dims[2];
+    for (int64_t r = 0; r < s->dims[0]; r++) {
+        int path[MOST] = {0}, frames[MOST], count = 0;
+        bool outside = false;
+        double sum = 0;
+        for (int t = 0; t < steps; t++)
+            if (!masked || heed_test_at(&a[2], r * steps + t) != 0)
+                frames[count++] = t;
+        for (int64_t i = 0; i < a[1].shape.dims[1]; i++)
+            outside = outside || heed_test_at(&a[1], r * a[1].shape.dims[1] + i) >= (double)classes;
+        for (int moved = 0; moved < count || count == 0; ) {
+            double logs = 0;
+            for (int t = 0; t < count; t++)
+                logs += heed_test_at(&a[0], (r * steps + frames[t]) * classes + path[t]);
+            if (says(path, count, &a[1], r))
+                sum += exp(logs);
+            for (moved = 0; moved < count && ++path[moved] == classes; moved++)
+                path[moved] = 0;
+            if (count == 0)
+                break;
+        }
+        y[r] = outside ? 0 : -log(sum);
+    }
+}
+
 /* Element by element from where `find` says: index of the result in, of operand 0 out; false: `other`. */
 typedef bool find_function(int64_t *index);
 
@@ -566,6 +612,18 @@ static heed_tensor *gru_gradient(heed_tensor *const *x)
       ANY(99, 4), IDS(6, 99))                                                                                          \
     X(cross_entropy_smoothed, heed_op_softmax_cross_entropy(x[0], x[1], 0.3f), IS(99), cross_entropy(a, s, y, 0.3),    \
       CLOSE, ANY(99, 31), IDS(33, 99))                                                                                          \
+    X(ctc_loss, heed_op_ctc_loss(x[0], x[1], NULL), IS(40), ctc_loss(a, s, y, false), CLOSE, ANY(40, 6, 3),            \
+      IDS(3, 40, 3))                                                                                                   \
+    X(ctc_loss_mask, heed_op_ctc_loss(x[0], x[1], x[2]), IS(19), ctc_loss(a, s, y, true), CLOSE, ANY(19, 7, 3),        \
+      IDS(3, 19, 2), MASK(19, 7))                                                                                      \
+    X(ctc_loss_outside, heed_op_ctc_loss(x[0], x[1], NULL), IS(9), ctc_loss(a, s, y, false), CLOSE, ANY(9, 5, 3),      \
+      IDS(4, 9, 2))                                                                                                    \
+    X(ctc_loss_blanks, heed_op_ctc_loss(x[0], x[1], NULL), IS(9), ctc_loss(a, s, y, false), CLOSE, ANY(9, 5, 3),       \
+      IDS(1, 9, 2))                                                                                                    \
+    X(ctc_loss_no_frames, heed_op_ctc_loss(x[0], x[1], NULL), IS(4), ctc_loss(a, s, y, false), CLOSE, ANY(4, 0, 3),    \
+      IDS(3, 4, 2))                                                                                                    \
+    X(ctc_loss_no_labels, heed_op_ctc_loss(x[0], x[1], NULL), IS(4), ctc_loss(a, s, y, false), CLOSE, ANY(4, 3, 2),    \
+      IDS(3, 4, 0))                                                                                                    \
     X(reshape, heed_op_reshape(x[0], SHAPE(HEED_ANY, 6)), IS(2, 6), each1(a, s, y, same), EXACT, ANY(3, 4))            \
     X(reshape_scalar, heed_op_reshape(x[0], &(heed_shape){0}), IS_SCALAR, each1(a, s, y, same), EXACT, ANY(1, 1))      \
     X(expand_first, heed_op_expand(x[0], 0), IS(1, 3, 4), each1(a, s, y, same), EXACT, ANY(3, 4))                      \
@@ -799,7 +857,7 @@ static void compare(const forward_case *f, const heed_array *result, const doubl
                  heed_shape_text(&f->result, asked, sizeof asked));
     for (int64_t i = 0; i < heed_array_count(result); i++) {
         double y = heed_test_at(result, i), tolerance = f->tolerance * (1 + fabs(expected[i]));
-        if (!(fabs(y - expected[i]) <= tolerance))
+        if (y != expected[i] && !(fabs(y - expected[i]) <= tolerance))
             fail_msg("%s: element %lld is %.9g, expected %.9g, on %s", f->name, (long long)i, y, expected[i], cpu);
     }
 }

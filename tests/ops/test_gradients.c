@@ -207,6 +207,10 @@ static heed_tensor *pooled(heed_tensor *const *x, bool mean, int64_t size, int64
       IDS(5, 9))                                                                                                       \
     X(softmax_cross_entropy, cross_entropy_smoothed, heed_op_softmax_cross_entropy(x[0], x[1], 0.3f), ANY(9, 4),       \
       IDS(5, 9))                                                                                                       \
+    X(ctc_loss, ctc_loss, heed_op_ctc_loss(heed_op_log_softmax(x[0]), x[1], NULL), ANY(7, 6, 3), IDS(3, 7, 2))         \
+    X(ctc_loss, ctc_loss_outside, heed_op_ctc_loss(x[0], x[1], NULL), ANY(7, 5, 3), IDS(4, 7, 2))                      \
+    X(ctc_loss, ctc_loss_mask, heed_op_ctc_loss(x[0], x[1], heed_op_transpose(x[2], (int[]){1, 0})), ANY(5, 12, 3),    \
+      IDS(3, 5, 2), MASK(12, 5))                                                                                       \
     X(output_loss, output_loss, output_loss(heed_op_dense(x[0], x[1], NULL), x[2], NULL, 0), ANY(2, 3, 4), ANY(4, 5),  \
       IDS(5, 2, 3))                                                                                                    \
     X(output_loss, output_loss_bias, output_loss(heed_op_dense(x[0], x[1], x[2]), x[3], x[4], 0.2f), ANY(9, 3),        \

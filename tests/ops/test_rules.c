@@ -70,6 +70,14 @@ static heed_tensor *pooled(heed_tensor *x, heed_sliding_window w)
       IDS(3, 3))                                                                                                       \
     X(entropy_labels, heed_op_softmax_cross_entropy(x[0], x[1], 0), "softmax_cross_entropy: ", "int32", ANY(4, 3),     \
       ANY(4))                                                                                                          \
+    X(ctc, heed_op_ctc_loss(x[0], x[1], NULL), "ctc_loss: ", "expected frames (B, T, C) and labels (B, L), found (4, 3, 2) and (5, 2)", \
+      ANY(4, 3, 2), IDS(2, 5, 2))                                                                                      \
+    X(ctc_rank, heed_op_ctc_loss(x[0], x[1], NULL), "ctc_loss: ", "found (4, 3) and (4, 2)", ANY(4, 3), IDS(2, 4, 2))  \
+    X(ctc_classes, heed_op_ctc_loss(x[0], x[1], NULL), "ctc_loss: ", "found (4, 3, 0)", ANY(4, 3, 0), IDS(2, 4, 2))    \
+    X(ctc_labels, heed_op_ctc_loss(x[0], x[1], NULL), "ctc_loss: ", "int32", ANY(4, 3, 2), ANY(4, 2))                  \
+    X(ctc_mask, heed_op_ctc_loss(x[0], x[1], x[2]), "ctc_loss: ", "expected (4, 3), found (4, 2)", ANY(4, 3, 2), IDS(2, 4, 2), \
+      MASK(4, 2))                                                                                                      \
+    X(ctc_mask_type, heed_op_ctc_loss(x[0], x[1], x[2]), "ctc_loss: ", "bool", ANY(4, 3, 2), IDS(2, 4, 2), ANY(4, 3))  \
     X(reshape, heed_op_reshape(x[0], SHAPE(5, HEED_ANY)), "reshape: ", "(5, None), found (4, 3)", ANY(4, 3))           \
     X(reshape_two, heed_op_reshape(x[0], SHAPE(HEED_ANY, HEED_ANY)), "reshape: ", "more than one", ANY(4, 3))          \
     X(reshape_empty, heed_op_reshape(x[0], SHAPE(0, HEED_ANY)), "reshape: ", "(0, None)", ANY(4, 0))                   \
