@@ -38,7 +38,7 @@ heed_status heed_operation_call(heed_layer *layer, heed_call *call)
     const heed_value *keywords = a == NULL ? NULL : a->keywords;
     heed_value *options;
     HEED_TRY(heed_value_parse(&call->graph->zone, row->class.name, o->saved, &options));
-    heed_operation_use u = {call, heed_value_find(keywords, "arguments"), options, keywords};
+    heed_operation_use u = {layer, call, heed_value_find(keywords, "arguments"), options, keywords};
     if (count_tensors(u.arguments) != call->input_count)
         return heed_layer_fail(layer, HEED_EUNSUPPORTED, "tensors among its keywords are not supported");
     call->outputs[0] = row->run(&u);
@@ -90,6 +90,13 @@ const char *heed_operation_operands(const heed_layer *layer)
 {
     const char *operands = ((const heed_operation_config *)heed_layer_config(layer))->operands;
     return operands == NULL ? "" : operands;
+}
+
+const char *const *heed_operation_parameters(const heed_layer *layer)
+{
+    static const char *const none[] = {NULL};
+    const heed_operation_row *row = (const heed_operation_row *)(const void *)layer->layer_class;
+    return row->parameters == NULL ? none : row->parameters;
 }
 
 /* ---- from files ---- */

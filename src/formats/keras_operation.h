@@ -23,6 +23,8 @@ heed_status heed_operation_refuse(heed_context *c, const heed_json *object);
 /* Keywords of a call that are operands behind the first, with spaces between, as in Keras 2: "y"; "": none is; or, behind
  * "=", the list of its arguments. */
 const char *heed_operation_operands(const heed_layer *layer);
+/* Keywords of a call that are operands in these places, as in Keras 3: names, NULL behind the last. */
+const char *const *heed_operation_parameters(const heed_layer *layer);
 /* An argument that stands for the call's i-th tensor, and back; -1 for any other. */
 heed_value *heed_operand_of_input(heed_zone *z, int input);
 int         heed_operand_input(const heed_value *argument);

@@ -100,6 +100,7 @@ static heed_tensor *log10_function(heed_tensor *x)
     return heed_op_scale(heed_op_log(x), (float)(1.0 / log(10.0)), 0.0f);
 }
 static heed_tensor *exp2_function(heed_tensor *x) { return heed_op_exp(heed_op_scale(x, (float)log(2.0), 0.0f)); }
+static heed_tensor *erf_function(heed_tensor *x) { return heed_op_function(x, "erf", 0, 0); }
 static heed_tensor *sin_function(heed_tensor *x) { return heed_op_function(x, "sin", 0, 0); }
 static heed_tensor *cos_function(heed_tensor *x) { return heed_op_function(x, "cos", 0, 0); }
 static heed_tensor *is_nan(heed_tensor *x) { return heed_op_not_equal(x, x); }
@@ -128,6 +129,7 @@ UNARY(run_rsqrt, heed_op_rsqrt)
 UNARY(run_reciprocal, heed_op_reciprocal)
 UNARY(run_sin, sin_function)
 UNARY(run_cos, cos_function)
+UNARY(run_erf, erf_function)
 UNARY(run_floor, floor_function)
 UNARY(run_ceil, ceil_function)
 UNARY(run_is_nan, is_nan)
@@ -269,6 +271,62 @@ static heed_tensor *run_normalize(const use *u)
     return heed_op_multiply(x, heed_op_rsqrt(heed_op_maximum(squares, heed_graph_scalar(u->call->graph, (float)(epsilon * epsilon)))));
 }
 
+/* Weights, of x's shape or of its one axis, count for a mean. */
+static heed_tensor *run_average(const use *u)
+{
+    int axes[HEED_MAX_RANK], count = heed_use_axes(u, "axis", axes);
+    heed_tensor *x = heed_as_floats(heed_use_operand(u, 0)), *weights = heed_use_optional(u, 1);
+    if (weights == NULL || x == NULL)
+        return heed_op_mean(x, axes, count, false);
+    if (weights->shape.rank == 1 && count == 1)
+        for (int axis = heed_axis(x->shape.rank, axes[0]); axis >= 0 && axis < x->shape.rank - 1; axis++)
+            weights = heed_op_expand(weights, -1);
+    weights = heed_op_broadcast(weights, &x->shape);
+    return heed_op_divide(heed_op_sum(heed_op_multiply(x, weights), axes, count, false), heed_op_sum(weights, axes, count, false));
+}
+
+/* ---- normalizations, over axes whose sizes the scale and the offset have ---- */
+
+enum { SCALE = 1, OFFSET = 2 };
+
+/* An operand that is there for the normalized axes alone, with 1 for the others. */
+static heed_tensor *along(const use *u, int index, const heed_tensor *x, const int *axes, int count)
+{
+    heed_tensor *v = heed_use_optional(u, index);
+    if (v == NULL || x == NULL || v->shape.rank == x->shape.rank)
+        return v;
+    heed_shape shape = {x->shape.rank, {0}};
+    for (int i = 0; i < x->shape.rank; i++)
+        shape.dims[i] = 1;
+    for (int i = 0; i < count; i++) {
+        int axis = heed_axis(x->shape.rank, axes[i]);
+        if (axis >= 0)
+            shape.dims[axis] = x->shape.dims[axis];
+    }
+    return heed_op_reshape(v, &shape);
+}
+
+static heed_tensor *run_layer_norm(const use *u)
+{
+    int axes[HEED_MAX_RANK], count = heed_use_axes(u, "axis", axes);
+    heed_tensor *x = heed_as_floats(heed_use_operand(u, 0)), *gamma = along(u, SCALE, x, axes, count);
+    heed_tensor *beta = along(u, OFFSET, x, axes, count);
+    bool scaled = heed_use_bool(u, "rms_scaling"); /* Keras' older way: not centred */
+    heed_tensor *inverse = heed_op_rsqrt(heed_op_scale(variance_of(x, axes, count, true), 1.0f, (float)heed_use_real(u, "epsilon", 1e-7)));
+    heed_tensor *y = heed_op_multiply(scaled ? x : heed_op_subtract(x, heed_op_mean(x, axes, count, true)), inverse);
+    y = gamma == NULL ? y : heed_op_multiply(y, gamma);
+    return beta == NULL || scaled ? y : heed_op_add(y, beta);
+}
+
+static heed_tensor *run_rms_norm(const use *u)
+{
+    int axes[HEED_MAX_RANK], count = heed_use_axes(u, "axis", axes);
+    heed_tensor *x = heed_as_floats(heed_use_operand(u, 0)), *scale = along(u, SCALE, x, axes, count);
+    heed_tensor *mean = heed_op_mean(heed_op_square(x), axes, count, true);
+    heed_tensor *y = heed_op_multiply(x, heed_op_rsqrt(heed_op_scale(mean, 1.0f, (float)heed_use_real(u, "epsilon", 1e-7))));
+    return scale == NULL ? y : heed_op_multiply(y, scale);
+}
+
 /* ---- the table ---- */
 
 #define ACTIVATION_ROW(title, options, word) HEED_OPERATION(title, nn, options, run_##title)
@@ -313,6 +371,7 @@ const heed_operation_row heed_number_operations[] = {
     HEED_OPERATION(Sin, numpy, "", run_sin)
     HEED_OPERATION(Cos, numpy, "", run_cos)
     HEED_OPERATION(Tanh, numpy, "", run_tanh)
+    HEED_OPERATION(Erf, math, "", run_erf)
     HEED_OPERATION(Floor, numpy, "", run_floor)
     HEED_OPERATION(Ceil, numpy, "", run_ceil)
     HEED_OPERATION(Isnan, numpy, "", run_is_nan)
@@ -320,7 +379,7 @@ const heed_operation_row heed_number_operations[] = {
     HEED_OPERATION(StopGradient, core, "", run_stop_gradient)
     HEED_OPERATION(Cast, core, "dtype", run_cast)
     HEED_OPERATION(Mean, numpy, "axis keepdims", run_mean)
-    HEED_OPERATION(Average, numpy, "axis", run_mean)
+    HEED_OPERATION_CALLED(Average, numpy, "axis", run_average, "x", "weights")
     HEED_OPERATION(Sum, numpy, "axis keepdims", run_sum)
     HEED_OPERATION(Max, numpy, "axis keepdims", run_max)
     HEED_OPERATION(Min, numpy, "axis keepdims", run_min)
@@ -333,6 +392,8 @@ const heed_operation_row heed_number_operations[] = {
     HEED_OPERATION(Norm, linalg, "ord axis keepdims", run_norm)
     HEED_OPERATION(Normalize, nn, "axis order epsilon", run_normalize)
     HEED_OPERATION(Moments, nn, "axes keepdims synchronized", run_moments)
+    HEED_OPERATION_CALLED(LayerNorm, nn, "axis epsilon rms_scaling", run_layer_norm, "x", "gamma", "beta")
+    HEED_OPERATION_CALLED(RMSNorm, nn, "axis epsilon", run_rms_norm, "x", "scale")
     ACTIVATION_MAP(ACTIVATION_ROW)
     {.run = NULL},
 };

@@ -46,6 +46,7 @@ static const struct old_function {
     {"math.sin", "Sin", "", "", NULL},
     {"math.cos", "Cos", "", "", NULL},
     {"math.tanh", "Tanh", "", "", NULL},
+    {"math.erf", "Erf", "", "", NULL},
     {"math.floor", "Floor", "", "", NULL},
     {"math.ceil", "Ceil", "", "", NULL},
     {"math.is_nan", "Isnan", "", "", NULL},

@@ -6,6 +6,7 @@
 
 /* One call of an operation. */
 typedef struct heed_operation_use {
+    const heed_layer *layer;
     heed_call        *call;
     const heed_value *arguments; /* a list */
     const heed_value *options;   /* of the operation: a dict */
@@ -20,6 +21,7 @@ typedef struct heed_operation_row {
     heed_layer_class         class;
     const char              *module;  /* where Keras has it */
     const char              *options; /* keys of its config that it knows, with spaces between */
+    const char *const       *parameters; /* of its call, NULL behind the last, where Keras calls it with keywords; else NULL */
     heed_operation_function *run;     /* NULL ends a list of rows */
 } heed_operation_row;
 
@@ -40,6 +42,12 @@ heed_status heed_operation_call(heed_layer *layer, heed_call *call);
     {.class = {.name = #title, .collection = HEED_OPERATION_COLLECTION, .min_inputs = 1, .call = heed_operation_call,  \
                HEED_CLASS_OPTIONS(heed_operation_config, HEED_OPERATION_OPTIONS)},                                     \
      .module = "keras.src.ops." #place, .options = known, .run = function},
+/* One that Keras calls with keywords. */
+#define HEED_OPERATION_CALLED(title, place, known, function, ...)                                                      \
+    {.class = {.name = #title, .collection = HEED_OPERATION_COLLECTION, .min_inputs = 1, .call = heed_operation_call,  \
+               HEED_CLASS_OPTIONS(heed_operation_config, HEED_OPERATION_OPTIONS)},                                     \
+     .module = "keras.src.ops." #place, .options = known, .run = function,                                       \
+     .parameters = (const char *const[]){__VA_ARGS__, NULL}},
 
 /* ---- for rows. What goes wrong is remembered by the graph ---- */
 
@@ -57,6 +65,8 @@ int heed_use_axes(const heed_operation_use *u, const char *name, int *axes);
 const heed_value *heed_use_argument(const heed_operation_use *u, int index);
 /* The argument as a tensor, a constant as well. */
 heed_tensor *heed_use_operand(const heed_operation_use *u, int index);
+/* The same as floats; NULL where it is None or not there. */
+heed_tensor *heed_use_optional(const heed_operation_use *u, int index);
 /* An argument that is a list of such; returns how many. */
 int heed_use_operands(const heed_operation_use *u, int index, heed_tensor **out);
 
@@ -65,6 +75,8 @@ heed_dtype   heed_dtype_of_word(const char *word);
 bool         heed_is_floats(const heed_tensor *x);
 heed_tensor *heed_as_floats(heed_tensor *x);
 heed_tensor *heed_as_bools(heed_tensor *x);
+/* bool (rows, columns), true up to the diagonal `k` above the main one. */
+heed_tensor *heed_use_triangle(const heed_operation_use *u, int64_t rows, int64_t columns, int64_t k);
 /* What was computed of whole numbers, as floats, as whole numbers again. */
 heed_tensor *heed_as_before(heed_tensor *y, const heed_tensor *before);
 

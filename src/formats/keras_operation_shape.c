@@ -441,6 +441,27 @@ static heed_tensor *run_get_item(const use *u)
     return x;
 }
 
+/* ---- others ---- */
+
+static heed_tensor *run_copy(const use *u) { return heed_use_operand(u, 0); }
+
+/* x up to a diagonal (from it on), and 0 elsewhere. */
+static heed_tensor *triangle(const use *u, bool lower)
+{
+    heed_tensor *x = heed_use_operand(u, 0);
+    if (x == NULL || x->shape.rank < 2)
+        return heed_use_refuse(u, "it has no rows and columns");
+    int k = heed_use_int(u, "k", 0);
+    heed_tensor *kept = heed_use_triangle(u, heed_tensor_dim(x, -2), heed_tensor_dim(x, -1), lower ? k : k - 1);
+    kept = lower ? kept : heed_op_not(kept);
+    if (x->dtype == HEED_BOOL)
+        return heed_op_and(x, kept);
+    return heed_as_before(heed_op_select(kept, heed_as_floats(x), heed_graph_scalar(u->call->graph, 0.0f)), x);
+}
+
+static heed_tensor *run_lower(const use *u) { return triangle(u, true); }
+static heed_tensor *run_upper(const use *u) { return triangle(u, false); }
+
 /* ---- the table ---- */
 
 const heed_operation_row heed_shape_operations[] = {
@@ -469,5 +490,8 @@ const heed_operation_row heed_shape_operations[] = {
     HEED_OPERATION(Take, numpy, "axis", run_take)
     HEED_OPERATION(OneHot, nn, "num_classes axis dtype sparse", run_one_hot)
     HEED_OPERATION(GetItem, numpy, "", run_get_item)
+    HEED_OPERATION(Copy, numpy, "", run_copy)
+    HEED_OPERATION(Tril, numpy, "k", run_lower)
+    HEED_OPERATION(Triu, numpy, "k", run_upper)
     {.run = NULL},
 };

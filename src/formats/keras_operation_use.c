@@ -132,6 +132,12 @@ static heed_tensor *operand_of(const use *u, const heed_value *v)
 
 heed_tensor *heed_use_operand(const use *u, int index) { return operand_of(u, heed_use_argument(u, index)); }
 
+heed_tensor *heed_use_optional(const use *u, int index)
+{
+    const heed_value *v = heed_use_argument(u, index);
+    return v == NULL || v->type == HEED_VALUE_NULL ? NULL : heed_as_floats(operand_of(u, v));
+}
+
 /* A list of operands; one operand counts as such. */
 int heed_use_operands(const use *u, int index, heed_tensor **out)
 {
@@ -146,6 +152,19 @@ int heed_use_operands(const use *u, int index, heed_tensor **out)
         out[count++] = operand_of(u, item);
     }
     return count;
+}
+
+heed_tensor *heed_use_triangle(const use *u, int64_t rows, int64_t columns, int64_t k)
+{
+    heed_graph *g = u->call->graph;
+    heed_shape shape = {2, {rows, columns}};
+    float *data = heed_zone_alloc(&g->zone, (size_t)(rows * columns), sizeof *data);
+    if (data == NULL)
+        return heed_graph_fail(g, HEED_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            data[i * columns + j] = j - i <= k;
+    return heed_as_bools(heed_graph_constant(g, &(heed_array){HEED_FLOAT32, shape, data}));
 }
 
 /* ---- types ---- */

@@ -335,14 +335,34 @@ static heed_status read_operand(const heed_wiring *r, const heed_json *v, argume
     return *out == NULL ? HEED_ENOMEM : HEED_OK;
 }
 
-/* The arguments of an operation, in their places. */
-static heed_status read_operands(const heed_wiring *r, const heed_json *args, arguments *a)
+static bool is_among(const char *const *names, const char *name)
 {
-    heed_value *list = heed_value_list(&r->model->zone), *operand;
-    for (const heed_json *item = args->first; item != NULL; item = item->next) {
+    while (*names != NULL && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/* The call of an operation: its arguments, in their places; those that come as keywords stand behind, or None. */
+static heed_status read_operation(heed_wiring *r, const heed_layer *operation, const heed_json *args, const heed_json *kwargs,
+                                  arguments *a)
+{
+    heed_zone *z = &r->model->zone;
+    heed_value *list = heed_value_list(z), *operand;
+    const char *const *names = heed_operation_parameters(operation), *const *name = names;
+    for (const heed_json *item = args->first; item != NULL; item = item->next, name += *name != NULL) {
         HEED_TRY(read_operand(r, item, a, 8, &operand));
         HEED_TRY(heed_value_append(list, operand));
     }
+    for (; *name != NULL; name++) {
+        const heed_json *v = heed_json_find(kwargs, *name);
+        if (v != NULL)
+            HEED_TRY(read_operand(r, v, a, 8, &operand));
+        HEED_TRY(heed_value_append(list, v != NULL ? operand : heed_value_null(z)));
+    }
+    const heed_json *others = heed_json_is(kwargs, HEED_JSON_OBJECT) ? kwargs->first : NULL;
+    for (const heed_json *item = others; item != NULL; item = item->next)
+        if (!is_among(names, item->key))
+            HEED_TRY(read_keyword(r, item, a));
     return set_keyword(r, a, "arguments", list);
 }
 
@@ -353,8 +373,8 @@ static heed_status read_call(heed_wiring *r, const heed_wiring_entry *e, argumen
     if (!heed_json_is(args, HEED_JSON_ARRAY))
         return heed_json_fail(r->context, node, HEED_EFORMAT, "a call without args");
     if (heed_is_operation(e->layer))
-        HEED_TRY(read_operands(r, args, a));
-    for (const heed_json *item = heed_is_operation(e->layer) ? NULL : args->first; item != NULL; item = item->next)
+        return read_operation(r, e->layer, args, kwargs, a);
+    for (const heed_json *item = args->first; item != NULL; item = item->next)
         HEED_TRY(take_tensors(r, item, a, 8));
     return read_keywords(r, kwargs, a);
 }

@@ -120,6 +120,7 @@ void heed_generic_unary(heed_unary_function f, int64_t n, const float *input, fl
         EACH(SPARSE_SIGMOID, clip(0.5f * (x + 1.0f), 0.0f, 1.0f))
         EACH(SIN, sinf(x))
         EACH(COS, cosf(x))
+        EACH(ERF, erff(x))
     case HEED_UNARY_COUNT:
         break;
     }
@@ -213,6 +214,7 @@ void heed_generic_unary_gradient(heed_unary_function f, int64_t n, const float *
         EACH(SPARSE_SIGMOID, fabsf(x) < 1.0f ? 0.5f : 0.0f)
         EACH(SIN, cosf(x))
         EACH(COS, -sinf(x))
+        EACH(ERF, 1.12837916709551257390f * expf(-x * x))
     case HEED_UNARY_COUNT:
         break;
     }

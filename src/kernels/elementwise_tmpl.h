@@ -177,7 +177,8 @@ static void unary(heed_unary_function f, int64_t n, const float *input, float a_
         EACH(SPARSE_SIGMOID, clip(times(half(), add(x, one())), v_zero(), one()))
     case HEED_UNARY_POWER:
     case HEED_UNARY_SIN:
-    case HEED_UNARY_COS: /* rare, and the C library's are good */
+    case HEED_UNARY_COS:
+    case HEED_UNARY_ERF: /* rare, and the C library's are good */
         heed_generic_unary(f, n, input, a_value, b_value, output);
         break;
     case HEED_UNARY_COUNT:
@@ -240,6 +241,7 @@ static void unary_gradient(heed_unary_function f, int64_t n, const float *input,
     case HEED_UNARY_POWER:
     case HEED_UNARY_SIN:
     case HEED_UNARY_COS:
+    case HEED_UNARY_ERF:
         heed_generic_unary_gradient(f, n, input, output, dy, a_value, b_value, dx);
         break;
     case HEED_UNARY_COUNT:

@@ -52,7 +52,8 @@
     X(SPARSE_PLUS, "sparse_plus")   /* x <= -1: 0; x < 1: (x + 1)^2 / 4; else x */                                     \
     X(SPARSE_SIGMOID, "sparse_sigmoid") /* x <= -1: 0; x < 1: (x + 1) / 2; else 1 */                                   \
     X(SIN, "sin")                                                                                                      \
-    X(COS, "cos")
+    X(COS, "cos")                                                                                                      \
+    X(ERF, "erf")                   /* the error function */
 
 typedef enum heed_unary_function {
 #define HEED_UNARY_ENUM(id, name) HEED_UNARY_##id,

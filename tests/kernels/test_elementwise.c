@@ -127,7 +127,8 @@ static double hard_slope(double x, double a)
     X(SPARSE_PLUS, 0, 0, x <= -1 ? 0 : x < 1 ? 0.25 * (x + 1) * (x + 1) : x, 2, 0, clip_to(0.5 * (x + 1), 0, 1), 1, 0) \
     X(SPARSE_SIGMOID, 0, 0, clip_to(0.5 * (x + 1), 0, 1), 1, 0, fabs(x) < 1 ? 0.5 : 0, 0, 0)                           \
     X(SIN, 0, 0, sin(x), 1, 0, cos(x), 1, 0)                                                                           \
-    X(COS, 0, 0, cos(x), 1, 0, -sin(x), 1, 0)
+    X(COS, 0, 0, cos(x), 1, 0, -sin(x), 1, 0)                                                                          \
+    X(ERF, 0, 0, erf(x), 1, 0, 2 / sqrt(3.14159265358979323846) * exp(-x * x), 2, 1)
 
 #define DEFINE(id, a_value, b_value, VALUE, u, c, SLOPE, slope_u, slope_c)                                             \
     REFERENCE(value_of_##id, VALUE) REFERENCE(slope_of_##id, SLOPE)
