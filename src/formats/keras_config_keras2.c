@@ -111,6 +111,8 @@ static heed_status move_shapes(heed_zone *z, const heed_json *v, heed_json *out)
 static heed_status convert_object(heed_zone *z, const heed_json *v, heed_json *out)
 {
     const char *class_name = heed_json_find(v, "class_name")->text;
+    if (heed_json_is_string(heed_json_find(v, "module"), "keras_hub.layers"))
+        return heed_json_fail(z->context, v, HEED_EUNSUPPORTED, "%s, of KerasHub, cannot be written for Keras 2", class_name);
     bool attends = strcmp(class_name, "MultiHeadAttention") == 0 &&
                    heed_json_find(heed_json_find(v, "config"), "key_dim") != NULL;
     for (const heed_json *item = v->first; item != NULL; item = item->next) {

@@ -2,6 +2,7 @@
 #include "formats/keras_config.h"
 #include "formats/keras_operation.h"
 #include "heed/layers.h"
+#include "heed/transformer.h"
 
 #include <string.h>
 
@@ -53,45 +54,56 @@ static heed_status write_input_layer(heed_zone *z, const heed_layer *layer, heed
     return write_object(z, "keras.layers", "InputLayer", config, NULL, out);
 }
 
-/* How a class takes several tensors. */
+/* How a class takes several tensors, and what the class calls them, in its order, where they have names. */
 typedef enum manner { AS_LIST, ONE_BY_ONE, WITH_STATES } manner;
+typedef struct calling {
+    const char *class_name, *collection;
+    manner      manner;
+    const char *shapes[3], *masks[3];
+    int         before_mask; /* the tensor behind so many is "attention_mask"; 0: none is */
+} calling;
 
-static manner manner_of(const heed_layer *layer)
+#define ATTENTION_NAMES {"query_shape", "value_shape", "key_shape"}, {"query_mask", "value_mask", "key_mask"}, 3
+
+static const calling *calling_of(const heed_layer *layer)
 {
-    static const struct {
-        const char *class_name;
-        manner      manner;
-    } known[] = {{"LSTM", WITH_STATES},
-                 {"GRU", WITH_STATES},
-                 {"SimpleRNN", WITH_STATES},
-                 {"RNN", WITH_STATES},
-                 {"Bidirectional", WITH_STATES},
-                 {"MultiHeadAttention", ONE_BY_ONE},
-                 {"GroupQueryAttention", ONE_BY_ONE}};
-    bool keras = strcmp(layer->layer_class->collection, "keras") == 0;
-    for (size_t i = 0; i < sizeof known / sizeof *known && keras; i++)
-        if (strcmp(known[i].class_name, layer->layer_class->name) == 0)
-            return known[i].manner;
-    return AS_LIST;
+    static const calling known[] = {
+        {.class_name = "LSTM", .collection = "keras", .manner = WITH_STATES},
+        {.class_name = "GRU", .collection = "keras", .manner = WITH_STATES},
+        {.class_name = "SimpleRNN", .collection = "keras", .manner = WITH_STATES},
+        {.class_name = "RNN", .collection = "keras", .manner = WITH_STATES},
+        {.class_name = "Bidirectional", .collection = "keras", .manner = WITH_STATES},
+        {"MultiHeadAttention", "keras", ONE_BY_ONE, ATTENTION_NAMES},
+        {"GroupQueryAttention", "keras", ONE_BY_ONE, ATTENTION_NAMES},
+        {"TransformerEncoder", "keras-hub", ONE_BY_ONE, {"input_shape"}, {"padding_mask"}, 1},
+        {"TransformerDecoder", "keras-hub", ONE_BY_ONE, {"decoder_sequence_shape", "encoder_sequence_shape"},
+         {"decoder_padding_mask", "encoder_padding_mask"}, 0}};
+    static const calling plain = {.manner = AS_LIST};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].class_name, layer->layer_class->name) == 0 &&
+            strcmp(known[i].collection, layer->layer_class->collection) == 0)
+            return &known[i];
+    return &plain;
 }
 
-/* The inputs of attention have names. */
+/* Of inputs with names. */
 static heed_status write_named_shapes(heed_zone *z, const heed_layer *layer, heed_json *built)
 {
-    static const char *const names[] = {"query_shape", "value_shape", "key_shape"};
+    const calling *how = calling_of(layer);
     heed_json *shapes = heed_json_object(z);
-    for (int i = 0; i < layer->built_count && i < 3; i++)
-        HEED_TRY(set(z, shapes, names[i], shape_json(z, &layer->built_shapes[i])));
+    for (int i = 0; i < layer->built_count && i < 3 && how->shapes[i] != NULL; i++)
+        HEED_TRY(set(z, shapes, how->shapes[i], shape_json(z, &layer->built_shapes[i])));
     return set(z, built, "shapes_dict", shapes);
 }
 
 static heed_status write_build_config(heed_zone *z, const heed_layer *layer, heed_json *object)
 {
-    bool named = manner_of(layer) == ONE_BY_ONE;
-    if (layer->built_count != 1 && !(named && layer->built_count > 1))
+    const calling *how = calling_of(layer);
+    bool several = how->shapes[1] != NULL && layer->built_count > 1;
+    if (layer->built_count < 1 || (layer->built_count > 1 && how->shapes[0] == NULL))
         return HEED_OK;
     heed_json *built = heed_json_object(z);
-    HEED_TRY(named ? write_named_shapes(z, layer, built)
+    HEED_TRY(several ? write_named_shapes(z, layer, built)
                    : set(z, built, "input_shape", shape_json(z, &layer->built_shapes[0])));
     return set(z, object, "build_config", built);
 }
@@ -142,8 +154,9 @@ static heed_status write_meaning(heed_zone *z, int version, heed_json *object)
 /* Whether another version would mean something else. */
 static bool has_own_meaning(const heed_layer *layer)
 {
-    return layer->layer_class == &heed_multi_head_attention_class ||
-           layer->layer_class == &heed_group_query_attention_class || heed_keras_before(layer, 304);
+    const heed_layer_class *class = layer->layer_class;
+    return class == &heed_multi_head_attention_class || class == &heed_group_query_attention_class ||
+           class == &heed_transformer_encoder_class || class == &heed_transformer_decoder_class || heed_keras_before(layer, 304);
 }
 
 /* Options that are younger than Keras 3.0, which refuses them, go where they say something. */
@@ -170,6 +183,14 @@ static heed_status leave_out_young(heed_zone *z, const char *class_name, heed_js
     return HEED_OK;
 }
 
+/* Where Keras finds a class, and what it is registered as. */
+static heed_status write_class(heed_zone *z, const heed_layer_class *class, heed_json *config, heed_json **out)
+{
+    bool keras = strcmp(class->collection, "keras") == 0, hub = strcmp(class->collection, "keras-hub") == 0;
+    const char *registered = hub ? heed_zone_printf(z, "keras_hub>%s", class->name) : keras ? NULL : class->name;
+    return write_object(z, keras ? "keras.layers" : hub ? "keras_hub.layers" : NULL, class->name, config, registered, out);
+}
+
 static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
 {
     if (heed_is_operation(layer))
@@ -193,7 +214,7 @@ static heed_status write_layer(heed_zone *z, heed_layer *layer, heed_json **out)
         HEED_TRY(set(z, config, "output_shape", unknown_as_null(z, sizes)));
     HEED_TRY(leave_out_young(z, class_name, &config));
     HEED_TRY(write_inner_models(z, layer, config));
-    HEED_TRY(write_object(z, keras ? "keras.layers" : NULL, class_name, config, keras ? NULL : class_name, out));
+    HEED_TRY(write_class(z, layer->layer_class, config, out));
     if (has_own_meaning(layer))
         HEED_TRY(write_meaning(z, layer->keras, *out));
     if (!keras && heed_find_layer(layer->context, class_name, "keras") != NULL) /* the name alone does not tell */
@@ -313,14 +334,14 @@ static heed_status write_states(heed_zone *z, const heed_wire *w, heed_json *lis
 static heed_status write_tensors(heed_zone *z, const heed_wire *w, heed_json *args, heed_json *kwargs)
 {
     heed_json *list = heed_json_array(z);
-    manner how = manner_of(w->layer);
-    if (how == ONE_BY_ONE && w->input_count == 4) {
-        HEED_TRY(append_tensors(z, args, w->inputs, 3));
-        return set(z, kwargs, "attention_mask", tensor_json(z, w->inputs[3]));
+    const calling *how = calling_of(w->layer);
+    if (how->before_mask > 0 && w->input_count > how->before_mask) {
+        HEED_TRY(append_tensors(z, args, w->inputs, how->before_mask));
+        return set(z, kwargs, "attention_mask", tensor_json(z, w->inputs[how->before_mask]));
     }
-    if (w->input_count == 1 || how == ONE_BY_ONE)
+    if (w->input_count == 1 || how->manner == ONE_BY_ONE)
         return append_tensors(z, args, w->inputs, w->input_count);
-    if (how == WITH_STATES) {
+    if (how->manner == WITH_STATES) {
         HEED_TRY(append_tensors(z, args, w->inputs, 1));
         HEED_TRY(write_states(z, w, list));
         return set(z, kwargs, "initial_state", list);
@@ -332,14 +353,14 @@ static heed_status write_tensors(heed_zone *z, const heed_wire *w, heed_json *ar
 /* Masks that were given; those that ride along are found again. */
 static heed_status write_masks(heed_zone *z, const heed_wire *w, heed_json *kwargs)
 {
-    static const char *const names[] = {"query_mask", "value_mask", "key_mask"};
     heed_json *list = heed_json_array(z);
-    bool named = manner_of(w->layer) == ONE_BY_ONE;
+    const calling *how = calling_of(w->layer);
+    bool named = how->masks[0] != NULL;
     for (int i = 0; w->masks != NULL && i < w->input_count; i++) {
         heed_json *mask = w->masks[i] == NULL ? heed_json_null(z) : tensor_json(z, w->masks[i]);
-        if (named && i < 3)
-            HEED_TRY(set(z, kwargs, names[i], mask));
-        else if (w->input_count == 1 || manner_of(w->layer) == WITH_STATES)
+        if (named && i < 3 && how->masks[i] != NULL)
+            HEED_TRY(set(z, kwargs, how->masks[i], mask));
+        else if (!named && (w->input_count == 1 || how->manner == WITH_STATES))
             return set(z, kwargs, "mask", mask);
         else
             HEED_TRY(heed_json_append(list, mask));

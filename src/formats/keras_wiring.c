@@ -197,9 +197,13 @@ static heed_status rides_anyway(heed_wiring *r, const heed_symbol *mask, const h
 static int masked_input(const char *key)
 {
     static const char *const keys[] = {"query_mask", "value_mask", "key_mask"};
+    static const char *const of_blocks[] = {"padding_mask", "decoder_padding_mask", "encoder_padding_mask"};
     for (int i = 0; i < 3; i++)
         if (strcmp(keys[i], key) == 0)
             return i;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(of_blocks[i], key) == 0)
+            return i / 2;
     return strcmp(key, "mask") == 0 ? 0 : -1;
 }
 

@@ -2,6 +2,7 @@
 #include "heed/attention.h"
 #include "heed/convolution.h"
 #include "heed/normalization.h"
+#include "heed/transformer.h"
 #include "layers/layer.h"
 
 #include <limits.h>
@@ -11,7 +12,8 @@
 #define HEED_CLASS_ROW(name) &heed_##name##_class,
 static const heed_layer_class *const built_in[] = {
     HEED_LAYER_CLASS_MAP(HEED_CLASS_ROW) HEED_NORMALIZATION_CLASS_MAP(HEED_CLASS_ROW)
-        HEED_CONVOLUTION_CLASS_MAP(HEED_CLASS_ROW) HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)};
+        HEED_CONVOLUTION_CLASS_MAP(HEED_CLASS_ROW) HEED_ATTENTION_CLASS_MAP(HEED_CLASS_ROW)
+        HEED_TRANSFORMER_CLASS_MAP(HEED_CLASS_ROW)};
 #undef HEED_CLASS_ROW
 
 enum { BUILT_IN_COUNT = sizeof built_in / sizeof *built_in };

@@ -3,6 +3,7 @@
  * No layer states its output shape. A layer is called on two scratch graphs in which every unknown size has a number, a
  * different one in each; a size that comes out different in the two is unknown. */
 #include "heed/layers.h"
+#include "heed/transformer.h"
 #include "model/model.h"
 
 #include <stdio.h>
@@ -305,13 +306,24 @@ typedef struct trace_values {
     heed_pass    *pass;             /* NULL: nobody collects, and no mask is taken off */
 } trace_values;
 
+/* Which of a layer's inputs lose their masks, a bit each: those that go as they are into Keras' MultiHeadAttention. */
+static unsigned bared_inputs(const heed_layer *layer)
+{
+    const heed_layer_class *class = layer->layer_class;
+    if (layer->keras == 0 || heed_keras_before(layer, 308))
+        return 0;
+    if (class == &heed_transformer_encoder_class)
+        return ((const heed_transformer_encoder_config *)layer->config)->normalize_first ? 0 : 1;
+    return class == &heed_multi_head_attention_class ? 7 : 0;
+}
+
 bool heed_takes_masks_off(const heed_layer *layer)
 {
     const heed_model *inner = heed_layer_model(layer);
     for (size_t i = 0; inner != NULL && i < inner->wires.count; i++)
         if (heed_takes_masks_off(inner->wires.items[i]->layer))
             return true;
-    return layer->layer_class == &heed_multi_head_attention_class && layer->keras != 0 && !heed_keras_before(layer, 308);
+    return bared_inputs(layer) != 0;
 }
 
 static heed_status take_mask_off(heed_pass *pass, heed_tensor *x)
@@ -337,16 +349,18 @@ static heed_status trace_wire(const heed_wire *w, const heed_call *outer, trace_
 {
     heed_tensor *inputs[HEED_MAX_OUTPUTS], *masks[HEED_MAX_OUTPUTS];
     heed_inner inner;
-    bool takes_off = w->layer->layer_class == &heed_multi_head_attention_class && heed_takes_masks_off(w->layer);
+    unsigned bared = bared_inputs(w->layer);
+    bool is_attention = w->layer->layer_class == &heed_multi_head_attention_class;
     for (int i = 0; i < w->input_count; i++) {
         inputs[i] = values->tensors[w->inputs[i]->index];
         /* with the masks that it takes off, it overrules the one that is given for its query */
-        const heed_symbol *given = takes_off && i == 0 ? NULL : given_mask(w, i);
+        const heed_symbol *given = bared != 0 && is_attention && i == 0 ? NULL : given_mask(w, i);
         masks[i] = given == NULL ? riding_mask(values, w->inputs[i]) : values->tensors[given->index];
     }
     HEED_TRY(call_wire(w, outer, inputs, masks, riding_mask(values, w->inputs[0]), &inner));
-    for (int i = 0; i < w->input_count && i < 3 && takes_off && values->pass != NULL; i++)
-        HEED_TRY(take_mask_off(values->pass, inputs[i]));
+    for (int i = 0; i < w->input_count && i < 3 && values->pass != NULL; i++)
+        if (bared & 1U << i)
+            HEED_TRY(take_mask_off(values->pass, inputs[i]));
     for (int k = 0; k < w->output_count; k++) {
         values->tensors[w->outputs[k]->index] = inner.outputs[k];
         values->masks[w->outputs[k]->index] = inner.output_masks[k];

@@ -370,6 +370,11 @@ static const sample samples[] = {
     {"Normalization", "", 1, {X3}},
     {"Normalization", "axis=[1, 2], mean=0.5, variance=2, invert=True", 1, {X3}},
     {"keras-layer-collection>LayerNormalization", "", 1, {X3}},
+    {"TransformerEncoder", "5, 2, dropout=0.5, activation='gelu'", 2, {X3, {3, {2, 3, 3}}}},
+    {"TransformerDecoder", "5, 2, dropout=0.5, normalize_first=True", 2, {X3, {3, {2, 5, 2}}}},
+    {"PositionEmbedding", "7", 1, {X3}},
+    {"SinePositionEncoding", "max_wavelength=100", 1, {X3}},
+    {"TokenAndPositionEmbedding", "4, 7, 5, tie_weights=False, mask_zero=True", ONE(2, {2, 3})},
 };
 
 /* Whether the name alone means it. */

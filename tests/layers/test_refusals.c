@@ -255,6 +255,20 @@ static const refusal refusals[] = {
     {"keras", "RNN", "BahdanauAttentionCell(GRUCell(3))", 2, {X, S(2, 4)}, {{0}},
      "RNN layer: BahdanauAttentionCell layer 'bahdanau_attention_cell': the source is no sequence (expected (B, S, E), "
      "found (None, 4))"},
+    {"keras-hub", "TransformerEncoder", "num_heads=2", 0, {{0}}, {{0}},
+     "TransformerEncoder layer: intermediate_dim is out of range (expected [1,), found 0)"},
+    {"keras-hub", "TransformerEncoder", "intermediate_dim=3, num_heads=5", 1, {X}, {{0}},
+     "TransformerEncoder layer: there are more heads than features (expected at most 4, found 5)"},
+    {"keras-hub", "TransformerEncoder", "intermediate_dim=3, num_heads=2", 1, {S(2, 5)}, {{0}},
+     "TransformerEncoder layer: input 1 is no sequence (expected rank 3, found (None, 5))"},
+    {"keras-hub", "TransformerDecoder", "intermediate_dim=3, num_heads=2", 2, {X, S(2, 5)}, {{0}},
+     "TransformerDecoder layer: input 2 is no sequence (expected rank 3, found (None, 5))"},
+    {"keras-hub", "PositionEmbedding", "sequence_length=4", 1, {X}, {{0}},
+     "PositionEmbedding layer: there are more steps than positions (expected at most 4, found 5)"},
+    {"keras-hub", "SinePositionEncoding", "max_wavelength=0", 0, {{0}}, {{0}},
+     "SinePositionEncoding layer: max_wavelength is out of range (expected (0,), found 0)"},
+    {"keras-hub", "TokenAndPositionEmbedding", "vocabulary_size=3, sequence_length=4, embedding_dim=2", 1, {X}, {{0}},
+     "TokenAndPositionEmbedding layer: the input is no sequence of ids (expected two dimensions, found 3)"},
 };
 
 static heed_status call_on(const refusal *r, heed_layer *layer, heed_graph *g)

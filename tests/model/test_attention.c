@@ -9,6 +9,7 @@
 
 #include "heed/attention.h"
 #include "heed/model.h"
+#include "heed/transformer.h"
 #include "support/context.h"
 
 #include <math.h>
@@ -122,6 +123,30 @@ static void every_layer_tells(void **state)
     check_tells(c, heed_rnn(heed_bahdanau_attention_cell(heed_gru_cell(.units = 2))), 2, "rnn", cross);
     check_tells(c, heed_rnn(heed_bahdanau_attention_cell(heed_lstm_cell(.units = 2), .first = heed_lstm_cell(.units = 2)),
                             .return_sequences = true), 2, "rnn", cross);
+}
+
+static void blocks_tell_each_attention(void **state)
+{
+    heed_context *c = *state;
+    heed_arrays x = {.context = c}, y = {.context = c}, told = {.context = c};
+    check_tells(c, heed_transformer_encoder(.intermediate_dim = 5, .num_heads = 3), 1, "transformer_encoder",
+                SHAPE(ROWS, 3, STEPS, STEPS));
+    heed_model *m = model_of(c, heed_transformer_decoder(.intermediate_dim = 5, .num_heads = 2), 2);
+    add_sequence(&x, "a", STEPS);
+    add_sequence(&x, "b", KEYS);
+    CHECK(c, heed_predict(m, &x, &y, .attention = &told));
+    const heed_array *own = heed_arrays_get(&told, "transformer_decoder_self_attention");
+    const heed_array *read = heed_arrays_get(&told, "transformer_decoder_cross_attention");
+    assert_int_equal(told.count, 2);
+    assert_true(own != NULL && heed_shape_equal(&own->shape, &SHAPE(ROWS, 2, STEPS, STEPS)));
+    assert_true(read != NULL && heed_shape_equal(&read->shape, &SHAPE(ROWS, 2, STEPS, KEYS)));
+    for (int64_t i = 0; i < heed_array_count(own); i++) /* no step sees those behind it */
+        assert_true(i % STEPS <= i / STEPS % STEPS || ((const float *)own->data)[i] == 0);
+    check_rows_sum_to_one(read);
+    heed_arrays_free(&x);
+    heed_arrays_free(&y);
+    heed_arrays_free(&told);
+    heed_model_free(m);
 }
 
 static void wrappers_pass_it_on(void **state)
@@ -242,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layer_tells),
+        cmocka_unit_test(blocks_tell_each_attention),
         cmocka_unit_test(wrappers_pass_it_on),
         cmocka_unit_test(steps_stand_apart),
         cmocka_unit_test(cells_tell),

@@ -26,7 +26,7 @@ static const double OUTPUTS = 1e-5, GRADIENTS = 1e-4, CURVES = 1e-4;
 /* Losses and metrics are held to a share of themselves, down to this size. */
 static const double LEAST = 0.01;
 
-enum { MOST = 64 };
+enum { MOST = 96 };
 
 typedef struct fixture {
     heed_context *context;
