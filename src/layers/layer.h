@@ -112,6 +112,7 @@ typedef struct heed_pass {
         heed_tensor *weights;
     }     *attention;
     size_t attention_count, attention_capacity;
+    bool   probes; /* the graph only finds out shapes, of sizes that nobody gave */
     heed_tensor **bare; /* whose masks were taken off, as Keras' MultiHeadAttention does from 3.8 on */
     size_t        bare_count, bare_capacity;
 } heed_pass;

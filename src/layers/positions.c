@@ -36,11 +36,14 @@ static heed_status positions_call(heed_layer *layer, heed_call *call)
 {
     const heed_position_embedding_config *o = heed_layer_config(layer);
     const positions *p = heed_layer_state(layer);
-    int64_t steps = heed_tensor_dim(call->inputs[0], 1);
-    if (steps > o->sequence_length)
+    const heed_pass *pass = heed_call_pass(call);
+    int64_t steps = heed_tensor_dim(call->inputs[0], 1), more = steps - o->sequence_length;
+    heed_tensor *rows = heed_graph_variable(call->graph, p->rows);
+    if (more > 0 && (pass == NULL || !pass->probes))
         return heed_layer_fail(layer, HEED_ESHAPE, "there are more steps than positions (expected at most %d, found %lld)",
                                o->sequence_length, (long long)steps);
-    call->outputs[0] = for_each(heed_op_slice(heed_graph_variable(call->graph, p->rows), 0, 0, steps), call->inputs[0]);
+    rows = more > 0 ? heed_op_pad(rows, 0, 0, more, 0) : heed_op_slice(rows, 0, 0, steps);
+    call->outputs[0] = for_each(rows, call->inputs[0]);
     return HEED_OK;
 }
 

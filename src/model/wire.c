@@ -26,6 +26,7 @@ static heed_status open_probes(heed_model *m)
         if (m->probes[p] == NULL)
             HEED_TRY(heed_graph_create(m->context, &m->probes[p]));
         m->passes[p].graph = m->probes[p];
+        m->passes[p].probes = true;
     }
     return HEED_OK;
 }

@@ -624,7 +624,8 @@ static const char *const model_files[] = {
     "listener_tfkeras.h5", "viewer_keras3.keras", "viewer_keras3.h5", "viewer_tfkeras.keras", "viewer_tfkeras.h5",
     "chimes_trained_keras3.keras", "chimes_trained_keras3.h5", "chimes_trained_tfkeras.keras",
     "chimes_trained_tfkeras.h5", "scaled_trained_keras3.keras", "scaled_trained_keras3.h5", "scaled_trained_tfkeras.keras",
-    "scaled_trained_tfkeras.h5", "enlarger_keras224.h5", "frozen_tf2.1", "frozen_tf2.4", "frozen_tfkeras"};
+    "scaled_trained_tfkeras.h5", "enlarger_keras224.h5", "frozen_tf2.1", "frozen_tf2.4", "frozen_tfkeras",
+    "hub_trained_keras3.keras", "hub_trained_keras3.h5"};
 enum { MODEL_FILES = sizeof model_files / sizeof *model_files };
 
 static int is_visible(const struct dirent *e) { return e->d_name[0] != '.'; }
