@@ -304,7 +304,8 @@ static heed_status create_layer(heed_zone *z, const heed_json *object, const hee
     HEED_TRY(apply_settings(z, r, options));
     HEED_TRY(choose_origin(c, r, class_name));
     heed_status status = heed_layer_create_value(c, class_name, told_collection(c, object, class_name), options, out);
-    bool own = status == HEED_ENOTFOUND && heed_find_layer(c, class_name, NULL) == NULL;
+    bool nameless = heed_find_layer(c, class_name, NULL) == NULL, explained = heed_error_hint(c)[0] != '\0';
+    bool own = status == HEED_ENOTFOUND && (nameless || !explained);
     return own ? unknown_layer(z, object, class_name, name, options) : status;
 }
 

@@ -33,10 +33,14 @@ static const heed_layer_class *find_in(const heed_layer_class *const *classes, s
     return NULL;
 }
 
+static const heed_layer_class *find_own(heed_context *c, const char *name, const char *collection)
+{
+    return find_in((const heed_layer_class *const *)c->registered, c->registered_count, name, collection);
+}
+
 const heed_layer_class *heed_find_layer(heed_context *c, const char *name, const char *collection)
 {
-    const heed_layer_class *own = find_in((const heed_layer_class *const *)c->registered, c->registered_count, name,
-                                          collection);
+    const heed_layer_class *own = find_own(c, name, collection);
     return own != NULL ? own : find_in(built_in, BUILT_IN_COUNT, name, collection);
 }
 
@@ -75,6 +79,14 @@ static const struct owner {
     {"Attention", "causal", "keras", NULL},
     {"Attention", "score_mode", "keras", NULL},
     {"Attention", NULL, "attention_keras", "AttentionLayer"},
+    {"TransformerEncoder", "intermediate_dim", "keras-hub", NULL}, /* names that many give to layers of their own */
+    {"TransformerEncoder", NULL, NULL, NULL},
+    {"TransformerDecoder", "intermediate_dim", "keras-hub", NULL},
+    {"TransformerDecoder", NULL, NULL, NULL},
+    {"PositionEmbedding", "initializer", "keras-hub", NULL},
+    {"PositionEmbedding", NULL, NULL, NULL},
+    {"TokenAndPositionEmbedding", "vocabulary_size", "keras-hub", NULL},
+    {"TokenAndPositionEmbedding", NULL, NULL, NULL},
 };
 
 /* What was written by hand, a call, may leave out any key: only a key that it has tells anything. */
@@ -100,6 +112,10 @@ static heed_status find_owner(heed_context *c, const heed_value *given, const ch
             o = &owners[i];
     if (o == NULL)
         return HEED_OK;
+    if (o->collection == NULL && o->key == NULL) /* the user's own, if anybody's */
+        return find_own(c, *class_name, NULL) != NULL
+                   ? HEED_OK
+                   : heed_fail(c, HEED_ENOTFOUND, "no layer of this class with such options: %s", *class_name);
     if (o->collection == NULL) {
         heed_fail(c, HEED_ENOTFOUND, "%s with %s but without axis: whose layer this is, the file does not tell",
                   *class_name, o->key);

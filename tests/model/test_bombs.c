@@ -134,6 +134,8 @@ static void reasons_come_out_of_any_depth(void **state)
     for (int depth = 2; depth <= 30; depth += 7) {
         check_reason(*state, depth, LAYER("Wobble", "\"name\": \"w\", \"amount\": 3"),
                      ": layer 'w': no layer of this class: Wobble (its options: amount=3)");
+        check_reason(*state, depth, LAYER("TransformerEncoder", "\"name\": \"w\", \"embed_dim\": 8"), /* not KerasHub's */
+                     ": layer 'w': no layer of this class: TransformerEncoder (its options: embed_dim=8)");
         check_reason(*state, depth, LAYER("Dense", "\"name\": \"w\", \"units\": -3"),
                      ": Dense layer 'w': units is out of range (expected [1,), found -3)");
         check_reason(*state, depth, LAYER("Dense", "\"name\": \"w\", \"units\": \"many\""),
