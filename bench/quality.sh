@@ -45,6 +45,7 @@ alone="--set kernel_size=1 --set batch_tokens=1024 --set learning_rate=0.005 --s
 case $row in
 en-de) translate transformer en de --steps 80000 --set validations=31 "$@" ;;
 en-de-alone) translate transformer en de $alone --steps 40000 --set validations=31 "$@" ;;
+en-fr) translate transformer en fr --steps 80000 --set validations=31 "$@" ;;
 en-fr-alone) translate transformer en fr $alone --steps 40000 --set validations=31 "$@" ;;
 en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
