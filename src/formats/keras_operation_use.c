@@ -154,17 +154,21 @@ int heed_use_operands(const use *u, int index, heed_tensor **out)
     return count;
 }
 
+/* 0, 1, 2... with `more` added. */
+static heed_tensor *numbers_from(heed_graph *g, int64_t count, int64_t more)
+{
+    float *data = heed_zone_alloc(&g->zone, (size_t)count, sizeof *data);
+    if (data == NULL)
+        return heed_graph_fail(g, HEED_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)(i + more);
+    return heed_graph_constant(g, &(heed_array){HEED_FLOAT32, {1, {count}}, data});
+}
+
 heed_tensor *heed_use_triangle(const use *u, int64_t rows, int64_t columns, int64_t k)
 {
     heed_graph *g = u->call->graph;
-    heed_shape shape = {2, {rows, columns}};
-    float *data = heed_zone_alloc(&g->zone, (size_t)(rows * columns), sizeof *data);
-    if (data == NULL)
-        return heed_graph_fail(g, HEED_ENOMEM, "out of memory");
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            data[i * columns + j] = j - i <= k;
-    return heed_as_bools(heed_graph_constant(g, &(heed_array){HEED_FLOAT32, shape, data}));
+    return heed_op_greater_equal(heed_op_expand(numbers_from(g, rows, k), -1), numbers_from(g, columns, 0));
 }
 
 /* ---- types ---- */

@@ -32,14 +32,19 @@ static heed_tensor *for_each(heed_tensor *rows, const heed_tensor *like)
     return heed_op_broadcast(heed_op_expand(rows, 0), &like->shape);
 }
 
+static bool is_probe(const heed_call *call)
+{
+    const heed_pass *pass = heed_call_pass(call);
+    return pass != NULL && pass->probes;
+}
+
 static heed_status positions_call(heed_layer *layer, heed_call *call)
 {
     const heed_position_embedding_config *o = heed_layer_config(layer);
     const positions *p = heed_layer_state(layer);
-    const heed_pass *pass = heed_call_pass(call);
     int64_t steps = heed_tensor_dim(call->inputs[0], 1), more = steps - o->sequence_length;
     heed_tensor *rows = heed_graph_variable(call->graph, p->rows);
-    if (more > 0 && (pass == NULL || !pass->probes))
+    if (more > 0 && !is_probe(call))
         return heed_layer_fail(layer, HEED_ESHAPE, "there are more steps than positions (expected at most %d, found %lld)",
                                o->sequence_length, (long long)steps);
     rows = more > 0 ? heed_op_pad(rows, 0, 0, more, 0) : heed_op_slice(rows, 0, 0, steps);
@@ -71,6 +76,10 @@ static heed_status waves_call(heed_layer *layer, heed_call *call)
     const heed_sine_position_encoding_config *o = heed_layer_config(layer);
     heed_graph *g = call->graph;
     HEED_TRY(heed_check_sequences(layer, &call->inputs[0]->shape, 1));
+    if (is_probe(call)) { /* of so many steps that they are not worth it */
+        call->outputs[0] = heed_graph_fill(g, &call->inputs[0]->shape, 0);
+        return HEED_OK;
+    }
     int64_t steps = heed_tensor_dim(call->inputs[0], 1), size = heed_tensor_dim(call->inputs[0], 2);
     float *y = heed_zone_alloc(&g->zone, (size_t)(steps * size), sizeof *y);
     if (y == NULL)
