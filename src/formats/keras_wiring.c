@@ -196,15 +196,15 @@ static heed_status rides_anyway(heed_wiring *r, const heed_symbol *mask, const h
 /* "mask" is of the first input, or a list of one for each; the others are named after their input. */
 static int masked_input(const char *key)
 {
-    static const char *const keys[] = {"query_mask", "value_mask", "key_mask"};
-    static const char *const of_blocks[] = {"padding_mask", "decoder_padding_mask", "encoder_padding_mask"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(keys[i], key) == 0)
-            return i;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(of_blocks[i], key) == 0)
-            return i / 2;
-    return strcmp(key, "mask") == 0 ? 0 : -1;
+    static const struct {
+        const char *key;
+        int         input;
+    } named[] = {{"mask", 0},         {"query_mask", 0},           {"value_mask", 1},          {"key_mask", 2},
+                 {"padding_mask", 0}, {"decoder_padding_mask", 0}, {"encoder_padding_mask", 1}};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (strcmp(named[i].key, key) == 0)
+            return named[i].input;
+    return -1;
 }
 
 /* For one of several tensors Keras notes a mask only where it was given by hand. */

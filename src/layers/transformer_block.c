@@ -5,8 +5,6 @@
 #include "layers/attend.h"
 #include "layers/layer.h"
 
-#include <string.h>
-
 typedef heed_transformer_encoder_config block_config; /* which the decoder's begins with */
 
 /* A part of a block: what it computes, and the layers around it. */
