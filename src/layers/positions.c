@@ -2,6 +2,7 @@
 #include "heed/transformer.h"
 #include "layers/attend.h"
 #include "layers/layer.h"
+#include "layers/positions.h"
 
 #include <math.h>
 
@@ -71,6 +72,15 @@ const heed_layer_class heed_position_embedding_class = {
 
 /* ---- waves ---- */
 
+void heed_position_waves(int64_t steps, int64_t size, double max_wavelength, float *rows)
+{
+    for (int64_t f = 0; f < size; f++) {
+        double rate = pow(1 / max_wavelength, (double)(f / 2 * 2) / (double)size);
+        for (int64_t t = 0; t < steps; t++)
+            rows[t * size + f] = (float)(f % 2 == 0 ? sin((double)t * rate) : cos((double)t * rate));
+    }
+}
+
 static heed_status waves_call(heed_layer *layer, heed_call *call)
 {
     const heed_sine_position_encoding_config *o = heed_layer_config(layer);
@@ -84,11 +94,7 @@ static heed_status waves_call(heed_layer *layer, heed_call *call)
     float *y = heed_zone_alloc(&g->zone, (size_t)(steps * size), sizeof *y);
     if (y == NULL)
         return HEED_ENOMEM;
-    for (int64_t f = 0; f < size; f++) {
-        double rate = pow(1 / o->max_wavelength, (double)(f / 2 * 2) / (double)size);
-        for (int64_t t = 0; t < steps; t++)
-            y[t * size + f] = (float)(f % 2 == 0 ? sin((double)t * rate) : cos((double)t * rate));
-    }
+    heed_position_waves(steps, size, o->max_wavelength, y);
     call->outputs[0] = for_each(heed_graph_constant(g, &(heed_array){HEED_FLOAT32, {2, {steps, size}}, y}), call->inputs[0]);
     return HEED_OK;
 }

@@ -1,5 +1,6 @@
 /* The recipe transformer: attention reads and writes (Vaswani et al. 2017, arXiv:1706.03762), of Keras' own layers; and
  * the models that decode with its weights. */
+#include "layers/positions.h"
 #include "seq2seq/decoding_layers.h"
 #include "seq2seq/recipe.h"
 
@@ -101,19 +102,14 @@ static heed_symbol *embed(const wiring *w, bool source, heed_layer *tokens, heed
     return drop(w, heed_apply_to(heed_merge_add(), x, heed_recipe_call(at, places, NULL)), w->s->dropout);
 }
 
-/* sin and cos of the place, each pair of numbers slower than the one before (section 3.5). */
+/* Row 0 is padding's and stays clear. */
 static void set_sinusoids(heed_variable *v)
 {
     const heed_shape *shape = heed_variable_shape(v);
-    int64_t rows = shape->dims[0], size = shape->dims[1];
+    int64_t size = shape->dims[1];
     float *x = heed_variable_data(v);
-    for (int64_t k = 0; k < size; k++)
-        x[k] = 0;
-    for (int64_t row = 1; row < rows; row++)
-        for (int64_t k = 0; k < size; k++) {
-            double angle = (double)(row - 1) / pow(10000, (double)(k - k % 2) / (double)size);
-            x[row * size + k] = (float)(k % 2 == 0 ? sin(angle) : cos(angle));
-        }
+    memset(x, 0, (size_t)size * sizeof *x);
+    heed_position_waves(shape->dims[0] - 1, size, 10000, x + size);
 }
 
 static heed_status begin(heed_model *m, const void *settings)
