@@ -18,6 +18,8 @@
     X(config, INT, heads, 0, "[0,)", "of each attention; divides size. 0: about one for each 32 of it")                \
     X(config, INT, feed_forward, 256, "[1,)", "units inside of the layers between attentions")                         \
     X(config, INT, encoder_layers, 4, "[1,)", "that read")                                                             \
+    X(config, INT, local_layers, 0, "[0,)",                                                                            \
+      "how many of those that read do not attend, but see kernel_size tokens alone: the first ones")                   \
     X(config, INT, decoder_layers, 4, "[1,24]", "that write")                                                          \
     X(config, INT, kernel_size, 1, "[1,)",                                                                             \
       "tokens that the encoder's feed-forward layers look at: 3 are one and its neighbours")                           \
@@ -237,14 +239,21 @@ static heed_symbol *ones(const wiring *w, const heed_places *places)
     return heed_operate(w->m, "ExpandDims", "axis=-1", &token, 1, NULL);
 }
 
+/* The source's tokens, `seen` being false for padding. */
+static heed_symbol *attend_to_each_other(const block *b, heed_symbol *x, heed_symbol *seen)
+{
+    heed_symbol *q = enter(b, "attention_norm", x), *inputs[] = {q, q, q, seen};
+    return leave(b, "attention_norm", x, heed_call_layer(attention(b, "attention"), inputs, 4, NULL, NULL, 1));
+}
+
 static heed_symbol *encode(const wiring *w, heed_symbol *x, const heed_places *places)
 {
     heed_symbol *tokens = ones(w, places);
     for (int i = 0; i < w->s->encoder_layers; i++) {
         block b = {w, ENCODER, i};
-        heed_symbol *q = enter(&b, "attention_norm", x), *inputs[] = {q, q, q, places->seen};
-        heed_symbol *y = heed_call_layer(attention(&b, "attention"), inputs, 4, NULL, NULL, 1);
-        x = feed_forward(&b, leave(&b, "attention_norm", x, y), tokens);
+        if (i >= w->s->local_layers)
+            x = attend_to_each_other(&b, x, places->seen);
+        x = feed_forward(&b, x, tokens);
     }
     return finish(w, ENCODER, x);
 }
@@ -308,6 +317,9 @@ static heed_status check(heed_context *c, const transformer_settings *s, int32_t
                          s->size);
     if (s->size % 2 != 0)
         return heed_fail(c, HEED_EINVAL, "transformer: size is odd (expected an even number, found %d)", s->size);
+    if (s->local_layers > s->encoder_layers)
+        return heed_fail(c, HEED_EINVAL, "transformer: local_layers is more than encoder_layers (found %d and %d)",
+                         s->local_layers, s->encoder_layers);
     if (strcmp(s->share, "all") == 0 && (!s->shared_vocabulary || source_size != target_size)) {
         heed_fail(c, HEED_EINVAL, "transformer: share is 'all', but each side has a vocabulary of its own");
         heed_hint(c, "set shared_vocabulary=True, or share=target");

@@ -281,6 +281,9 @@ static void test_bad_input(void **state)
         {"heed train pairs.tsv --save m.keras --recipe luong --source-tokens characters --target-tokens characters "
          "--set units=5", 2,
          "luong: both directions share the units, which are odd (expected an even number, found 5)\n"},
+        {"heed train pairs.tsv --save m.keras --recipe transformer --source-tokens characters --target-tokens characters "
+         "--set shared_vocabulary=False --set share=none --set local_layers=5", 2,
+         "transformer: local_layers is more than encoder_layers (found 5 and 4)\n"},
         {"heed train pairs.tsv --save m.keras --set units", 2,
          "--set: not a setting (expected NAME=VALUE, found \"units\")\n"},
         {"heed train pairs.tsv --save m.keras --set =3", 2,

@@ -51,6 +51,8 @@ static const recipe_case cases[] = {
      TRANSFORMER ", decoder_layers=2, share='none', shared_vocabulary=False, activation='gelu', attention_dropout=0.1",
      8},
     {"transformer", TRANSFORMER ", kernel_size=3, decoder_layers=1", 4},
+    {"transformer", TRANSFORMER ", kernel_size=3, local_layers=1, decoder_layers=1", 4},
+    {"transformer", TRANSFORMER ", kernel_size=3, local_layers=2, decoder_layers=1", 4},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
