@@ -51,5 +51,8 @@ en-de-bahdanau) translate bahdanau en de --epochs 40 "$@" ;;
 de-en-bahdanau) translate bahdanau de en --epochs 20 "$@" ;;
 en-de-attention-keras) translate attention-keras en de --set vocabulary=5000 --epochs 10 "$@" ;;
 pronunciation) pronounce --steps 42000 --set validations=14 "$@" ;;
+pronunciation-light)
+    pronounce --set feed_forward=256 --set decoder_layers=1 --set local_layers=4 --steps 36000 --set validations=12 \
+        --set average=4 "$@" ;;
 *) echo "$0: no row '$row'" >&2; exit 2 ;;
 esac
