@@ -72,8 +72,9 @@ def write_model(folder, weights, settings, vocabulary):
     import numpy
     w = numpy.load(weights)
     specs = ctranslate2.specs
-    if settings["kernel_size"] != 1:
-        raise SystemExit("CTranslate2 has no encoder whose tokens see their neighbours: train with --set kernel_size=1")
+    if settings["kernel_size"] != 1 or settings.get("local_layers", 0) != 0:
+        raise SystemExit("CTranslate2 has no encoder whose tokens see their neighbours, or no others: train with "
+                         "--set kernel_size=1 --set local_layers=0")
     before = settings["normalize"] == "before"
     heads = next(array.shape[1] for name, array in w.items() if name.endswith("/query/kernel"))
     spec = specs.TransformerSpec.from_config(
